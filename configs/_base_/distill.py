@@ -1,0 +1,6 @@
+# What every distillation needs beside a student, a teacher and methods.
+custom_imports = dict(imports=['mmkd'])
+custom_hooks = [
+    dict(type='mmkd.TrainingGuardHook'),
+    dict(type='mmkd.ExportStudentHook')
+]

@@ -1,0 +1,144 @@
+"""What mmkd must know of a model, found in the model instead of typed."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+
+import torch
+from torch import Tensor, nn
+
+from mmkd.models.taps import Tap, record
+from mmkd.models.tasks import Task, task_of
+
+OUTPUT = Tap('')
+"""What the model itself returns in tensor mode: its logits."""
+
+PROBE_SIZES = ((64, 64), (32, 32), (224, 224))
+"""Heights and widths in pixels of the blank images tried, in this order."""
+
+
+class ModelView:
+    """A built model, its task, and the places and widths that methods ask for.
+
+    Everything is found by one forward of a tiny blank image, in evaluation
+    mode and without gradient, when it is first asked for.
+
+    Args:
+        model: A classifier of MMPretrain or a segmentor of MMSegmentation.
+        classifier: Module path of the main classifier, where discovery shall
+            be overridden.
+    """
+
+    def __init__(self, model: nn.Module, classifier: str | None = None) -> None:
+        self.model = model
+        self.task: Task = task_of(model)
+        self._classifier = classifier
+
+    @cached_property
+    def num_classes(self) -> int:
+        """Channels of the logits."""
+        return self.shape(OUTPUT)[1]
+
+    @cached_property
+    def classifier(self) -> str:
+        """Path of the module whose output is the model's logits.
+
+        Raises:
+            ValueError: If no single layer puts them out.
+        """
+        if self._classifier is not None:
+            return self._classifier
+        layers = {
+            Tap(path): module
+            for path, module in self.model.named_modules()
+            if isinstance(module, (nn.Linear, nn.modules.conv._ConvNd))
+        }
+        values = probe(self.model, [OUTPUT, *layers], strict=False)
+        for tap in layers:
+            if tap in values and values[tap] is values[OUTPUT]:
+                return tap.path
+        raise ValueError(
+            f'{type(self.model).__name__} has no recognisable main classifier: '
+            'no linear or convolutional layer returns its logits. Layers whose '
+            f'width is the number of classes: {self._candidates(layers) or "none"}. '
+            'Name it in the config, as classifier=PATH.'
+        )
+
+    def _candidates(self, layers: dict[Tap, nn.Module]) -> list[str]:
+        return [
+            tap.path
+            for tap, layer in layers.items()
+            if layer.weight.shape[0] == self.num_classes
+        ]
+
+    @property
+    def feature(self) -> Tap:
+        """The main classifier's input."""
+        return Tap(self.classifier, 'input')
+
+    @property
+    def logits(self) -> Tap:
+        """The main classifier's output."""
+        return Tap(self.classifier)
+
+    def shape(self, tap: Tap) -> torch.Size:
+        """Shape of a tap's value for the blank image, batch dimension 1."""
+        return probe(self.model, [tap])[tap].shape
+
+
+def probe(
+    model: nn.Module, taps: Iterable[Tap], strict: bool = True
+) -> dict[Tap, Tensor]:
+    """Run a model on a tiny blank image and capture taps.
+
+    The model's modes and statistics are left as they were.
+
+    Args:
+        model: A model with MMEngine's ``mode='tensor'``.
+        taps: What to capture.
+        strict: Whether a tap that the forward does not reach is an error.
+
+    Returns:
+        The captured tensors, batch dimension 1.
+
+    Raises:
+        ValueError: If the model runs on none of the image sizes tried.
+    """
+    stem = next(m for m in model.modules() if isinstance(m, nn.modules.conv._ConvNd))
+    sizes = dict.fromkeys([*PROBE_SIZES, *_native_sizes(model)])
+    failures = []
+    for size in sizes:
+        blank = stem.weight.new_zeros(1, stem.in_channels, *size)
+        try:
+            with (
+                _evaluating(model),
+                torch.no_grad(),
+                record(model, taps, strict=strict) as values,
+            ):
+                model(blank, mode='tensor')
+        except (RuntimeError, ValueError, AssertionError, IndexError) as error:
+            failures.append(f'{tuple(size)}: {error}')
+        else:
+            return values
+    raise ValueError(
+        f'{type(model).__name__} does not run on a blank image of any of the '
+        f'sizes tried. {" | ".join(failures)}'
+    )
+
+
+def _native_sizes(model: nn.Module) -> Iterator[tuple[int, int]]:
+    for module in model.modules():
+        size = getattr(module, 'img_size', None)
+        if size is not None:
+            yield tuple(size) if isinstance(size, Sequence) else (size, size)
+
+
+@contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode

@@ -1,0 +1,6 @@
+"""Auxiliary classifiers, which exist in training alone."""
+
+from mmkd.models.heads.linear import LinearClassifier, pointwise
+from mmkd.models.heads.mlp import MLPClassifier
+
+__all__ = ['LinearClassifier', 'MLPClassifier', 'pointwise']

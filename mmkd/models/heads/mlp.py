@@ -1,0 +1,48 @@
+"""The nonlinear auxiliary classifier."""
+
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mmkd.models.heads.linear import pointwise
+from mmkd.registry import MODELS
+
+
+@MODELS.register_module()
+class MLPClassifier(BaseModule):
+    """``Linear -> Dropout -> BatchNorm -> ReLU -> Linear``.
+
+    Per pixel the linear layers are 1x1 convolutions, and dropout drops single
+    values as it does for vectors.
+
+    Source: Dual-Head KD's nonlinear auxiliary head, with its width 200 and
+    dropout 0.1, for students very unlike their teachers.
+
+    Args:
+        in_channels: Channels of the features.
+        num_classes: Number of classes.
+        spatial_dims: 0 for ``(N, C)``, 2 for ``(N, C, H, W)``.
+        hidden_channels: Width of the hidden layer.
+        dropout: Probability with which a hidden value is dropped.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        num_classes: int,
+        spatial_dims: int = 0,
+        hidden_channels: int = 200,
+        dropout: float = 0.1,
+    ) -> None:
+        super().__init__()
+        norm = nn.BatchNorm2d if spatial_dims else nn.BatchNorm1d
+        self.layers = nn.Sequential(
+            pointwise(in_channels, hidden_channels, spatial_dims),
+            nn.Dropout(dropout),
+            norm(hidden_channels),
+            nn.ReLU(inplace=True),
+            pointwise(hidden_channels, num_classes, spatial_dims),
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map features ``(N, C, *)`` to logits ``(N, K, *)``."""
+        return self.layers(features)

@@ -1,0 +1,129 @@
+"""Capture of what goes into and comes out of named modules while a model runs."""
+
+import difflib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+
+@dataclass(frozen=True)
+class Tap:
+    """One place in a model where a tensor is captured.
+
+    Attributes:
+        path: Module path as ``named_modules`` gives it, such as
+            ``'backbone.layer2'``; ``''`` is the model itself.
+        kind: Whether the module's input or its output is meant. Of several
+            inputs or outputs the first tensor is taken.
+    """
+
+    path: str
+    kind: Literal['input', 'output'] = 'output'
+
+
+class _AllTapsFilled(Exception):  # noqa: N818 -- a signal, not an error
+    """Leaves a forward of which nothing more is needed."""
+
+
+def find_module(model: nn.Module, path: str) -> nn.Module:
+    """Look a module up by its path.
+
+    Raises:
+        ValueError: If there is no such module; the message lists the nearest
+            paths that exist.
+    """
+    modules = dict(model.named_modules())
+    if path in modules:
+        return modules[path]
+    near = difflib.get_close_matches(path, modules, n=5, cutoff=0.4)
+    parent = path.rpartition('.')[0]
+    while parent not in modules:
+        parent = parent.rpartition('.')[0]
+    children = [name for name, _ in modules[parent].named_children()]
+    raise ValueError(
+        f'{type(model).__name__} has no module {path!r}. '
+        f'Nearest names: {", ".join(near) or "none"}. '
+        f'Modules in {parent or "the model"!r}: {", ".join(children)}.'
+    )
+
+
+def first_tensor(value: Any) -> Tensor:  # noqa: ANN401 -- whatever a module returns
+    """The first tensor in a module's inputs or outputs, depth first.
+
+    Raises:
+        TypeError: If there is none.
+    """
+    if isinstance(value, Tensor):
+        return value
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            try:
+                return first_tensor(item)
+            except TypeError:
+                continue
+    raise TypeError(f'expected a tensor or a sequence of tensors, got {type(value)}')
+
+
+@contextmanager
+def record(
+    model: nn.Module,
+    taps: Iterable[Tap],
+    strict: bool = True,
+    stop_when_filled: bool = False,
+) -> Iterator[dict[Tap, Tensor]]:
+    """Capture taps while the model runs inside this context.
+
+    The hooks exist inside the context alone, so that copies of the model and
+    its deployed form never carry them.
+
+    Args:
+        model: The model that is run inside the context.
+        taps: What to capture. A module that runs several times leaves its
+            last value.
+        strict: Whether a tap without a value at the end is an error.
+        stop_when_filled: Leave the context as soon as every tap has a value;
+            the rest of the forward is not computed.
+
+    Yields:
+        A dict that fills while the model runs.
+
+    Raises:
+        ValueError: If a tap names a module that does not exist.
+        RuntimeError: If a tap got no value and ``strict`` is set.
+    """
+    taps = set(taps)
+    values: dict[Tap, Tensor] = {}
+
+    def keep(tap: Tap, value: Any) -> None:  # noqa: ANN401
+        values[tap] = first_tensor(value)
+        if stop_when_filled and len(values) == len(taps):
+            raise _AllTapsFilled
+
+    with ExitStack() as hooks:
+        for tap in taps:
+            hooks.callback(_hook(find_module(model, tap.path), tap, keep).remove)
+        try:
+            yield values
+        except _AllTapsFilled:
+            return
+    missing = sorted(tap.path for tap in taps - set(values))
+    if strict and missing:
+        raise RuntimeError(
+            f'the forward of {type(model).__name__} never ran: {", ".join(missing)}'
+        )
+
+
+def _hook(
+    module: nn.Module, tap: Tap, keep: Callable[[Tap, Any], None]
+) -> RemovableHandle:
+    if tap.kind == 'input':
+        return module.register_forward_pre_hook(
+            lambda _, args, kwargs: keep(tap, (args, kwargs)), with_kwargs=True
+        )
+    return module.register_forward_hook(lambda _, args, output: keep(tap, output))

@@ -1,0 +1,219 @@
+"""The frozen teacher: built, loaded, checked, and run without gradient."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.hub import get_config
+from mmengine.logging import print_log
+from mmengine.model import revert_sync_batchnorm
+from mmengine.runner import CheckpointLoader
+from torch import Tensor, nn
+
+from mmkd.models.discovery import ModelView
+from mmkd.models.tasks import set_num_classes
+from mmkd.models.taps import Tap, record
+from mmkd.registry import MODELS
+
+HOW_TO_PASS = (
+    'Pass a checkpoint file with `--teacher FILE`, or set '
+    '`model.teacher.checkpoint` in the config.'
+)
+
+
+def build_model(
+    config: str | dict[str, Any],
+    num_classes: int | None = None,
+    data_preprocessor: dict[str, Any] | None = None,
+) -> nn.Module:
+    """Build a classifier or segmentor.
+
+    Args:
+        config: A model dict, or the path of a config file that holds one
+            (``'mmseg::deeplabv3/….py'``, ``'mmpretrain::…'`` or a local
+            file). A file's ``default_scope`` applies to its model.
+        num_classes: Overrides the class count of every head where given.
+        data_preprocessor: Used where the model brings none of its own.
+
+    Returns:
+        The model, with its initial weights not yet set.
+    """
+    model = model_dict(config)
+    if data_preprocessor is not None:
+        model.setdefault('data_preprocessor', data_preprocessor)
+    if num_classes is not None:
+        set_num_classes(model, num_classes)
+    return MODELS.build(model)
+
+
+def model_dict(config: str | dict[str, Any]) -> dict[str, Any]:
+    """The model dict of a config: a copy of a dict, or what a file holds.
+
+    A file's ``data_preprocessor`` and ``default_scope`` are kept with it.
+    """
+    if isinstance(config, dict):
+        return Config(dict(model=config)).model
+    file = get_config(config) if '::' in config else Config.fromfile(config)
+    model = file.model
+    if file.get('data_preprocessor') is not None:
+        model.setdefault('data_preprocessor', file.data_preprocessor)
+    if file.get('default_scope') is not None:
+        model.setdefault('_scope_', file.default_scope)
+    return model
+
+
+class FrozenTeacher:
+    """A teacher that is only ever run forwards.
+
+    It is no ``nn.Module`` on purpose: the distiller's parameters, state dict,
+    training mode, data parallelism and averaged copies do not know of it.
+
+    Args:
+        config: The teacher's model dict or config path.
+        checkpoint: File, URL or any other scheme of MMEngine's
+            ``CheckpointLoader``. Read with ``weights_only=True``.
+        num_classes: Overrides the class count of the config where given.
+        classifier: Path of the main classifier, where discovery shall be
+            overridden.
+
+    Raises:
+        ValueError: If there is no checkpoint, or it does not fit the model.
+        OSError: If the checkpoint cannot be reached.
+    """
+
+    def __init__(
+        self,
+        config: str | dict[str, Any],
+        checkpoint: str | None = None,
+        num_classes: int | None = None,
+        classifier: str | None = None,
+    ) -> None:
+        if not checkpoint:
+            raise ValueError(f'the teacher has no checkpoint. {HOW_TO_PASS}')
+        config = model_dict(config)
+        model = build_model(config, num_classes)
+        load_weights(model, checkpoint)
+        self._preprocesses = config.get('data_preprocessor') is not None
+        self.model = revert_sync_batchnorm(model).eval().requires_grad_(False)
+        self.view = ModelView(self.model, classifier)
+        self._renormalise: tuple[list[int], Tensor, Tensor] | None = None
+
+    def match_inputs(self, preprocessor: nn.Module) -> None:
+        """Feed the teacher what it was trained on.
+
+        A teacher whose config brings no data preprocessor is taken to have been
+        trained with the student's. Where the student's preprocessor normalises otherwise
+        than the teacher's own (mean, std or channel order), its images are converted
+        on the way in. Padding that was added after the student's
+        normalisation is converted like image content.
+
+        Args:
+            preprocessor: The student's data preprocessor.
+        """
+        if not self._preprocesses:
+            return
+        mean, std, flips = _normalisation(self.model.data_preprocessor)
+        student_mean, student_std, student_flips = _normalisation(preprocessor)
+        order = [0, 1, 2]
+        if flips != student_flips:
+            order.reverse()
+        scale = student_std[order] / std
+        shift = (student_mean[order] - mean) / std
+        if flips == student_flips and (scale == 1).all() and (shift == 0).all():
+            return
+        self._renormalise = order, scale.view(-1, 1, 1), shift.view(-1, 1, 1)
+
+    @torch.no_grad()
+    def __call__(self, inputs: Tensor, taps: Iterable[Tap]) -> dict[Tap, Tensor]:
+        """Run the teacher as far as the deepest tap.
+
+        Args:
+            inputs: Images ``(N, C, H, W)`` as the student gets them.
+            taps: What to capture.
+
+        Returns:
+            The captured tensors, without gradient.
+        """
+        if self._renormalise is not None:
+            order, scale, shift = self._renormalise
+            inputs = inputs[:, order] * scale.to(inputs) + shift.to(inputs)
+        with record(self.model, taps, stop_when_filled=True) as values:
+            self.model(inputs, mode='tensor')
+        return values
+
+    def apply(self, fn: Callable[[Tensor], Tensor]) -> None:
+        """Move or cast the weights, as ``nn.Module._apply`` does."""
+        self.model._apply(fn)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> 'FrozenTeacher':
+        """An averaged or copied distiller shares its teacher."""
+        return self
+
+
+def _normalisation(preprocessor: nn.Module) -> tuple[Tensor, Tensor, bool]:
+    """Mean and std of each of three channels, and whether channels are flipped."""
+    flips = getattr(
+        preprocessor, 'to_rgb', getattr(preprocessor, '_channel_conversion', False)
+    )
+    if not getattr(preprocessor, '_enable_normalize', False):
+        return torch.zeros(3), torch.ones(3), flips
+    mean, std = preprocessor.mean.flatten(), preprocessor.std.flatten()
+    return mean.float().expand(3), std.float().expand(3), flips
+
+
+def load_weights(model: nn.Module, checkpoint: str) -> None:
+    """Load a checkpoint into a model that must not stay random.
+
+    Accepts checkpoints of MMEngine, MMSegmentation and MMPretrain (their
+    training checkpoints and mmkd's too) and bare state dicts.
+
+    Args:
+        model: The model that receives the weights.
+        checkpoint: Anything that MMEngine's ``CheckpointLoader`` reaches.
+
+    Raises:
+        ValueError: If a weight is missing or has another shape; the message
+            names the first few.
+        OSError: If the checkpoint cannot be reached.
+    """
+    try:
+        content = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
+    except OSError as error:
+        raise OSError(
+            f'the teacher checkpoint {checkpoint!r} cannot be reached: {error}. '
+            'Where there is no network, download it elsewhere. ' + HOW_TO_PASS
+        ) from error
+    state = content.get('state_dict', content)
+    state = {key.removeprefix('module.'): value for key, value in state.items()}
+    own = model.state_dict()
+    missing = [
+        key
+        for key in own
+        if key not in state and not key.endswith('num_batches_tracked')
+    ]
+    shapes = [
+        f'{key} {tuple(state[key].shape)} for {tuple(own[key].shape)}'
+        for key in own
+        if key in state and state[key].shape != own[key].shape
+    ]
+    if missing or shapes:
+        raise ValueError(
+            f'the checkpoint {checkpoint!r} does not fit the teacher '
+            f'{type(model).__name__}. Missing keys: {_first(missing)}. '
+            f'Other shapes (is its class count the teacher\'s?): {_first(shapes)}. '
+            'Pass the config that the checkpoint was trained with.'
+        )
+    unread = [key for key in state if key not in own and key[:8] != 'methods.']
+    if unread:
+        print_log(
+            f'Of {checkpoint!r} the teacher does not use: {_first(unread)}',
+            logger='current',
+        )
+    model.load_state_dict(state, strict=False)
+
+
+def _first(names: list[str], count: int = 5) -> str:
+    rest = len(names) - count
+    shown = ', '.join(names[:count]) or 'none'
+    return f'{shown} and {rest} more' if rest > 0 else shown

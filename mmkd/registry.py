@@ -1,0 +1,38 @@
+"""mmkd's nodes in MMEngine's registry tree, under the scope ``mmkd``."""
+
+from mmengine.registry import DATASETS as MMENGINE_DATASETS
+from mmengine.registry import HOOKS as MMENGINE_HOOKS
+from mmengine.registry import MODEL_WRAPPERS as MMENGINE_MODEL_WRAPPERS
+from mmengine.registry import MODELS as MMENGINE_MODELS
+from mmengine.registry import OPTIM_WRAPPERS as MMENGINE_OPTIM_WRAPPERS
+from mmengine.registry import Registry
+
+MODELS = Registry(
+    'model', parent=MMENGINE_MODELS, scope='mmkd', locations=['mmkd.models']
+)
+"""Distillers, losses, heads and backbones."""
+
+METHODS = Registry('method', scope='mmkd', locations=['mmkd.models.methods'])
+"""Distillation techniques; MMEngine has no node of this kind to inherit from."""
+
+MODEL_WRAPPERS = Registry(
+    'model_wrapper',
+    parent=MMENGINE_MODEL_WRAPPERS,
+    scope='mmkd',
+    locations=['mmkd.engine'],
+)
+
+DATASETS = Registry(
+    'dataset', parent=MMENGINE_DATASETS, scope='mmkd', locations=['mmkd.datasets']
+)
+
+HOOKS = Registry(
+    'hook', parent=MMENGINE_HOOKS, scope='mmkd', locations=['mmkd.engine.hooks']
+)
+
+OPTIM_WRAPPERS = Registry(
+    'optim_wrapper',
+    parent=MMENGINE_OPTIM_WRAPPERS,
+    scope='mmkd',
+    locations=['mmkd.engine.optim'],
+)

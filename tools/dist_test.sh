@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Test on several GPUs: tools/dist_test.sh CONFIG CHECKPOINT GPUS [options of tools/test.py]
+# Several nodes: set NNODES, NODE_RANK, MASTER_ADDR and MASTER_PORT on each.
+set -euo pipefail
+if [ $# -lt 3 ]; then
+    sed -n '2,3s/^# //p' "$0" >&2
+    exit 2
+fi
+config=$1
+checkpoint=$2
+gpus=$3
+shift 3
+exec torchrun \
+    --nnodes="${NNODES:-1}" \
+    --node-rank="${NODE_RANK:-0}" \
+    --nproc-per-node="$gpus" \
+    --master-addr="${MASTER_ADDR:-127.0.0.1}" \
+    --master-port="${MASTER_PORT:-29500}" \
+    "$(dirname "$0")/test.py" "$config" "$checkpoint" --launcher pytorch "$@"

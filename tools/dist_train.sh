@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Train on several GPUs: tools/dist_train.sh CONFIG GPUS [options of tools/train.py]
+# Several nodes: set NNODES, NODE_RANK, MASTER_ADDR and MASTER_PORT on each.
+set -euo pipefail
+if [ $# -lt 2 ]; then
+    sed -n '2,3s/^# //p' "$0" >&2
+    exit 2
+fi
+config=$1
+gpus=$2
+shift 2
+exec torchrun \
+    --nnodes="${NNODES:-1}" \
+    --node-rank="${NODE_RANK:-0}" \
+    --nproc-per-node="$gpus" \
+    --master-addr="${MASTER_ADDR:-127.0.0.1}" \
+    --master-port="${MASTER_PORT:-29500}" \
+    "$(dirname "$0")/train.py" "$config" --launcher pytorch "$@"

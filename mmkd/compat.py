@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 try:
+    from mmengine import utils as engine_utils
     from mmengine.config import config as config_reader
     from mmengine.config import utils as config_utils
     from mmengine.hub import hub
@@ -100,7 +101,7 @@ def find_packages_without_pkg_resources() -> None:
             raise importlib.metadata.PackageNotFoundError(package)
         return str(Path(spec.origin).parent)
 
-    for user in (config_reader, hub, package_utils):
+    for user in (config_reader, hub, engine_utils, package_utils):
         user.is_installed = is_installed
         user.get_installed_path = get_installed_path
 

@@ -1,5 +1,6 @@
 """What the command line changes in a config, without naming nested keys."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from mmengine.config import Config, ConfigDict
@@ -31,19 +32,38 @@ def set_data_root(cfg: Config, root: str) -> None:
             f'{"empty" if folder.is_dir() else "not a folder"}: pass the folder '
             "that holds the data set's own folders."
         )
-    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
-        if cfg.get(name) is not None:
-            _set_root(cfg[name].dataset, str(folder))
+    for dataset in _datasets(cfg):
+        dataset.data_root = str(folder)
 
 
-def _set_root(dataset: ConfigDict, root: str) -> None:
-    """Descend through wrappers such as RepeatDataset and ConcatDataset."""
-    inner = dataset.get('dataset') or dataset.get('datasets')
-    if inner is None:
-        dataset.data_root = root
-    else:
-        for item in inner if isinstance(inner, list) else [inner]:
-            _set_root(item, root)
+def check_data(cfg: Config) -> None:
+    """Look whether every folder that a dataset reads holds a file.
+
+    Raises:
+        ValueError: If one is missing or empty; the message names it.
+    """
+    for dataset in _datasets(cfg):
+        prefixes = dataset.get('data_prefix') or {}
+        for prefix in prefixes.values() if isinstance(prefixes, dict) else [prefixes]:
+            folder = Path(dataset.get('data_root') or '', prefix)
+            if not any(path.is_file() for path in folder.rglob('*')):
+                raise ValueError(
+                    f'no training or test data: {dataset.type} reads the folder '
+                    f'{str(folder)!r}, which is missing or empty. Pass --data-root, '
+                    'or set data_root and data_prefix of the dataloaders.'
+                )
+
+
+def _datasets(cfg: Config) -> Iterator[ConfigDict]:
+    """The datasets of all dataloaders, wrapped ones such as RepeatDataset's too."""
+    names = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+    found = [cfg[name].dataset for name in names if cfg.get(name) is not None]
+    for dataset in found:
+        inner = dataset.get('dataset') or dataset.get('datasets')
+        if inner is None:
+            yield dataset
+        else:
+            found += inner if isinstance(inner, list) else [inner]
 
 
 def set_teacher(cfg: Config, checkpoint: str) -> None:

@@ -4,12 +4,11 @@ import argparse
 import os
 from pathlib import Path
 
-import mmkd  # noqa: F401 -- before mmengine's consumers, see mmkd/compat.py
 from mmengine.config import Config, DictAction
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from mmkd.config import enable_amp, set_data_root, set_teacher
+from mmkd.config import check_data, enable_amp, set_data_root, set_teacher
 
 
 def parse_args() -> argparse.Namespace:
@@ -68,6 +67,7 @@ def load_config(args: argparse.Namespace) -> Config:
 def main() -> None:
     """Build the runner and train."""
     cfg = load_config(parse_args())
+    check_data(cfg)
     runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
     runner.train()
 

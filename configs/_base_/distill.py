@@ -2,5 +2,6 @@
 custom_imports = dict(imports=['mmkd'])
 custom_hooks = [
     dict(type='mmkd.TrainingGuardHook'),
+    dict(type='mmkd.PrepareMethodsHook'),
     dict(type='mmkd.ExportStudentHook')
 ]

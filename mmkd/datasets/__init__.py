@@ -1,1 +1,6 @@
+"""Data sets that MMPretrain lacks, or reads too strictly."""
 
+from .cifar import CIFAR100
+from .svhn import SVHN
+
+__all__ = ['CIFAR100', 'SVHN']

@@ -81,9 +81,71 @@ class ModelView:
         """The main classifier's output."""
         return Tap(self.classifier)
 
+    @cached_property
+    def stages(self) -> list[Tap]:
+        """The ends of the backbone's stages, in the order they run.
+
+        A stage is a run of the backbone's blocks whose maps have one size; a
+        block with dilated convolutions counts as if it had strides instead.
+        The stem is no stage.
+        """
+        blocks = dict(_blocks(self.model))
+        values = probe(self.model, [Tap(path) for path in blocks], strict=False)
+        ends: dict[tuple[int, ...], Tap] = {}
+        for tap, value in values.items():
+            if value.dim() == 4:
+                ends[(*value.shape[2:], _dilation(blocks[tap.path]))] = tap
+        return list(ends.values())
+
+    def stage(self, stage: int | str) -> Tap:
+        """The end of one stage, by its number from 0 or its module path.
+
+        Raises:
+            ValueError: If there is no such stage.
+        """
+        if isinstance(stage, str):
+            return Tap(stage)
+        if not 0 <= stage < len(self.stages):
+            found = ', '.join(tap.path for tap in self.stages) or 'none'
+            raise ValueError(
+                f'{type(self.model).__name__} has no stage {stage}. Stages found: '
+                f'{found}. Give a number from 0 or a module path.'
+            )
+        return self.stages[stage]
+
     def shape(self, tap: Tap) -> torch.Size:
         """Shape of a tap's value for the blank image, batch dimension 1."""
         return probe(self.model, [tap])[tap].shape
+
+
+def _blocks(model: nn.Module) -> list[tuple[str, nn.Module]]:
+    """The family of numbered children that makes up most of the backbone.
+
+    Stems, transitions and closing 1x1 convolutions carry other names or mix no
+    neighbouring pixels.
+    """
+    children = [
+        (f'backbone.{name}', child) for name, child in model.backbone.named_children()
+    ]
+    families: dict[str, list[tuple[str, nn.Module]]] = {}
+    for path, child in children:
+        if isinstance(child, nn.ModuleList):
+            children += [(f'{path}.{name}', c) for name, c in child.named_children()]
+        elif any(max(conv.kernel_size) > 1 for conv in _convolutions(child)):
+            families.setdefault(path.rstrip('0123456789'), []).append((path, child))
+    return max(families.values(), key=_size, default=[])
+
+
+def _size(family: list[tuple[str, nn.Module]]) -> int:
+    return sum(p.numel() for _, block in family for p in block.parameters())
+
+
+def _convolutions(module: nn.Module) -> list[nn.modules.conv._ConvNd]:
+    return [m for m in module.modules() if isinstance(m, nn.modules.conv._ConvNd)]
+
+
+def _dilation(module: nn.Module) -> int:
+    return max(max(conv.dilation) for conv in _convolutions(module))
 
 
 def probe(
@@ -104,7 +166,7 @@ def probe(
     Raises:
         ValueError: If the model runs on none of the image sizes tried.
     """
-    stem = next(m for m in model.modules() if isinstance(m, nn.modules.conv._ConvNd))
+    stem = _convolutions(model)[0]
     sizes = dict.fromkeys([*PROBE_SIZES, *_native_sizes(model)])
     failures = []
     for size in sizes:

@@ -14,7 +14,7 @@ from mmkd.models.methods import Method
 from mmkd.models.taps import record
 from mmkd.models.teacher import FrozenTeacher, build_model
 from mmkd.registry import METHODS, MODELS
-from mmkd.structures import LossGroups, Targets, sum_of_groups
+from mmkd.structures import LossGroups, sum_of_groups
 
 PREFIX = 'distill.'
 """Log keys of distillation terms begin with this, then the method's name."""
@@ -102,7 +102,7 @@ class Distiller(BaseModel):
         inputs: Tensor,
         data_samples: list[BaseDataElement] | None = None,
         mode: str = 'tensor',
-    ) -> Any:  # noqa: ANN401 -- as the student's own forward
+    ) -> Any:
         """Losses of student and methods, or the student's own output.
 
         Args:
@@ -206,7 +206,7 @@ def _drop_student_prefix(
 
 
 def _add_student_prefix(
-    state: dict[str, Tensor], prefix: str, *args: Any  # noqa: ANN401
+    state: dict[str, Tensor], prefix: str, *args: Any
 ) -> None:
     own = (prefix + 'student.', prefix + 'methods.')
     for key in [key for key in state if key.startswith(prefix)]:

@@ -19,10 +19,18 @@ class Tap:
             ``'backbone.layer2'``; ``''`` is the model itself.
         kind: Whether the module's input or its output is meant. Of several
             inputs or outputs the first tensor is taken.
+
+    Raises:
+        ValueError: If ``kind`` is neither.
     """
 
     path: str
     kind: Literal['input', 'output'] = 'output'
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        if self.kind not in ('input', 'output'):
+            raise ValueError(f"kind must be 'input' or 'output', got {self.kind!r}")
 
 
 class _AllTapsFilled(Exception):  # noqa: N818 -- a signal, not an error
@@ -51,7 +59,7 @@ def find_module(model: nn.Module, path: str) -> nn.Module:
     )
 
 
-def first_tensor(value: Any) -> Tensor:  # noqa: ANN401 -- whatever a module returns
+def first_tensor(value: Any) -> Tensor:
     """The first tensor in a module's inputs or outputs, depth first.
 
     Raises:
@@ -100,7 +108,7 @@ def record(
     taps = set(taps)
     values: dict[Tap, Tensor] = {}
 
-    def keep(tap: Tap, value: Any) -> None:  # noqa: ANN401
+    def keep(tap: Tap, value: Any) -> None:
         values[tap] = first_tensor(value)
         if stop_when_filled and len(values) == len(taps):
             raise _AllTapsFilled

@@ -18,11 +18,9 @@ class Task(ABC):
     Attributes:
         spatial_dims: Number of spatial dimensions of a logit map: 0 for
             images, 2 for pixels.
-        heads: Keys of a model config under which classifiers stand.
     """
 
     spatial_dims: int
-    heads: tuple[str, ...]
 
     @abstractmethod
     def targets(self, data_samples: Sequence[BaseDataElement]) -> Targets:
@@ -37,48 +35,46 @@ class Task(ABC):
         """The class indices of one sample, any shape."""
 
     @abstractmethod
-    def is_ignored(self, label: int) -> bool:
-        """Whether a label marks positions without a class."""
+    def is_ignored(self, labels: Tensor) -> Tensor:
+        """Which labels mark positions without a class, bool of their shape."""
 
     def check_labels(
         self, data_samples: Sequence[BaseDataElement], num_classes: int
     ) -> None:
         """Stop at a label that is no class before it reaches a device.
 
+        Args:
+            data_samples: The batch's annotations.
+            num_classes: Channels of the student's logits; a single one tells
+                two classes apart.
+
         Raises:
             ValueError: If a label lies outside ``[0, num_classes)`` and is not
                 the ignored one; the message names it and the image.
         """
+        count = max(num_classes, 2)
         for sample in data_samples:
             labels = self.labels_of(sample)
-            if labels.numel() == 0:
+            outside = (labels < 0) | (labels >= count)
+            outside &= ~self.is_ignored(labels)
+            if not outside.any():
                 continue
-            low, high = (int(bound) for bound in torch.aminmax(labels))
-            if 0 <= low and high < num_classes:
-                continue
-            wrong = [
-                label
-                for label in labels.unique().tolist()
-                if not (0 <= label < num_classes or self.is_ignored(label))
-            ]
-            if wrong:
-                image = getattr(sample, 'img_path', 'an image without a path')
-                raise ValueError(
-                    f'labels {wrong[:5]} of {image} lie outside the '
-                    f'{num_classes} classes of the student (0 to '
-                    f'{num_classes - 1}): set num_classes to the number of '
-                    'classes in the data, or map or ignore these labels.'
-                )
+            wrong = labels[outside].unique().tolist()
+            image = getattr(sample, 'img_path', 'an image without a path')
+            raise ValueError(
+                f'labels {wrong[:5]} of {image} lie outside the {count} classes '
+                f'of the student (0 to {count - 1}): set num_classes to the '
+                'number of classes in the data, or map or ignore these labels.'
+            )
 
 
 class ImageTask(Task):
     """Image classification with MMPretrain: logits ``(N, K)``."""
 
     spatial_dims = 0
-    heads = ('head',)
 
     def targets(self, data_samples: Sequence[BaseDataElement]) -> Targets:
-        """Labels ``(N,)``, and soft scores ``(N, K)`` where images are mixed."""
+        """Labels ``(N,)``, soft scores ``(N, K)`` of mixed images, and indices."""
         scores = None
         if 'gt_score' in data_samples[0]:
             scores = torch.stack([sample.gt_score for sample in data_samples])
@@ -91,7 +87,11 @@ class ImageTask(Task):
                 'the data samples have neither a single gt_label nor gt_score: '
                 'the data pipeline must end in PackInputs with labels.'
             )
-        return Targets(labels, scores)
+        indices = None
+        if 'sample_idx' in data_samples[0]:
+            numbers = [sample.sample_idx for sample in data_samples]
+            indices = torch.tensor(numbers, device=labels.device)
+        return Targets(labels, scores, indices=indices)
 
     def resize(self, logits: Tensor, size: Sequence[int]) -> Tensor:
         """Logits of images have no map: they are returned as they are."""
@@ -101,9 +101,9 @@ class ImageTask(Task):
         """The class index or indices of one image."""
         return data_sample.get('gt_label', torch.empty(0))
 
-    def is_ignored(self, label: int) -> bool:
+    def is_ignored(self, labels: Tensor) -> Tensor:
         """No label of an image is ignored."""
-        return False
+        return torch.zeros_like(labels, dtype=torch.bool)
 
 
 class PixelTask(Task):
@@ -115,7 +115,6 @@ class PixelTask(Task):
     """
 
     spatial_dims = 2
-    heads = ('decode_head', 'auxiliary_head')
 
     def __init__(self, align_corners: bool, ignore_index: int) -> None:
         self.align_corners = align_corners
@@ -140,9 +139,9 @@ class PixelTask(Task):
         """The label map ``(1, H, W)`` of one image."""
         return data_sample.gt_sem_seg.data
 
-    def is_ignored(self, label: int) -> bool:
+    def is_ignored(self, labels: Tensor) -> Tensor:
         """The head's ``ignore_index``, which padding has too."""
-        return label == self.ignore_index
+        return labels == self.ignore_index
 
 
 def task_of(model: nn.Module) -> Task:
@@ -163,15 +162,21 @@ def task_of(model: nn.Module) -> Task:
     )
 
 
-def set_num_classes(model: dict[str, Any], num_classes: int) -> None:
-    """Give every classifier of a model config another number of classes.
+def set_num_classes(model: Any, num_classes: int) -> None:
+    """Set the class count wherever a model config has one.
+
+    Beside heads, cascaded and nested ones too, these are smoothed losses,
+    preprocessors that mix images, and backbones that end in a classifier.
 
     Args:
         model: The config of a classifier or segmentor; changed in place.
         num_classes: The number of classes.
     """
-    for key in (*ImageTask.heads, *PixelTask.heads):
-        heads = model.get(key) or []
-        for head in [heads] if isinstance(heads, dict) else heads:
-            if 'num_classes' in head:
-                head['num_classes'] = num_classes
+    if isinstance(model, dict):
+        # Backbones without a classifier say so with 0 or -1.
+        if (model.get('num_classes') or 0) > 0:
+            model['num_classes'] = num_classes
+        model = list(model.values())
+    if isinstance(model, (list, tuple)):
+        for part in model:
+            set_num_classes(part, num_classes)

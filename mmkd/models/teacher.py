@@ -12,14 +12,17 @@ from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
 from mmkd.models.discovery import ModelView
-from mmkd.models.tasks import set_num_classes
 from mmkd.models.taps import Tap, record
+from mmkd.models.tasks import set_num_classes
 from mmkd.registry import MODELS
 
 HOW_TO_PASS = (
     'Pass a checkpoint file with `--teacher FILE`, or set '
     '`model.teacher.checkpoint` in the config.'
 )
+
+REORDERS = ('to_rgb', '_channel_conversion', 'channel_conversion')
+"""How MMPretrain, MMEngine and the original MMSegmentation name their switch."""
 
 
 def build_model(
@@ -97,32 +100,30 @@ class FrozenTeacher:
         self._preprocesses = config.get('data_preprocessor') is not None
         self.model = revert_sync_batchnorm(model).eval().requires_grad_(False)
         self.view = ModelView(self.model, classifier)
-        self._renormalise: tuple[list[int], Tensor, Tensor] | None = None
+        self._renormalise: tuple[bool, Tensor, Tensor] | None = None
 
     def match_inputs(self, preprocessor: nn.Module) -> None:
         """Feed the teacher what it was trained on.
 
-        A teacher whose config brings no data preprocessor is taken to have been
-        trained with the student's. Where the student's preprocessor normalises otherwise
-        than the teacher's own (mean, std or channel order), its images are converted
-        on the way in. Padding that was added after the student's
-        normalisation is converted like image content.
+        A teacher whose config brings no data preprocessor is taken to have
+        been trained with the student's. Where the student's preprocessor
+        normalises otherwise than the teacher's own (mean, std or channel
+        order), its images are converted on the way in. Padding that was added
+        after the student's normalisation is converted like image content.
 
         Args:
             preprocessor: The student's data preprocessor.
         """
         if not self._preprocesses:
             return
-        mean, std, flips = _normalisation(self.model.data_preprocessor)
-        student_mean, student_std, student_flips = _normalisation(preprocessor)
-        order = [0, 1, 2]
-        if flips != student_flips:
-            order.reverse()
-        scale = student_std[order] / std
-        shift = (student_mean[order] - mean) / std
-        if flips == student_flips and (scale == 1).all() and (shift == 0).all():
-            return
-        self._renormalise = order, scale.view(-1, 1, 1), shift.view(-1, 1, 1)
+        mean, std, reorders = _normalisation(self.model.data_preprocessor)
+        student_mean, student_std, student_reorders = _normalisation(preprocessor)
+        flip = reorders != student_reorders
+        if flip:
+            student_mean, student_std = student_mean.flip(0), student_std.flip(0)
+        scale, shift = student_std / std, (student_mean - mean) / std
+        if flip or (scale != 1).any() or (shift != 0).any():
+            self._renormalise = flip, scale.view(-1, 1, 1), shift.view(-1, 1, 1)
 
     @torch.no_grad()
     def __call__(self, inputs: Tensor, taps: Iterable[Tap]) -> dict[Tap, Tensor]:
@@ -136,8 +137,9 @@ class FrozenTeacher:
             The captured tensors, without gradient.
         """
         if self._renormalise is not None:
-            order, scale, shift = self._renormalise
-            inputs = inputs[:, order] * scale.to(inputs) + shift.to(inputs)
+            flip, scale, shift = self._renormalise
+            inputs = inputs.flip(1) if flip else inputs
+            inputs = inputs * scale.to(inputs) + shift.to(inputs)
         with record(self.model, taps, stop_when_filled=True) as values:
             self.model(inputs, mode='tensor')
         return values
@@ -152,14 +154,12 @@ class FrozenTeacher:
 
 
 def _normalisation(preprocessor: nn.Module) -> tuple[Tensor, Tensor, bool]:
-    """Mean and std of each of three channels, and whether channels are flipped."""
-    flips = getattr(
-        preprocessor, 'to_rgb', getattr(preprocessor, '_channel_conversion', False)
-    )
+    """Mean and std, of each channel or of all, and whether channels are reversed."""
+    reorders = any(getattr(preprocessor, name, False) for name in REORDERS)
     if not getattr(preprocessor, '_enable_normalize', False):
-        return torch.zeros(3), torch.ones(3), flips
+        return torch.zeros(1), torch.ones(1), reorders
     mean, std = preprocessor.mean.flatten(), preprocessor.std.flatten()
-    return mean.float().expand(3), std.float().expand(3), flips
+    return mean.float(), std.float(), reorders
 
 
 def load_weights(model: nn.Module, checkpoint: str) -> None:

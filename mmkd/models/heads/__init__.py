@@ -1,6 +1,7 @@
 """Auxiliary classifiers, which exist in training alone."""
 
+from mmkd.models.heads.conv import ConvClassifier
 from mmkd.models.heads.linear import LinearClassifier, pointwise
 from mmkd.models.heads.mlp import MLPClassifier
 
-__all__ = ['LinearClassifier', 'MLPClassifier', 'pointwise']
+__all__ = ['ConvClassifier', 'LinearClassifier', 'MLPClassifier', 'pointwise']

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from typing import Any
 
 from mmengine.model import BaseModule
 from torch import Tensor
@@ -59,6 +60,13 @@ class Method(BaseModule):
     def task_weight(self) -> float:
         """What multiplies the task loss now: 1 while the method is off."""
         return 1 - self.schedule_factor * (1 - self._task_weight)
+
+    def prepare(self, dataset: Any) -> None:  # noqa: ANN401 -- MMEngine's, or one like it
+        """Look at the training set before training; most methods need not.
+
+        Args:
+            dataset: The training set, of MMEngine's ``BaseDataset`` kind.
+        """
 
     @abstractmethod
     def loss(

@@ -1,0 +1,2 @@
+_base_ = './vgg8_cifar.py'
+model = dict(backbone=dict(depth=19))

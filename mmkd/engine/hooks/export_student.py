@@ -1,0 +1,56 @@
+"""The plain student that a training run ends with."""
+
+from pathlib import Path
+
+from mmengine.dist import master_only
+from mmengine.hooks import EMAHook, Hook
+from mmengine.runner import Runner
+
+from mmkd.engine.files import save_atomically
+from mmkd.engine.unwrap import distiller_of
+from mmkd.registry import HOOKS
+
+
+@HOOKS.register_module()
+class ExportStudentHook(Hook):
+    """Write the student alone when training ends.
+
+    The file holds ``meta.dataset_meta`` and ``state_dict``, nothing of mmkd,
+    and loads strictly into the student's own config in MMSegmentation and
+    MMPretrain. Under ``EMAHook`` it is the averaged student, as in that
+    hook's checkpoints. The main process writes it into the work directory, to
+    a temporary file first.
+
+    Args:
+        filename: Name of the file in the work directory.
+
+    Raises:
+        ValueError: If the name is empty or has a folder in it.
+    """
+
+    priority = 'VERY_LOW'
+
+    def __init__(self, filename: str = 'student.pth') -> None:
+        if filename in ('', '..') or Path(filename).name != filename:
+            raise ValueError(
+                f'filename must be the name of a file without a folder, '
+                f'got {filename!r}.'
+            )
+        self.filename = filename
+
+    @master_only
+    def after_train(self, runner: Runner) -> None:
+        """Write the student."""
+        distiller = distiller_of(runner)
+        for hook in runner.hooks:
+            if isinstance(hook, EMAHook):
+                distiller = hook.ema_model.module
+        state = distiller.student.state_dict()
+        dataset = runner.train_dataloader.dataset
+        content = {
+            'meta': {'dataset_meta': getattr(dataset, 'metainfo', None)},
+            'state_dict': {name: value.cpu() for name, value in state.items()},
+        }
+        path = Path(runner.work_dir) / self.filename
+        save_atomically(content, path)
+        runner.logger.info(f'The student stands in {path}.')

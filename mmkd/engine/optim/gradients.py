@@ -1,0 +1,145 @@
+"""Arithmetic on the gradients of two losses, parameter by parameter."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from mmengine.dist import all_reduce, all_reduce_params
+from torch import Tensor, nn
+
+BUCKET_MB = 25
+"""Gradients reduced in one message, in megabytes; PyTorch's own choice."""
+
+NO_DIRECTION = torch.finfo(torch.float32).tiny
+"""Squared norm up to which a gradient counts as zero."""
+
+Gradients = dict[nn.Parameter, Tensor | None]
+"""A gradient kept apart from ``.grad``."""
+
+
+def backward_into(
+    store: Gradients, loss: Tensor, parameters: Iterable[nn.Parameter], **kwargs: Any
+) -> None:
+    """Add a loss's gradients to a store, leaving ``.grad`` as it was.
+
+    The store's tensors take the place of ``.grad`` while the backward pass
+    runs: nothing is copied, and models that recompute activations, which
+    ``torch.autograd.grad`` refuses, work.
+
+    Args:
+        store: What has been accumulated so far; updated in place.
+        loss: A scalar.
+        parameters: Every parameter that the loss may reach.
+        kwargs: Arguments of :meth:`torch.Tensor.backward`.
+    """
+    parameters = list(parameters)
+    _swap(store, parameters)
+    try:
+        loss.backward(**kwargs)
+    finally:
+        _swap(store, parameters)
+
+
+def _swap(store: Gradients, parameters: list[nn.Parameter]) -> None:
+    for parameter in parameters:
+        kept = store.get(parameter)
+        store[parameter] = parameter.grad
+        parameter.grad = kept
+
+
+class Comparison(NamedTuple):
+    """How two gradients relate, from their three inner products.
+
+    Attributes:
+        product: Their inner product, a scalar.
+        first_squared: Squared norm of the first.
+        second_squared: Squared norm of the second.
+    """
+
+    product: Tensor
+    first_squared: Tensor
+    second_squared: Tensor
+
+    @property
+    def cosine(self) -> Tensor:
+        """Cosine of the angle between them, 0 where one of them is 0."""
+        norms = self.first_squared.sqrt() * self.second_squared.sqrt()
+        return torch.where(norms == 0, 0.0, self.product / norms)
+
+    @property
+    def opposition(self) -> Tensor:
+        """What the second goes against the first, in multiples of the first.
+
+        ``min(0, product) / first_squared``, and 0 where the first has no direction.
+        """
+        opposed = self.product.clamp(max=0) / self.first_squared
+        return torch.where(self.first_squared > NO_DIRECTION, opposed, 0.0)
+
+
+def compare(
+    first: Sequence[Tensor | None], second: Sequence[Tensor | None]
+) -> Comparison:
+    """Compare two gradients, each given parameter by parameter.
+
+    Computed in float64 where the device has it: products of gradients that a
+    loss scaler has enlarged overflow float32 long before the gradients do.
+
+    Args:
+        first: One tensor a parameter, None where it was not reached.
+        second: The other gradient, of the same shapes.
+
+    Returns:
+        Scalars on the gradients' device, without a transfer from it.
+    """
+    products, first_squares, second_squares = [], [], []
+    for one, other in zip(map(_wide, first), map(_wide, second), strict=True):
+        if one is not None:
+            first_squares.append(one.dot(one))
+        if other is not None:
+            second_squares.append(other.dot(other))
+        if one is not None and other is not None:
+            products.append(one.dot(other))
+    return Comparison(_total(products), _total(first_squares), _total(second_squares))
+
+
+def _wide(gradient: Tensor | None) -> Tensor | None:
+    if gradient is None:
+        return None
+    wide = torch.float32 if gradient.device.type == 'mps' else torch.float64
+    return gradient.flatten().to(wide)
+
+
+def _total(terms: list[Tensor]) -> Tensor:
+    return torch.stack(terms).sum() if terms else torch.zeros(())
+
+
+def average_over_processes(
+    parameters: Sequence[nn.Parameter], *gradients: list[Tensor | None]
+) -> None:
+    """Average gradients over all processes, in place, with one reduction each.
+
+    As in PyTorch's data parallelism every parameter takes part, as zero where
+    a process did not reach it, so that the processes never disagree on what
+    is exchanged. A parameter that no process reached keeps None. The host
+    waits for the device only where this process left a parameter out.
+
+    Args:
+        parameters: What the gradients are of, the same in all processes.
+        gradients: One or more gradients, each a tensor or None a parameter.
+    """
+    present = [
+        any(part is not None for part in parts)
+        for parts in zip(*gradients, strict=True)
+    ]
+    reached = torch.tensor(present, dtype=torch.int32, device=parameters[0].device)
+    all_reduce(reached, 'max')
+    for gradient in gradients:
+        for index, parameter in enumerate(parameters):
+            if gradient[index] is None:
+                gradient[index] = torch.zeros_like(parameter)
+        all_reduce_params(gradient, bucket_size_mb=BUCKET_MB, op='mean')
+    if not all(present):
+        for index, somewhere in enumerate(reached.tolist()):
+            if not somewhere:
+                for gradient in gradients:
+                    gradient[index] = None

@@ -1,0 +1,155 @@
+"""Contrastive representation distillation."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import logsigmoid
+
+from mmkd.models.losses.inputs import (
+    check_pair,
+    not_negative,
+    positive,
+    widen,
+    without_autocast,
+)
+from mmkd.registry import MODELS
+
+
+@MODELS.register_module()
+class ContrastiveRepresentationLoss(nn.Module):
+    r"""Tell the teacher's view of a sample from those of other samples.
+
+    An anchor :math:`v` is to know its positive among ``R`` negatives of a
+    memory of ``M`` samples, by noise-contrastive estimation:
+
+    .. math::
+        -\log h_0 - \sum_{r=1}^{R} \log(1 - h_r), \qquad
+        h_r = \frac{P_r}{P_r + R / M}, \quad
+        P_r = \frac{\exp(v^\top m_r / \tau)}{Z}
+
+    The loss is its mean over the student's embeddings as anchors in the
+    teacher's memory, plus its mean over the teacher's in the student's.
+
+    From `Contrastive Representation Distillation
+    <https://arxiv.org/abs/1910.10699>`_, equation 18. The values agree
+    with ``crd/criterion.py`` and ``crd/memory.py`` of
+    https://github.com/HobbitLong/RepDistiller but for its guard of 1e-7 in the
+    denominator of ``h``.
+
+    Args:
+        tau: Temperature.
+        loss_weight: Factor on the loss; 0.8 is usual.
+
+    Raises:
+        ValueError: If ``tau`` is not above 0 or ``loss_weight`` is below 0.
+
+    Examples:
+        >>> import torch
+        >>> loss = ContrastiveRepresentationLoss(tau=0.07)
+        >>> memory = torch.nn.functional.normalize(torch.randn(500, 128))
+        >>> indices = torch.randint(500, (8, 65))
+        >>> anchors = memory[indices[:, 0]]
+        >>> loss(anchors, anchors, memory, memory, indices).shape
+        torch.Size([])
+    """
+
+    def __init__(self, tau: float = 0.07, loss_weight: float = 1.0) -> None:
+        super().__init__()
+        self.tau = positive('tau', tau)
+        self.loss_weight = not_negative('loss_weight', loss_weight)
+
+    def forward(
+        self,
+        student: Tensor,
+        teacher: Tensor,
+        student_memory: Tensor,
+        teacher_memory: Tensor,
+        indices: Tensor,
+        log_normalizers: Tensor | None = None,
+    ) -> Tensor:
+        """Compute the loss.
+
+        Unlike elsewhere the teacher's embedding keeps its gradient: it learns
+        too. What it embeds, the teacher's feature, is the constant.
+
+        Args:
+            student: Student embeddings ``(N, D)`` of unit length.
+            teacher: Teacher embeddings ``(N, D)`` of unit length.
+            student_memory: Earlier student embeddings of all samples,
+                ``(M, D)``, constants.
+            teacher_memory: Earlier teacher embeddings, ``(M, D)``, constants.
+            indices: Rows of the memories, int64 ``(N, 1 + R)``: the sample's
+                own first, then its negatives.
+            log_normalizers: ``log Z`` of both kinds of anchors, ``(2,)``, as
+                :meth:`log_normalizers` gave for the first batch; estimated
+                from this batch if None.
+
+        Returns:
+            A scalar of at least float32.
+
+        Raises:
+            ValueError: If the shapes do not fit.
+        """
+        scores = self._scores(student, teacher, student_memory, teacher_memory, indices)
+        if log_normalizers is None:
+            log_normalizers = self._estimate(scores, len(student_memory))
+        log_noise = math.log((indices.shape[1] - 1) / len(student_memory))
+        odds = scores - log_normalizers.to(scores).view(2, 1, 1) - log_noise
+        log_likelihood = logsigmoid(odds[..., 0]) + logsigmoid(-odds[..., 1:]).sum(-1)
+        return self.loss_weight * -log_likelihood.mean(1).sum()
+
+    @torch.no_grad()
+    def log_normalizers(
+        self,
+        student: Tensor,
+        teacher: Tensor,
+        student_memory: Tensor,
+        teacher_memory: Tensor,
+        indices: Tensor,
+    ) -> Tensor:
+        """Estimate ``log Z`` for student and teacher anchors, ``(2,)``.
+
+        CRD does so on the first batch and keeps the result. The arguments are
+        those of :meth:`forward`.
+        """
+        scores = self._scores(student, teacher, student_memory, teacher_memory, indices)
+        return self._estimate(scores, len(student_memory))
+
+    def _scores(
+        self,
+        student: Tensor,
+        teacher: Tensor,
+        student_memory: Tensor,
+        teacher_memory: Tensor,
+        indices: Tensor,
+    ) -> Tensor:
+        check_pair(student, teacher, ndim=2)
+        check_pair(student_memory, teacher_memory, ndim=2)
+        if student_memory.shape[1] != student.shape[1]:
+            raise ValueError(
+                f'the memories must be of the width of the embeddings, '
+                f'{student.shape[1]}, got {tuple(student_memory.shape)}'
+            )
+        if indices.dim() != 2 or len(indices) != len(student) or indices.shape[1] < 2:
+            raise ValueError(
+                f'indices must be ({len(student)}, 1 + R) with R at least 1, got '
+                f'{tuple(indices.shape)}'
+            )
+        with without_autocast(student):
+            # All scores first: taking the rows of the memory would need a tensor
+            # of N * (1 + R) * D entries, far more than N * M.
+            pairs = (student, teacher_memory), (teacher, student_memory)
+            return torch.stack(
+                [
+                    (widen(anchors) @ memory.detach().to(widen(anchors).dtype).T)
+                    .gather(1, indices)
+                    .div(self.tau)
+                    for anchors, memory in pairs
+                ]
+            )
+
+    @staticmethod
+    def _estimate(scores: Tensor, memory_size: int) -> Tensor:
+        rows = scores.detach().flatten(1)
+        return rows.logsumexp(1) - math.log(rows.shape[1] / memory_size)

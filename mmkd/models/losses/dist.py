@@ -1,0 +1,106 @@
+"""The relation-matching loss of DIST."""
+
+from torch import Tensor, nn
+
+from mmkd.models.losses.inputs import (
+    check_mask,
+    not_negative,
+    positive,
+    prepare_pair,
+    select_positions,
+)
+from mmkd.registry import MODELS
+
+
+@MODELS.register_module()
+class DISTLoss(nn.Module):
+    r"""One minus Pearson's correlation, between classes and within classes.
+
+    .. math::
+        \tau^2 \Big( \frac{\beta}{N} \sum_n (1 - \rho(S_{n:}, T_{n:}))
+            + \frac{\gamma}{K} \sum_k (1 - \rho(S_{:k}, T_{:k})) \Big)
+
+    with the class probabilities ``S = softmax(student / tau)`` and ``T``
+    likewise, one row a sample or valid pixel.
+
+    From `Knowledge Distillation from A Stronger Teacher
+    <https://arxiv.org/abs/2205.10536>`_, its inter-class and intra-class loss.
+    The values agree with ``segmentation/losses/dist_kd.py`` of
+    https://github.com/hunto/DIST_KD, which has no temperature (``tau=1``).
+
+    Args:
+        beta: Weight of the relation between classes.
+        gamma: Weight of the relation within classes.
+        tau: Temperature.
+        loss_weight: Factor on the loss.
+
+    Raises:
+        ValueError: If ``tau`` is not above 0 or a weight is below 0.
+
+    Examples:
+        >>> import torch
+        >>> loss = DISTLoss(beta=1.0, gamma=1.0)
+        >>> loss(torch.randn(8, 100), torch.randn(8, 100)).shape
+        torch.Size([])
+    """
+
+    def __init__(
+        self,
+        beta: float = 1.0,
+        gamma: float = 1.0,
+        tau: float = 1.0,
+        loss_weight: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.beta = not_negative('beta', beta)
+        self.gamma = not_negative('gamma', gamma)
+        self.tau = positive('tau', tau)
+        self.loss_weight = not_negative('loss_weight', loss_weight)
+
+    def forward(
+        self, student: Tensor, teacher: Tensor, *, mask: Tensor | None = None
+    ) -> Tensor:
+        """Compute the loss.
+
+        Args:
+            student: Student logits ``(N, K, *)``.
+            teacher: Teacher logits ``(N, K, *)``, a constant.
+            mask: Bool ``(N, *)``, which positions count; all if None.
+
+        Returns:
+            A scalar of at least float32.
+
+        Raises:
+            TypeError: If ``mask`` is not bool.
+            ValueError: If the shapes do not fit.
+        """
+        student, teacher = prepare_pair(student, teacher)
+        check_mask(mask, student)
+        student = select_positions(student, mask)
+        teacher = select_positions(teacher, mask)
+        if not len(student):
+            return student.sum()
+        student = (student / self.tau).softmax(1)
+        teacher = (teacher / self.tau).softmax(1)
+        between = pearson_distance(student, teacher)
+        within = pearson_distance(student.T, teacher.T)
+        loss = self.beta * between + self.gamma * within
+        return self.loss_weight * self.tau**2 * loss
+
+
+def pearson_distance(a: Tensor, b: Tensor) -> Tensor:
+    """Mean over the rows of one minus their Pearson correlation.
+
+    Args:
+        a: Any ``(M, D)``.
+        b: The same.
+
+    Returns:
+        A scalar; it does not change if a row is scaled by a positive number
+        or shifted.
+    """
+    a = a - a.mean(1, keepdim=True)
+    b = b - b.mean(1, keepdim=True)
+    # The published constant: a row that hardly varies counts as uncorrelated.
+    norms = a.norm(dim=1) * b.norm(dim=1) + 1e-8
+    return 1 - ((a * b).sum(1) / norms).mean()

@@ -1,0 +1,70 @@
+"""The hierarchical context loss of ReviewKD."""
+
+from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d, mse_loss
+
+from mmkd.models.losses.inputs import not_negative, prepare_pair
+from mmkd.registry import MODELS
+
+
+@MODELS.register_module()
+class HierarchicalContextLoss(nn.Module):
+    """Mean squared error of a feature map and of its coarser averages.
+
+    The map itself and its averages pooled to 4 x 4, 2 x 2 and 1 x 1 weigh 1,
+    1/2, 1/4 and 1/8, divided by their sum. A pool that is not smaller than the
+    map is left out and the next takes its weight.
+
+    From `Distilling Knowledge via Knowledge Review
+    <https://arxiv.org/abs/2104.09044>`_. The values agree with one
+    summand of ``hcl`` in ``CIFAR-100/model/reviewkd.py`` of
+    https://github.com/dvlab-research/ReviewKD, which adds up all stages.
+
+    Args:
+        pools: Side lengths of the pooled maps, in the order of their weights.
+        loss_weight: Factor on the loss; 0.6 to 8 are usual.
+
+    Raises:
+        ValueError: If a pool is below 1 or ``loss_weight`` is below 0.
+
+    Examples:
+        >>> import torch
+        >>> loss = HierarchicalContextLoss()
+        >>> student, teacher = torch.randn(2, 8, 64, 16, 16)
+        >>> loss(student, teacher).shape
+        torch.Size([])
+    """
+
+    def __init__(
+        self, pools: tuple[int, ...] = (4, 2, 1), loss_weight: float = 1.0
+    ) -> None:
+        super().__init__()
+        if any(pool < 1 for pool in pools):
+            raise ValueError(f'pools must all be at least 1, got {pools}')
+        self.pools = tuple(pools)
+        self.loss_weight = not_negative('loss_weight', loss_weight)
+
+    def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
+        """Compute the loss of one stage.
+
+        Args:
+            student: Fused student features ``(N, C, H, W)``.
+            teacher: Teacher features ``(N, C, H, W)``, a constant.
+
+        Returns:
+            A scalar of at least float32.
+
+        Raises:
+            ValueError: If the shapes do not fit.
+        """
+        student, teacher = prepare_pair(student, teacher, ndim=4)
+        loss = mse_loss(student, teacher)
+        weight = total = 1.0
+        for pool in self.pools:
+            if pool >= min(student.shape[2:]):
+                continue
+            weight /= 2
+            total += weight
+            pooled = adaptive_avg_pool2d(student - teacher, pool)
+            loss = loss + weight * pooled.square().mean()
+        return self.loss_weight * loss / total

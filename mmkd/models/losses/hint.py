@@ -1,0 +1,50 @@
+"""The hint loss of FitNets."""
+
+from torch import Tensor, nn
+from torch.nn.functional import mse_loss
+
+from mmkd.models.losses.inputs import not_negative, prepare_pair
+from mmkd.registry import MODELS
+
+
+@MODELS.register_module()
+class HintLoss(nn.Module):
+    """Mean squared error between a regressed student feature and the teacher's.
+
+    From `FitNets: Hints for Thin Deep Nets <https://arxiv.org/abs/1412.6550>`_.
+    The values agree with ``distiller_zoo/FitNet.py`` of
+    https://github.com/HobbitLong/RepDistiller: the mean over all entries,
+    where the paper has half the sum.
+
+    Args:
+        loss_weight: Factor on the loss; 100 is usual.
+
+    Raises:
+        ValueError: If ``loss_weight`` is below 0.
+
+    Examples:
+        >>> import torch
+        >>> loss = HintLoss()
+        >>> student, teacher = torch.randn(2, 8, 64, 16, 16)
+        >>> loss(student, teacher).shape
+        torch.Size([])
+    """
+
+    def __init__(self, loss_weight: float = 1.0) -> None:
+        super().__init__()
+        self.loss_weight = not_negative('loss_weight', loss_weight)
+
+    def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
+        """Compute the loss.
+
+        Args:
+            student: Student features ``(N, C, *)``, after the regressor.
+            teacher: Teacher features ``(N, C, *)``, a constant.
+
+        Returns:
+            A scalar of at least float32.
+
+        Raises:
+            ValueError: If the shapes do not fit.
+        """
+        return self.loss_weight * mse_loss(*prepare_pair(student, teacher))

@@ -1,0 +1,98 @@
+"""Intra-class feature variation distillation."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cosine_similarity
+
+from mmkd.models.losses.inputs import (
+    check_mask,
+    check_positions,
+    masked_mean,
+    not_negative,
+    prepare_pair,
+)
+from mmkd.registry import MODELS
+
+
+@MODELS.register_module()
+class IFVDLoss(nn.Module):
+    r"""Squared error between how features lie to the centre of their class.
+
+    .. math::
+        \frac{1}{N} \sum_p \big(\cos(f^S_p, c^S_p) - \cos(f^T_p, c^T_p)\big)^2
+
+    where ``c_p`` is the mean feature of the pixels of its image that have the
+    class of pixel ``p``. The widths of student and teacher may differ.
+
+    From `Intra-class Feature Variation Distillation for Semantic Segmentation
+    <https://www.ecva.net/papers/eccv_2020/papers_ECCV/papers/123520341.pdf>`_.
+    The values agree with ``CriterionIFV`` in ``utils/criterion.py`` of
+    https://github.com/YukangWang/IFVD where every pixel counts; it divides by
+    the number of all pixels, whether they count or not.
+
+    Args:
+        loss_weight: Factor on the loss.
+
+    Raises:
+        ValueError: If ``loss_weight`` is below 0.
+
+    Examples:
+        >>> import torch
+        >>> loss = IFVDLoss()
+        >>> student, teacher = torch.randn(2, 4, 128, 32, 64)
+        >>> loss(student, teacher, torch.randint(19, (4, 32, 64))).shape
+        torch.Size([])
+    """
+
+    def __init__(self, loss_weight: float = 1.0) -> None:
+        super().__init__()
+        self.loss_weight = not_negative('loss_weight', loss_weight)
+
+    def forward(
+        self,
+        student: Tensor,
+        teacher: Tensor,
+        labels: Tensor,
+        *,
+        mask: Tensor | None = None,
+    ) -> Tensor:
+        """Compute the loss.
+
+        Args:
+            student: Student features ``(N, C, H, W)``.
+            teacher: Teacher features ``(N, D, H, W)``, a constant.
+            labels: Class indices ``(N, H, W)``, int64, on the features' map.
+            mask: Bool ``(N, H, W)``, which pixels count; all if None.
+
+        Returns:
+            A scalar of at least float32.
+
+        Raises:
+            TypeError: If ``mask`` is not bool.
+            ValueError: If the shapes do not fit.
+        """
+        student, teacher = prepare_pair(student, teacher, ndim=4, same_width=False)
+        check_positions('labels', labels, student)
+        check_mask(mask, student)
+        classes, groups = torch.unique(labels, return_inverse=True)
+        image = torch.arange(len(labels), device=labels.device)
+        groups = groups + len(classes) * image.view(-1, 1, 1)
+        difference = variation(student, groups) - variation(teacher, groups)
+        return self.loss_weight * masked_mean(difference.square(), mask)
+
+
+def variation(features: Tensor, groups: Tensor) -> Tensor:
+    """Cosine between each pixel's feature and the mean of its group.
+
+    Args:
+        features: ``(N, C, H, W)``.
+        groups: The group of each pixel ``(N, H, W)``, counted from 0.
+
+    Returns:
+        The cosine of each pixel, ``(N, H, W)``.
+    """
+    rows, index = features.movedim(1, -1).flatten(0, 2), groups.flatten()
+    sizes = index.bincount()
+    sums = rows.new_zeros(len(sizes), rows.shape[1]).index_add(0, index, rows)
+    centres = sums / sizes.clamp(min=1).unsqueeze(1)
+    return cosine_similarity(rows, centres[index], dim=1).view_as(groups)

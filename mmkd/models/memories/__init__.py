@@ -1,0 +1,7 @@
+"""What methods remember of earlier batches, alike in every process."""
+
+from mmkd.models.memories.class_queue import ClassQueue
+from mmkd.models.memories.contrast import ContrastMemory
+from mmkd.models.memories.gather import rows_of_processes
+
+__all__ = ['ClassQueue', 'ContrastMemory', 'rows_of_processes']

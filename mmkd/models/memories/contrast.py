@@ -1,0 +1,147 @@
+"""CRD's memory of every training sample."""
+
+import math
+from typing import Any
+
+import torch
+from mmengine.dist import all_gather, broadcast, get_rank
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+from mmkd.models.memories.gather import rows_of_processes
+
+
+class ContrastMemory(nn.Module):
+    """An embedding of every training sample by the student and by the teacher.
+
+    Several processes see the same memory, draw the same negatives for the
+    whole batch and take each their own share: the split of a batch over
+    processes changes nothing. Embeddings, normalisers and the state of the
+    draw are part of the checkpoint.
+
+    Args:
+        channels: Width of the embeddings.
+        momentum: What an entry keeps of itself when its sample is seen.
+
+    Attributes:
+        student: The student's embeddings ``(M, channels)`` of unit length,
+            empty before :meth:`prepare`.
+        teacher: The teacher's.
+        log_normalizers: ``log Z`` of the student's and the teacher's anchors,
+            ``(2,)``; nan before :meth:`keep_normalizers`.
+    """
+
+    student: Tensor
+    teacher: Tensor
+    log_normalizers: Tensor
+    seed: Tensor
+    labels: Tensor
+    order: Tensor
+    sizes: Tensor
+
+    def __init__(self, channels: int, momentum: float) -> None:
+        super().__init__()
+        self.momentum = momentum
+        self.register_buffer('student', torch.empty(0, channels))
+        self.register_buffer('teacher', torch.empty(0, channels))
+        self.register_buffer('log_normalizers', torch.full((2,), math.nan))
+        self.register_buffer('seed', torch.zeros((), dtype=torch.int64))
+        for name in ('labels', 'order', 'sizes'):
+            empty = torch.empty(0, dtype=torch.int64)
+            self.register_buffer(name, empty, persistent=False)
+
+    def prepare(self, labels: Tensor) -> None:
+        """Take in the training set's classes, and its size unless it is known.
+
+        Args:
+            labels: The class of every training sample, int64 ``(M,)``.
+
+        Raises:
+            ValueError: If there are less than two classes: negatives are of
+                others.
+        """
+        self.labels = labels.to(self.seed.device)
+        self.sizes = self.labels.bincount()
+        if (self.sizes > 0).sum() < 2:
+            raise ValueError(
+                'negatives are samples of other classes, but all '
+                f'{len(labels)} training samples are of one class.'
+            )
+        self.order = self.labels.argsort(stable=True)
+        if len(self.student) != len(labels):
+            self._resize(len(labels))
+            bound = math.sqrt(3 / self.student.shape[1])
+            for memory in (self.student, self.teacher):
+                broadcast(memory.uniform_(-bound, bound))
+            broadcast(self.seed.random_(2**31))
+            self.log_normalizers.fill_(math.nan)
+
+    def _resize(self, count: int) -> None:
+        # In place, as data parallelism holds on to the buffers it wrapped.
+        for memory in (self.student, self.teacher):
+            memory.resize_(count, memory.shape[1])
+
+    def draw(self, indices: Tensor, count: int) -> Tensor:
+        """Draw negatives, each independently from all samples of other classes.
+
+        Args:
+            indices: Which samples this process's batch has, ``(N,)``.
+            count: Negatives of each.
+
+        Returns:
+            Rows of the memory, ``(N, 1 + count)``: the sample's own first.
+        """
+        parts = rows_of_processes(indices)
+        everyone = torch.cat(parts)
+        generator = torch.Generator(indices.device).manual_seed(int(self.seed))
+        numbers = torch.randint(
+            2**62,
+            (len(everyone), count),
+            generator=generator,
+            device=indices.device,
+        )
+        first = sum(len(part) for part in parts[: get_rank()])
+        numbers = numbers[first : first + len(indices)]
+        labels = self.labels[indices].unsqueeze(1)
+        own = self.sizes[labels]
+        # Samples are ordered by class: leave out the stretch of the own one.
+        start = self.sizes.cumsum(0)[labels] - own
+        place = numbers % (len(self.labels) - own)
+        place = place + own * (place >= start)
+        return torch.cat([indices.unsqueeze(1), self.order[place]], 1)
+
+    def keep_normalizers(self, estimate: Tensor) -> None:
+        """Keep ``log Z`` of the first batch, the mean over all processes."""
+        everyone = torch.stack(all_gather(estimate))
+        self.log_normalizers.copy_(everyone.logsumexp(0) - math.log(len(everyone)))
+
+    @torch.no_grad()
+    def update(self, student: Tensor, teacher: Tensor, indices: Tensor) -> None:
+        """Move the entries of a batch towards its new embeddings.
+
+        Args:
+            student: The student's embeddings ``(N, channels)``.
+            teacher: The teacher's.
+            indices: Which samples they are of, ``(N,)``.
+        """
+        rows, last = _last_of_each(torch.cat(rows_of_processes(indices)))
+        for memory, fresh in ((self.student, student), (self.teacher, teacher)):
+            fresh = torch.cat(rows_of_processes(fresh.detach()))[last]
+            moved = self.momentum * memory[rows] + (1 - self.momentum) * fresh
+            memory[rows] = normalize(moved)
+        self.seed += 1
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *args: Any
+    ) -> None:
+        saved = state_dict.get(f'{prefix}student')
+        if saved is not None and not len(self.student):
+            self._resize(len(saved))
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+def _last_of_each(indices: Tensor) -> tuple[Tensor, Tensor]:
+    """The samples of a batch once each, and where each stands last."""
+    rows, inverse = indices.unique(return_inverse=True)
+    places = torch.arange(len(indices), device=indices.device)
+    return rows, torch.zeros_like(rows).scatter_reduce(0, inverse, places, 'amax')

@@ -1,0 +1,23 @@
+"""The rows of all processes."""
+
+import torch
+from mmengine.dist import all_gather, get_world_size
+from torch import Tensor
+
+
+def rows_of_processes(rows: Tensor) -> list[Tensor]:
+    """Collect rows, of which every process may have another number.
+
+    Args:
+        rows: This process's rows ``(N, *)``; without gradient.
+
+    Returns:
+        The rows of each process, in the order of their ranks.
+    """
+    if get_world_size() == 1:
+        return [rows]
+    counts = [int(n) for n in all_gather(torch.tensor(len(rows), device=rows.device))]
+    padded = rows.new_zeros(max(counts), *rows.shape[1:])
+    padded[: len(rows)] = rows
+    everyone = all_gather(padded)
+    return [part[:count] for part, count in zip(everyone, counts, strict=True)]

@@ -1,0 +1,149 @@
+"""Cross-image relational knowledge distillation."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from mmkd.models.adapters import Projector
+from mmkd.models.discovery import ModelView
+from mmkd.models.memories import ClassQueue
+from mmkd.models.methods.feature import FeatureMethod
+from mmkd.models.methods.limits import pixels_only
+from mmkd.models.taps import Tap
+from mmkd.registry import METHODS
+from mmkd.structures import Targets
+
+
+@METHODS.register_module()
+class CIRKD(FeatureMethod):
+    """Match how pixels resemble the pixels and regions of other images.
+
+    Pixels only. Others are the images of the process's batch, and the
+    teacher's pixels and regions of earlier batches of all processes: a region
+    is the mean of the pixels of one class in one image. A projector brings the
+    student's features to the teacher's width for the comparison with those.
+
+    The queues hold ``K * (pixel_memory + region_memory)`` embeddings of the
+    teacher's width, in checkpoints too: 850 MB for 19 classes and 512
+    channels.
+
+    Source: Yang et al., "Cross-Image Relational Knowledge Distillation for
+    Semantic Segmentation" (https://arxiv.org/abs/2204.06986), with the
+    settings of https://github.com/winycg/CIRKD. Its KD on logits is
+    ``LogitsKD``. Where that code remembers random pixels of the whole image
+    for each class, here they are pixels of that class, as the paper says.
+
+    Args:
+        student: The student.
+        teacher: The teacher, of any width and of the same number of classes.
+        pixel_memory: Remembered pixels of each class; 0 leaves that part out.
+        region_memory: Remembered regions of each class, likewise.
+        pixels_per_image: Pixels of each class that an image adds.
+        pixel_contrast: Remembered pixels to compare with, of all classes.
+        region_contrast: Remembered regions to compare with, of all classes.
+        stage: The feature of both, as a stage; None for the main classifier's
+            input.
+        teacher_stage: The teacher's, where it is other than ``stage``.
+        loss: Config of the loss, with the weights of its parts.
+        loss_weight: Weight of the loss.
+
+    Raises:
+        ValueError: If the student classifies images, a stage does not exist or
+            the weight is negative.
+    """
+
+    def __init__(
+        self,
+        student: ModelView,
+        teacher: ModelView,
+        pixel_memory: int = 20000,
+        region_memory: int = 2000,
+        pixels_per_image: int = 16,
+        pixel_contrast: int = 4096,
+        region_contrast: int = 1024,
+        stage: int | str | None = None,
+        teacher_stage: int | str | None = None,
+        loss: dict[str, Any] = {'type': 'CIRKDLoss'},  # noqa: B006
+        loss_weight: float = 1.0,
+    ) -> None:
+        pixels_only(
+            student,
+            'CIRKD compares pixels and regions. Use CRD, which remembers whole '
+            'images, for images.',
+        )
+        super().__init__(student, teacher, loss, loss_weight, stage, teacher_stage)
+        width = teacher.shape(self.teacher_tap)[1]
+        classes = max(student.num_classes, 2)
+        self.pixels_per_image = pixels_per_image
+        self.contrasts = (
+            pixel_contrast // classes + 1,
+            region_contrast // classes + 1,
+        )
+        self.pixels, self.regions = (
+            ClassQueue(classes, size, width) if size else None
+            for size in (pixel_memory, region_memory)
+        )
+        self.projector = None
+        if pixel_memory or region_memory:
+            own = student.shape(self.student_tap)[1]
+            self.projector = Projector(own, width)
+
+    def loss(
+        self,
+        student: Mapping[Tap, Tensor],
+        teacher: Mapping[Tap, Tensor],
+        targets: Targets,
+    ) -> dict[str, Tensor]:
+        """All parts together, a scalar; the queues take the batch in."""
+        feature, expected = self.maps(student, teacher)
+        targets = targets.resized(feature.shape[2:])
+        self._remember(normalize(expected), targets)
+        embedded = None if self.projector is None else self.projector(feature)
+        banks = [
+            None if queue is None else queue.draw(count)
+            for queue, count in zip(
+                (self.pixels, self.regions), self.contrasts, strict=True
+            )
+        ]
+        loss = self.loss_fn(
+            feature,
+            expected,
+            embedded=embedded,
+            pixel_bank=banks[0],
+            region_bank=banks[1],
+            mask=targets.valid,
+        )
+        return {'loss': loss}
+
+    def _remember(self, teacher: Tensor, targets: Targets) -> None:
+        segments = [
+            (image[labels == label], label)
+            for image, labels, valid in zip(
+                teacher.movedim(1, -1), targets.labels, targets.valid, strict=True
+            )
+            for label in labels[valid].unique()
+        ]
+        if self.pixels is not None:
+            drawn = [
+                (rows[torch.randperm(len(rows))[: self.pixels_per_image]], label)
+                for rows, label in segments
+            ]
+            self.pixels.push(*_stacked(drawn, teacher))
+        if self.regions is not None:
+            means = [(rows.mean(0, keepdim=True), label) for rows, label in segments]
+            self.regions.push(*_stacked(means, teacher))
+
+
+def _stacked(
+    segments: list[tuple[Tensor, Tensor]], teacher: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Rows and their classes, empty if there are none."""
+    rows = [teacher.new_empty(0, teacher.shape[1])]
+    classes = [torch.empty(0, dtype=torch.int64, device=teacher.device)]
+    for part, label in segments:
+        rows.append(part)
+        classes.append(label.expand(len(part)))
+    return torch.cat(rows), torch.cat(classes)

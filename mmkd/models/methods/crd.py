@@ -1,0 +1,156 @@
+"""Contrastive representation distillation."""
+
+from collections.abc import Mapping
+from numbers import Integral
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+from mmkd.models.adapters import pooled
+from mmkd.models.discovery import ModelView
+from mmkd.models.memories import ContrastMemory
+from mmkd.models.methods.feature import FeatureMethod
+from mmkd.models.methods.limits import images_only
+from mmkd.models.taps import Tap
+from mmkd.registry import METHODS
+from mmkd.structures import Targets
+
+
+@METHODS.register_module()
+class CRD(FeatureMethod):
+    """Tell the teacher's view of an image from its views of other classes.
+
+    Both pooled features are embedded linearly, and the embeddings of every
+    training image are remembered. Images only.
+
+    Two things come from outside: ``PrepareMethodsHook``, which is part of
+    ``configs/_base_/distill.py``, shows the method the training set's classes,
+    and data samples carry ``sample_idx``, as MMPretrain's ``PackInputs`` does
+    unless told otherwise.
+
+    Source: Tian et al., "Contrastive Representation Distillation"
+    (https://arxiv.org/abs/1910.10699). The settings are those of
+    https://github.com/HobbitLong/RepDistiller. Negatives are drawn
+    independently, as noise-contrastive estimation has it, where that code's
+    loader draws every sample once at most.
+
+    Args:
+        student: The student.
+        teacher: The teacher, of any width.
+        channels: Width of the embeddings.
+        negatives: How many the loss contrasts a sample with.
+        momentum: What a memory entry keeps of itself when its image is seen,
+            at least 0 and below 1.
+        stage: The feature of both, as a stage; None for the main classifier's
+            input.
+        teacher_stage: The teacher's, where it is other than ``stage``.
+        loss: Config of the contrastive loss.
+        loss_weight: Weight of the loss.
+
+    Raises:
+        ValueError: If the student classifies pixels, a stage does not exist,
+            or a value is out of range.
+    """
+
+    def __init__(
+        self,
+        student: ModelView,
+        teacher: ModelView,
+        channels: int = 128,
+        negatives: int = 16384,
+        momentum: float = 0.5,
+        stage: int | str | None = None,
+        teacher_stage: int | str | None = None,
+        loss: dict[str, Any] = {'type': 'ContrastiveRepresentationLoss'},  # noqa: B006
+        loss_weight: float = 0.8,
+    ) -> None:
+        images_only(
+            student,
+            'CRD remembers every training image, which every pixel cannot be. Use '
+            'CIRKD per pixel.',
+        )
+        if not 0 <= momentum < 1:
+            raise ValueError(f'momentum must be at least 0 and below 1, got {momentum}')
+        if negatives < 1:
+            raise ValueError(f'negatives must be at least 1, got {negatives}')
+        super().__init__(student, teacher, loss, loss_weight, stage, teacher_stage)
+        self.negatives = negatives
+        self.student_embedding = nn.Linear(
+            student.shape(self.student_tap)[1], channels
+        )
+        self.teacher_embedding = nn.Linear(
+            teacher.shape(self.teacher_tap)[1], channels
+        )
+        self.memory = ContrastMemory(channels, momentum)
+
+    def prepare(self, dataset: Any) -> None:
+        """Take in the classes of the training set.
+
+        Raises:
+            ValueError: If the data set is a concatenation, in which several
+                samples have one index, or has no single class per image.
+        """
+        # RepeatDataset and its like hand on the inner data set's indices.
+        while hasattr(dataset, 'dataset'):
+            dataset = dataset.dataset
+        if not hasattr(dataset, 'get_data_info'):
+            raise ValueError(
+                'CRD needs one data set with an index and a class for every image, '
+                f'got {type(dataset).__name__}. Join the annotations of several '
+                'data sets in one.'
+            )
+        infos = (dataset.get_data_info(index) for index in range(len(dataset)))
+        labels = [info.get('gt_label') for info in infos]
+        if not all(isinstance(label, Integral) for label in labels):
+            raise ValueError(
+                f'CRD needs one gt_label for every image of {type(dataset).__name__}.'
+            )
+        self.memory.prepare(torch.tensor(labels))
+
+    def loss(
+        self,
+        student: Mapping[Tap, Tensor],
+        teacher: Mapping[Tap, Tensor],
+        targets: Targets,
+    ) -> dict[str, Tensor]:
+        """The contrastive loss, a scalar; the memory takes the batch in.
+
+        Raises:
+            ValueError: If the data samples carry no index or are mixed images.
+            RuntimeError: If the method has not seen the training set.
+        """
+        memory, indices = self.memory, _indices(targets)
+        if not len(memory.labels):
+            raise RuntimeError(
+                'CRD has not seen the training set: add '
+                "dict(type='mmkd.PrepareMethodsHook') to custom_hooks."
+            )
+        embedded = self.student_embedding(pooled(student[self.student_tap]))
+        expected = self.teacher_embedding(pooled(teacher[self.teacher_tap]))
+        views = normalize(embedded.float()), normalize(expected.float())
+        # Copies, as the update must not reach what the backward pass reads.
+        remembered = memory.student.clone(), memory.teacher.clone()
+        rows = memory.draw(indices, self.negatives)
+        if memory.log_normalizers.isnan().any():
+            estimate = self.loss_fn.log_normalizers(*views, *remembered, rows)
+            memory.keep_normalizers(estimate)
+        loss = self.loss_fn(*views, *remembered, rows, memory.log_normalizers.clone())
+        memory.update(*views, indices)
+        return {'loss': loss}
+
+
+def _indices(targets: Targets) -> Tensor:
+    if targets.indices is None:
+        raise ValueError(
+            "CRD needs the index of every image: 'sample_idx' must be among the "
+            'meta_keys of PackInputs in the training pipeline, and the data set '
+            "one of MMEngine's kind."
+        )
+    if targets.scores is not None:
+        raise ValueError(
+            'CRD needs whole images: leave out mixup and CutMix '
+            '(batch_augments of the data preprocessor).'
+        )
+    return targets.indices

@@ -1,0 +1,71 @@
+"""FitNets: hints for thin deep nets."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from mmkd.models.adapters import Regressor
+from mmkd.models.discovery import ModelView
+from mmkd.models.methods.feature import FeatureMethod
+from mmkd.models.methods.limits import map_shape
+from mmkd.models.taps import Tap
+from mmkd.registry import METHODS
+from mmkd.structures import Targets
+
+
+@METHODS.register_module()
+class FitNet(FeatureMethod):
+    """Regress the teacher's middle feature map from the student's.
+
+    A regressor brings the student's map to the teacher's width and size; it
+    learns with the student. Where the paper trains up to the hint first, this
+    is one training with both losses, as in RepDistiller. Images and pixels.
+
+    Source: Romero et al., "FitNets: Hints for Thin Deep Nets"
+    (https://arxiv.org/abs/1412.6550). Stage, regressor and weight are those of
+    https://github.com/HobbitLong/RepDistiller.
+
+    Args:
+        student: The student.
+        teacher: The teacher, of any width, depth and number of classes.
+        stage: The student's stage, by number from 0 or by module path; None
+            for the middle one.
+        teacher_stage: The teacher's; None for ``stage``, or for its own middle
+            one where that is None too.
+        loss: Config of the loss between the two maps.
+        loss_weight: Weight of the loss.
+
+    Raises:
+        ValueError: If a stage does not exist or is no map, or the weight is
+            negative.
+    """
+
+    def __init__(
+        self,
+        student: ModelView,
+        teacher: ModelView,
+        stage: int | str | None = None,
+        teacher_stage: int | str | None = None,
+        loss: dict[str, Any] = {'type': 'HintLoss'},  # noqa: B006
+        loss_weight: float = 100.0,
+    ) -> None:
+        if stage is None:
+            stage = len(student.stages) // 2
+            if teacher_stage is None:
+                teacher_stage = len(teacher.stages) // 2
+        super().__init__(student, teacher, loss, loss_weight, stage, teacher_stage)
+        self.regressor = Regressor(
+            map_shape(student, self.student_tap), map_shape(teacher, self.teacher_tap)
+        )
+
+    def loss(
+        self,
+        student: Mapping[Tap, Tensor],
+        teacher: Mapping[Tap, Tensor],
+        targets: Targets,
+    ) -> dict[str, Tensor]:
+        """The hint loss, a scalar."""
+        expected = teacher[self.teacher_tap]
+        regressed = self.regressor(student[self.student_tap], expected.shape[2:])
+        return {'loss': self.loss_fn(regressed, expected)}

@@ -1,0 +1,137 @@
+"""Multi-Head Knowledge Distillation."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mmkd.models.discovery import ModelView
+from mmkd.models.methods.base import Method
+from mmkd.models.taps import Tap
+from mmkd.registry import METHODS, MODELS
+from mmkd.structures import Targets
+
+
+@METHODS.register_module()
+class MultiHead(Method):
+    """Compare auxiliary classifiers at the ends of student's and teacher's stages.
+
+    With ``p`` the teacher head's logits, taken as constant, and ``q`` the
+    student head's, at each of the chosen stages::
+
+        L_teacher = CE(y, p)
+        L_OHKD    = alpha * tau^2 * KL(p || q) + (1 - alpha) * CE(y, q)
+
+    and the method adds ``beta * sum(L_OHKD) + sum(L_teacher)``. The paper's
+    whole loss (eq. 2) has the original KD at the final outputs beside it: name
+    ``LogitsKD`` as a second method. The teacher's heads learn together with
+    the student, its backbone stays frozen; no gradient passes from a student
+    to a teacher head. Widths, depths and map sizes may differ.
+
+    Per pixel, labels are resized by nearest neighbour to each head's map.
+
+    Source: Wang et al., "Multi-Head Knowledge Distillation for Model
+    Compression", equations 1 and 2 and section 4.1. The paper states no weight
+    for the teacher heads' cross-entropy, which nothing else shares parameters
+    with; it is 1 here.
+
+    Args:
+        student: The student.
+        teacher: The teacher, of the same number of classes.
+        stages: The stages that get a head, by number from 0 or by module
+            path. ``(1,)`` is the paper's one-head variant after unit 2.
+        teacher_stages: The teacher's, where they are other than ``stages``.
+        head: Config of the heads.
+        loss: Config of the loss between the two heads' logits.
+        alpha: The teacher's share in a student head's loss.
+        beta: Weight of the student heads' losses.
+
+    Raises:
+        ValueError: If the class counts differ, a stage does not exist, or
+            ``alpha`` or ``beta`` is out of range.
+    """
+
+    def __init__(
+        self,
+        student: ModelView,
+        teacher: ModelView,
+        stages: Sequence[int | str] = (0, 1, 2),
+        teacher_stages: Sequence[int | str] | None = None,
+        head: dict[str, Any] = {'type': 'ConvClassifier'},  # noqa: B006
+        loss: dict[str, Any] = {'type': 'KLDivergenceLoss', 'tau': 4.0},  # noqa: B006
+        alpha: float = 0.9,
+        beta: float = 0.5,
+    ) -> None:
+        super().__init__(student, teacher)
+        if not 0 <= alpha <= 1:
+            raise ValueError(f'alpha must be between 0 and 1, got {alpha}')
+        if not beta >= 0:
+            raise ValueError(f'beta must be at least 0, got {beta}')
+        if student.num_classes != teacher.num_classes:
+            raise ValueError(
+                'MultiHead compares classifiers, but the student has '
+                f'{student.num_classes} classes and the teacher '
+                f'{teacher.num_classes}.'
+            )
+        teacher_stages = stages if teacher_stages is None else teacher_stages
+        if len(stages) != len(teacher_stages):
+            raise ValueError(
+                f'stages {tuple(stages)} and teacher_stages {tuple(teacher_stages)} '
+                'must pair up.'
+            )
+        self.alpha = alpha
+        self.beta = beta
+        self.loss_fn = MODELS.build(loss)
+        self.student_taps = [student.stage(stage) for stage in stages]
+        self.teacher_taps = [teacher.stage(stage) for stage in teacher_stages]
+        self.student_heads = _heads(head, student, self.student_taps)
+        self.teacher_heads = _heads(head, teacher, self.teacher_taps)
+
+    def loss(
+        self,
+        student: Mapping[Tap, Tensor],
+        teacher: Mapping[Tap, Tensor],
+        targets: Targets,
+    ) -> dict[str, Tensor]:
+        """The losses of all student heads and of all teacher heads."""
+        pairs = zip(
+            self.student_heads,
+            self.student_taps,
+            self.teacher_heads,
+            self.teacher_taps,
+            strict=True,
+        )
+        student_losses, teacher_losses = [], []
+        for student_head, student_tap, teacher_head, teacher_tap in pairs:
+            expected = teacher_head(teacher[teacher_tap])
+            teacher_losses.append(targets.cross_entropy(expected))
+            logits = student_head(student[student_tap])
+            size = logits.shape[2:]
+            imitation = self.loss_fn(
+                logits,
+                self.task.resize(expected.detach(), size),
+                mask=targets.resized(size).valid,
+            )
+            student_losses.append(
+                self.alpha * imitation
+                + (1 - self.alpha) * targets.cross_entropy(logits)
+            )
+        return {
+            'loss_student_heads': self.beta * torch.stack(student_losses).sum(),
+            'loss_teacher_heads': torch.stack(teacher_losses).sum(),
+        }
+
+
+def _heads(head: dict[str, Any], view: ModelView, taps: list[Tap]) -> nn.ModuleList:
+    return nn.ModuleList(
+        MODELS.build(
+            head,
+            default_args={
+                'in_channels': view.shape(tap)[1],
+                'num_classes': view.num_classes,
+                'spatial_dims': view.task.spatial_dims,
+            },
+        )
+        for tap in taps
+    )

@@ -1,0 +1,118 @@
+"""Knowledge review."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mmkd.models.adapters import AttentionFusion
+from mmkd.models.discovery import ModelView
+from mmkd.models.methods.base import Method
+from mmkd.models.methods.limits import map_shape
+from mmkd.models.taps import Tap
+from mmkd.registry import METHODS, MODELS
+from mmkd.structures import Targets
+
+
+@METHODS.register_module()
+class ReviewKD(Method):
+    """Teach every stage from the teacher's stages up to its own.
+
+    From the deepest level on, each feature map is fused with what the deeper
+    levels left and compared with the teacher's of its level. The levels are
+    the ends of the stages and the main classifier's input, which for images is
+    a map of one pixel. Images and pixels.
+
+    Source: Chen et al., "Distilling Knowledge via Knowledge Review"
+    (https://arxiv.org/abs/2104.09044), with the residual learning framework,
+    attention-based fusion and hierarchical context loss of
+    https://github.com/dvlab-research/ReviewKD. That code compares with the
+    teacher's maps before the last ReLU of a stage; here the stage's output is
+    taken, which every backbone has. Its warm-up over 20 epochs is
+    ``DistillScheduleHook``'s.
+
+    Args:
+        student: The student.
+        teacher: The teacher, of any width.
+        stages: The student's stages by number from 0 or by module path, the
+            shallowest first; None for all.
+        teacher_stages: The teacher's; None for ``stages``.
+        max_channels: Upper limit on the width of fused maps, which is that of
+            the deepest level otherwise.
+        loss: Config of the loss of one level.
+        loss_weight: Weight of the sum over the levels; 0.6 to 8 by pair.
+
+    Raises:
+        ValueError: If the stages do not pair up, one does not exist, or the
+            weight is negative.
+    """
+
+    def __init__(
+        self,
+        student: ModelView,
+        teacher: ModelView,
+        stages: Sequence[int | str] | None = None,
+        teacher_stages: Sequence[int | str] | None = None,
+        max_channels: int = 512,
+        loss: dict[str, Any] = {'type': 'HierarchicalContextLoss'},  # noqa: B006
+        loss_weight: float = 1.0,
+    ) -> None:
+        super().__init__(student, teacher, loss_weight)
+        self.student_taps = _levels(student, stages)
+        self.teacher_taps = _levels(
+            teacher, stages if teacher_stages is None else teacher_stages
+        )
+        counts = len(self.student_taps), len(self.teacher_taps)
+        if counts[0] != counts[1] or counts[0] < 2:
+            raise ValueError(
+                'ReviewKD pairs stages up, but the student has '
+                f'{_paths(self.student_taps)} and the teacher '
+                f'{_paths(self.teacher_taps)}. Name as many of each with stages '
+                'and teacher_stages, one at least.'
+            )
+        self.loss_fn = MODELS.build(loss)
+        widths = _widths(student, self.student_taps)
+        teacher_widths = _widths(teacher, self.teacher_taps)
+        channels = min(max_channels, widths[-1])
+        self.fusions = nn.ModuleList(
+            AttentionFusion(width, channels, teacher_width, level < len(widths) - 1)
+            for level, (width, teacher_width) in enumerate(
+                zip(widths, teacher_widths, strict=True)
+            )
+        )
+
+    def loss(
+        self,
+        student: Mapping[Tap, Tensor],
+        teacher: Mapping[Tap, Tensor],
+        targets: Targets,
+    ) -> dict[str, Tensor]:
+        """The hierarchical context losses of all levels, one scalar."""
+        losses, fused = [], None
+        levels = zip(self.fusions, self.student_taps, self.teacher_taps, strict=True)
+        for fusion, student_tap, teacher_tap in reversed(list(levels)):
+            expected = _as_map(teacher[teacher_tap])
+            out, fused = fusion(
+                _as_map(student[student_tap]), fused, expected.shape[2:]
+            )
+            losses.append(self.loss_fn(out, expected))
+        return {'loss': torch.stack(losses).sum()}
+
+
+def _levels(view: ModelView, stages: Sequence[int | str] | None) -> list[Tap]:
+    chosen = view.stages if stages is None else [view.stage(stage) for stage in stages]
+    return [*chosen, view.feature]
+
+
+def _widths(view: ModelView, taps: list[Tap]) -> list[int]:
+    *stages, feature = taps
+    return [*(map_shape(view, tap)[1] for tap in stages), view.shape(feature)[1]]
+
+
+def _paths(taps: list[Tap]) -> str:
+    return ', '.join(tap.path for tap in taps[:-1]) or 'none'
+
+
+def _as_map(feature: Tensor) -> Tensor:
+    return feature[..., None, None] if feature.dim() == 2 else feature

@@ -1,0 +1,62 @@
+import io
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+from mmengine.logging import HistoryBuffer
+from torch._tensor import _rebuild_from_type_v2
+
+# First of all tests, so that they import mmseg and mmpretrain in any order.
+import mmkd  # noqa: F401
+
+
+class _Call:
+    """Pickles as the result of calling ``function``."""
+
+    def __init__(self, function: Any, *args: Any) -> None:
+        self.reduced = (function, args)
+
+    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
+        return self.reduced
+
+
+def _escape(code: str) -> _Call:
+    """Reach ``eval`` from a class that is allowed, if ``getattr`` is.
+
+    ``_rebuild_from_type_v2``, which PyTorch always allows, calls whatever it
+    is given, and ``getattr`` finds the builtins in any function's globals.
+    """
+    source = _Call(getattr, _Call(getattr, HistoryBuffer, '__init__'), '__globals__')
+    for name in ('__builtins__', 'eval'):
+        get = _Call(getattr, source, 'get')
+        kind = _Call(getattr, source if name == '__builtins__' else get, '__class__')
+        source = _Call(_rebuild_from_type_v2, get, kind, (name,), None)
+    return _Call(_rebuild_from_type_v2, source, kind, (code,), None)
+
+
+def _creating(marker: Path) -> str:
+    return f'open({str(marker)!r}, "w").close()'
+
+
+HOSTILE = {
+    'os.system': lambda marker: _Call(os.system, f'touch {marker}'),
+    'eval': lambda marker: _Call(eval, _creating(marker)),
+    'open': lambda marker: _Call(io.open, str(marker), 'w'),
+    'globals of a function': lambda marker: _escape(_creating(marker)),
+}
+
+
+class Hostile(NamedTuple):
+    """A checkpoint that creates ``marker`` if reading it runs code."""
+
+    path: Path
+    marker: Path
+
+
+@pytest.fixture(params=HOSTILE)
+def hostile(request: pytest.FixtureRequest, tmp_path: Path) -> Hostile:
+    path, marker = tmp_path / 'hostile.pth', tmp_path / 'marker'
+    torch.save({'state_dict': {}, 'extra': HOSTILE[request.param](marker)}, path)
+    return Hostile(path, marker)

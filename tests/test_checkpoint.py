@@ -1,0 +1,143 @@
+import io
+import pickle
+from contextlib import suppress
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+import numpy as np
+import pytest
+import torch
+from mmengine.logging import HistoryBuffer
+from mmengine.optim import OneCycleParamScheduler
+from torch import nn
+
+from mmkd.checkpoint import CheckpointError, safe_load
+
+
+class Getattr:
+    """Pickles as ``getattr(owner, name)``."""
+
+    def __init__(self, owner: Any, name: str) -> None:
+        self.reduced = getattr, (owner, name)
+
+    def __reduce__(self) -> Any:
+        return self.reduced
+
+
+def test_log_history_is_read(tmp_path: Path) -> None:
+    torch.save(HistoryBuffer([1.0, 4.0], [1, 4]), tmp_path / 'log.pth')
+
+    log = safe_load(tmp_path / 'log.pth')
+
+    assert log.statistics('mean') == 1.0
+    assert log.statistics('current') == 4.0
+
+
+@pytest.mark.parametrize(
+    'value',
+    [
+        np.arange(6, dtype=np.float32).reshape(2, 3),
+        np.array([True, False]),
+        np.array([]),
+        np.array(['road', 'sky']),
+        np.uint8(7),
+        np.float64(0.25),
+        {'classes': ('road', 'sky'), 'palette': [[0, 0, 0]], 'label_map': None},
+    ],
+)
+def test_values_survive(value: Any, tmp_path: Path) -> None:
+    torch.save({'value': value}, tmp_path / 'value.pth')
+
+    found = safe_load(tmp_path / 'value.pth')['value']
+
+    assert type(found) is type(value)
+    np.testing.assert_equal(found, value)
+
+
+@pytest.mark.parametrize(
+    ('written', 'known'), [(b'core', b'_core'), (b'_core', b'core')]
+)
+def test_arrays_of_either_numpy_are_read(written: bytes, known: bytes) -> None:
+    """NumPy 2 renamed the module that its pickles name."""
+    file = io.BytesIO()
+    torch.save(np.arange(3), file, _use_new_zipfile_serialization=False)
+    named = file.getvalue().replace(
+        b'numpy.' + known + b'.multiarray', b'numpy.' + written + b'.multiarray'
+    )
+    assert b'numpy.' + written + b'.multiarray' in named
+
+    np.testing.assert_array_equal(safe_load(io.BytesIO(named)), np.arange(3))
+
+
+def test_hostile_files_are_real(hostile: Any) -> None:
+    """Else their refusal would prove nothing."""
+    with ZipFile(hostile.path) as archive, suppress(AttributeError):
+        pickle.loads(archive.read('hostile/data.pkl'))
+
+    assert hostile.marker.exists()
+
+
+def test_hostile_file_is_refused(hostile: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', '1')
+
+    with pytest.raises(CheckpointError, match=rf'{hostile.path} is refused: .* use \S'):
+        safe_load(hostile.path)
+
+    assert not hostile.marker.exists()
+
+
+@pytest.mark.parametrize(
+    ('owner', 'name'),
+    [
+        (HistoryBuffer, '__init__'),
+        (HistoryBuffer, 'statistics'),
+        (HistoryBuffer(), 'mean'),
+        (OneCycleParamScheduler, '__init__'),
+        (np.ndarray, 'tofile'),
+    ],
+)
+def test_getattr_reaches_few_methods(owner: Any, name: str, tmp_path: Path) -> None:
+    torch.save(Getattr(owner, name), tmp_path / 'call.pth')
+
+    with pytest.raises(CheckpointError, match=rf'call\.pth is refused: .*\.{name},'):
+        safe_load(tmp_path / 'call.pth')
+
+
+def test_getattr_allowed_elsewhere_is_not_used(hostile: Any) -> None:
+    with torch.serialization.safe_globals([getattr, (getattr, 'builtins.getattr')]):
+        before = set(torch.serialization.get_safe_globals())
+        with pytest.raises(CheckpointError):
+            safe_load(hostile.path)
+        assert set(torch.serialization.get_safe_globals()) == before
+
+    assert not hostile.marker.exists()
+
+
+def test_class_that_the_user_allows_is_read(tmp_path: Path) -> None:
+    path = tmp_path / 'fraction.pth'
+    torch.save(Fraction(1, 3), path)
+
+    with pytest.raises(CheckpointError, match=r'use fractions\.Fraction,'):
+        safe_load(path)
+    with torch.serialization.safe_globals([Fraction]):
+        assert safe_load(path) == Fraction(1, 3)
+
+
+@pytest.mark.parametrize('zipped', [True, False])
+@pytest.mark.parametrize('kept', [0.0, 0.1, 0.5, 0.99])
+def test_damaged_file_is_named(zipped: bool, kept: float, tmp_path: Path) -> None:
+    path = tmp_path / 'line.pth'
+    weights = nn.Linear(2, 1).state_dict()
+    torch.save(weights, path, _use_new_zipfile_serialization=zipped)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * kept)])
+
+    with pytest.raises(CheckpointError, match=f'cannot read checkpoint {path}: '):
+        safe_load(path)
+
+
+def test_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r'none\.pth'):
+        safe_load(tmp_path / 'none.pth')

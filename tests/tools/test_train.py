@@ -1,0 +1,144 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from mmkd.checkpoint import safe_load
+from mmkd.models import build_model
+
+CONFIGS = Path(__file__).parents[2] / 'configs'
+PAIR = CONFIGS / 'dhkd' / 'deeplabv3-w48_deeplabv3-w16_camvid.py'
+STUDENT = CONFIGS / 'students' / 'deeplabv3-w16_camvid.py'
+TEACHER = CONFIGS / 'teachers' / 'deeplabv3-w48_camvid.py'
+
+TINY = (
+    'train_dataloader.batch_size=2',
+    'train_dataloader.num_workers=0',
+    'train_dataloader.persistent_workers=False',
+    'val_dataloader.num_workers=0',
+    'val_dataloader.persistent_workers=False',
+    'test_dataloader.num_workers=0',
+    'test_dataloader.persistent_workers=False',
+    'train_cfg.val_interval=2',
+    'default_hooks.checkpoint.interval=2',
+    'default_hooks.checkpoint.max_keep_ckpts=5',
+    'default_hooks.logger.interval=1',
+    'randomness.seed=3',
+)
+
+
+@pytest.fixture(scope='session')
+def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp('teacher') / 'teacher.pth'
+    torch.save(build_model(str(TEACHER)).state_dict(), path)
+    return path
+
+
+def arguments(
+    streets: Path, teacher: Path, work_dir: Path, iterations: int
+) -> list[object]:
+    return [
+        PAIR,
+        *('--data-root', streets),
+        *('--teacher', teacher),
+        *('--work-dir', work_dir),
+        *('--cfg-options', *TINY, f'train_cfg.max_iters={iterations}'),
+    ]
+
+
+def test_train_resume_and_test(
+    run_tool: Callable[..., None],
+    streets: Path,
+    teacher: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    run_tool('train.py', *arguments(streets, teacher, tmp_path / 'a', 2))
+    first = safe_load(tmp_path / 'a' / 'iter_2.pth')
+    student = build_model(str(STUDENT))
+    assert not student.load_state_dict(first['state_dict'], strict=False).missing_keys
+    exported = safe_load(tmp_path / 'a' / 'student.pth')
+    student.load_state_dict(exported['state_dict'], strict=True)
+    assert len(exported['meta']['dataset_meta']['classes']) == 11
+
+    run_tool('train.py', *arguments(streets, teacher, tmp_path / 'a', 4), '--resume')
+    second = safe_load(tmp_path / 'a' / 'iter_4.pth')
+    assert second['meta']['iter'] == 4
+    head = 'methods.dual_head.head.classifier.weight'
+    assert not torch.equal(first['state_dict'][head], second['state_dict'][head])
+
+    run_tool(
+        'test.py',
+        *(PAIR, tmp_path / 'a' / 'iter_4.pth', '--data-root', streets),
+        *('--work-dir', tmp_path / 'b', '--cfg-options', *TINY[5:7]),
+    )
+    logs = list((tmp_path / 'b').glob('*/*.log'))
+    assert 'mIoU' in logs[0].read_text()
+
+
+def test_work_dir_follows_the_config(
+    run_tool: Callable[..., None], streets: Path, tmp_path: Path
+) -> None:
+    run_tool(
+        'train.py',
+        *(STUDENT, '--data-root', streets, '--cfg-options', *TINY),
+        *('train_cfg.max_iters=1', 'custom_hooks=[]'),
+    )
+    assert (tmp_path / 'work_dirs' / STUDENT.stem / 'last_checkpoint').exists()
+
+
+def test_without_a_teacher_checkpoint(
+    run_tool: Callable[..., None], streets: Path
+) -> None:
+    with pytest.raises(OSError, match=r'cannot be reached.*--teacher FILE'):
+        run_tool('train.py', PAIR, '--data-root', streets)
+
+
+def test_student_alone_takes_no_teacher(
+    run_tool: Callable[..., None], streets: Path, teacher: Path
+) -> None:
+    with pytest.raises(ValueError, match='without a teacher'):
+        run_tool('train.py', STUDENT, '--data-root', streets, '--teacher', teacher)
+
+
+def test_data_root_without_anything(
+    run_tool: Callable[..., None], tmp_path: Path
+) -> None:
+    (tmp_path / 'nothing').mkdir()
+    with pytest.raises(ValueError, match=r"data root '.*nothing' is empty"):
+        run_tool('train.py', PAIR, '--data-root', tmp_path / 'nothing')
+
+
+def test_data_root_without_images(
+    run_tool: Callable[..., None], teacher: Path, tmp_path: Path
+) -> None:
+    for folder in ('leftImg8bit', 'gtFine'):
+        for split in ('train', 'val'):
+            (tmp_path / 'data' / folder / split).mkdir(parents=True)
+    with pytest.raises(ValueError, match=r'CityscapesDataset reads the folder.*train'):
+        run_tool('train.py', *arguments(tmp_path / 'data', teacher, tmp_path, 2))
+
+
+def test_loss_that_is_not_finite(
+    run_tool: Callable[..., None], streets: Path, teacher: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(FloatingPointError, match=r'loss.* = nan.*iter_2\.pth'):
+        run_tool(
+            'train.py',
+            *arguments(streets, teacher, tmp_path / 'c', 50),
+            'optim_wrapper.optimizer.lr=1e12',
+        )
+    state = safe_load(tmp_path / 'c' / 'iter_2.pth')['state_dict']
+    assert state
+
+
+def test_amp_is_refused_without_a_gpu(
+    run_tool: Callable[..., None], streets: Path, teacher: Path, tmp_path: Path
+) -> None:
+    if torch.cuda.is_available():
+        pytest.skip('this machine has a GPU')
+    with pytest.raises(AssertionError, match='only available training on gpu'):
+        run_tool('train.py', *arguments(streets, teacher, tmp_path, 2), '--amp')
+
+

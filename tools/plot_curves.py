@@ -1,0 +1,81 @@
+"""Plot a logged value over training, as mean and range over runs of a kind."""
+
+import argparse
+import json
+from collections import defaultdict
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use('Agg')
+import matplotlib.pyplot as plt
+
+Curve = dict[int, float]
+"""A value by iteration or epoch."""
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        'runs',
+        nargs='+',
+        metavar='LABEL=WORK_DIR',
+        help='runs of one label are drawn as one curve with a band',
+    )
+    parser.add_argument('--key', default='mIoU', help='logged value, as mIoU or loss')
+    parser.add_argument('--out', required=True, help='picture to write')
+    return parser.parse_args()
+
+
+def read_curve(work_dir: Path, key: str) -> Curve:
+    """Read a value from all logs of a work directory, resumed runs joined.
+
+    Raises:
+        ValueError: If no log holds the value.
+    """
+    curve: Curve = {}
+    for log in sorted(work_dir.glob('*/vis_data/scalars.json')):
+        for line in log.read_text().splitlines():
+            record = json.loads(line)
+            if key in record:
+                curve[record['step']] = record[key]
+    if not curve:
+        raise ValueError(f'no log under {work_dir} holds {key!r}')
+    return curve
+
+
+def plot(curves: dict[str, list[Curve]], key: str, out: str) -> None:
+    """Draw one line a label, with a band from its lowest to its highest run."""
+    figure, axes = plt.subplots(figsize=(6, 3.6), dpi=110)
+    for label, group in curves.items():
+        steps = sorted(set.intersection(*(set(curve) for curve in group)))
+        columns = [[curve[step] for curve in group] for step in steps]
+        means = [sum(column) / len(column) for column in columns]
+        axes.plot(steps, means, marker='.', label=f'{label} ({len(group)})')
+        axes.fill_between(
+            steps,
+            [min(column) for column in columns],
+            [max(column) for column in columns],
+            alpha=0.2,
+        )
+    axes.set_xlabel('step')
+    axes.set_ylabel(key)
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.tight_layout()
+    figure.savefig(out)
+
+
+def main() -> None:
+    """Read the runs and draw them."""
+    args = parse_args()
+    curves: dict[str, list[Curve]] = defaultdict(list)
+    for run in args.runs:
+        label, _, work_dir = run.partition('=')
+        curves[label].append(read_curve(Path(work_dir), args.key))
+    plot(curves, args.key, args.out)
+
+
+if __name__ == '__main__':
+    main()

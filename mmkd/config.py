@@ -111,6 +111,8 @@ def deploy_student(cfg: Config) -> None:
     if 'student' not in cfg.model:
         return
     student = model_dict(cfg.model.student)
+    if cfg.model.get('data_preprocessor') is not None:
+        student.setdefault('data_preprocessor', cfg.model.data_preprocessor)
     if cfg.model.get('num_classes') is not None:
         set_num_classes(student, cfg.model.num_classes)
     cfg.model = student

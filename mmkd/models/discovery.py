@@ -1,13 +1,14 @@
 """What mmkd must know of a model, found in the model instead of typed."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from mmkd.models.taps import Tap, record
+from mmkd.models.taps import Tap, find_module, record
 from mmkd.models.tasks import Task, task_of
 
 OUTPUT = Tap('')
@@ -64,7 +65,7 @@ class ModelView:
             'Name it in the config, as classifier=PATH.'
         )
 
-    def _candidates(self, layers: dict[Tap, nn.Module]) -> list[str]:
+    def _candidates(self, layers: Mapping[Tap, Any]) -> list[str]:
         return [
             tap.path
             for tap, layer in layers.items()
@@ -118,7 +119,7 @@ class ModelView:
         return probe(self.model, [tap])[tap].shape
 
 
-def _blocks(model: nn.Module) -> list[tuple[str, nn.Module]]:
+def _blocks(model: Any) -> list[tuple[str, nn.Module]]:
     """The family of numbered children that makes up most of the backbone.
 
     Stems, transitions and closing 1x1 convolutions carry other names or mix no
@@ -164,9 +165,13 @@ def probe(
         The captured tensors, batch dimension 1.
 
     Raises:
-        ValueError: If the model runs on none of the image sizes tried.
+        ValueError: If a tap names a module that does not exist, or the model
+            runs on none of the image sizes tried.
     """
     stem = _convolutions(model)[0]
+    taps = list(taps)
+    for tap in taps:
+        find_module(model, tap.path)
     sizes = dict.fromkeys([*PROBE_SIZES, *_native_sizes(model)])
     failures = []
     for size in sizes:

@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from mmengine.model import BaseModel
@@ -80,9 +80,19 @@ class Distiller(BaseModel):
         self._register_load_state_dict_pre_hook(_add_student_prefix)
 
     def _build_method(self, name: str, cfg: dict[str, Any]) -> Method:
+        if 'loss' in name:
+            raise ValueError(
+                f"methods.{name}: a method's name must not contain 'loss', which "
+                'marks the values of a log that are minimised.'
+            )
+        known = sorted(METHODS.module_dict)
         kind = cfg.get('type')
+        if kind is None:
+            raise ValueError(
+                f'methods.{name} has no type. Is it the name of a method of the '
+                f'base config, misspelt? Known types: {", ".join(known)}.'
+            )
         if isinstance(kind, str) and METHODS.get(kind) is None:
-            known = sorted(METHODS.module_dict)
             near = difflib.get_close_matches(kind, known, n=3)
             raise ValueError(
                 f'methods.{name} is of the unknown type {kind!r}. '
@@ -129,7 +139,7 @@ class Distiller(BaseModel):
         The teacher runs only if an active method taps it, and only as far as
         the deepest tap.
         """
-        methods: dict[str, Method] = dict(self.methods.items())
+        methods = cast(dict[str, Method], dict(self.methods.items()))
         active = [method for method in methods.values() if method.weight > 0]
         taps = {tap for method in active for tap in method.teacher_taps}
         teacher = self.teacher(inputs, taps) if taps else {}

@@ -144,15 +144,16 @@ class PixelTask(Task):
         return labels == self.ignore_index
 
 
-def task_of(model: nn.Module) -> Task:
+def task_of(model: Any) -> Task:
     """Tell a classifier from a segmentor by the head it has.
 
     Raises:
         TypeError: If the model has neither a ``head`` nor a ``decode_head``.
     """
     if hasattr(model, 'decode_head'):
-        heads = model.decode_head
-        head = heads[-1] if isinstance(heads, nn.ModuleList) else heads
+        head: Any = model.decode_head
+        if isinstance(head, nn.ModuleList):
+            head = head[-1]
         return PixelTask(head.align_corners, head.ignore_index)
     if getattr(model, 'head', None) is not None:
         return ImageTask()

@@ -102,7 +102,7 @@ class FrozenTeacher:
         self.view = ModelView(self.model, classifier)
         self._renormalise: tuple[bool, Tensor, Tensor] | None = None
 
-    def match_inputs(self, preprocessor: nn.Module) -> None:
+    def match_inputs(self, preprocessor: Any) -> None:
         """Feed the teacher what it was trained on.
 
         A teacher whose config brings no data preprocessor is taken to have
@@ -153,7 +153,7 @@ class FrozenTeacher:
         return self
 
 
-def _normalisation(preprocessor: nn.Module) -> tuple[Tensor, Tensor, bool]:
+def _normalisation(preprocessor: Any) -> tuple[Tensor, Tensor, bool]:
     """Mean and std, of each channel or of all, and whether channels are reversed."""
     reorders = any(getattr(preprocessor, name, False) for name in REORDERS)
     if not getattr(preprocessor, '_enable_normalize', False):

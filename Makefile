@@ -1,0 +1,29 @@
+PYTHON ?= python3
+TASK ?= segmentation
+VENV ?= .venv
+INSTALLED := $(VENV)/installed
+RUN := $(VENV)/bin/python
+
+export MMCV_WITH_OPS := 0
+
+.PHONY: demo test lint install
+
+demo: $(INSTALLED)
+	$(RUN) tools/demo.py --task $(TASK)
+
+# One thread in each of two processes: the tests' tensors are tiny.
+test: lint
+	OMP_NUM_THREADS=1 $(RUN) -m pytest --numprocesses 2
+
+lint: $(INSTALLED)
+	$(RUN) -m ruff check .
+	$(RUN) -m mypy
+
+install: $(INSTALLED)
+
+$(INSTALLED): setup.py $(wildcard requirements/*.txt)
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "mmkd needs Python 3.10 to 3.12: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install -r requirements/onedl.txt -r requirements/tests.txt
+	$(RUN) -m pip install --no-deps --no-build-isolation -e .
+	touch $@

@@ -18,11 +18,14 @@ class Targets:
         scores: Soft targets ``(N, K)`` that take the place of ``labels`` where
             images are mixed (mixup, CutMix), or None.
         ignore_index: The label that marks a position without a class.
+        indices: Which samples of the training set the images are, int64
+            ``(N,)``, or None where data samples carry no ``sample_idx``.
     """
 
     labels: Tensor
     scores: Tensor | None = None
     ignore_index: int = -100
+    indices: Tensor | None = None
 
     @property
     def valid(self) -> Tensor:

@@ -1,15 +1,27 @@
 import io
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 import torch
 from mmengine.logging import HistoryBuffer
+from mmengine.registry import DefaultScope
+from mmengine.visualization import Visualizer
 from torch._tensor import _rebuild_from_type_v2
 
 # First of all tests, so that they import mmseg and mmpretrain in any order.
 import mmkd  # noqa: F401
+
+
+@pytest.fixture(autouse=True)
+def _fresh_engine() -> Iterator[None]:
+    """Undo what a Runner leaves behind for the whole process."""
+    yield
+    for manager in (DefaultScope, Visualizer):
+        for kind in (manager, *manager.__subclasses__()):
+            kind._instance_dict.clear()
 
 
 class _Call:

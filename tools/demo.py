@@ -49,9 +49,7 @@ def train_all(args: argparse.Namespace) -> list[Network]:
             task.write(Path(cfg.data_root))
             if 'teacher' in cfg.model:
                 cfg.model.teacher.checkpoint = networks[0].checkpoint
-            network = train_network(
-                name, cfg, task.metric, task.asked, log, sys.stdout
-            )
+            network = train_network(name, cfg, task.metric, task.asked, log, sys.stdout)
             networks.append(network)
             seconds = time.monotonic() - begin
             print(f'{name}: {task.score} {network.score:.1f}%, {seconds:.0f} s')

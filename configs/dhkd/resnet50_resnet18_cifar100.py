@@ -29,7 +29,10 @@ model = dict(
             head=dict(type='LinearClassifier'),
             loss=dict(type='BinaryKLNormLoss', tau=2.0),
             loss_weight=1.0)))
-train_dataloader = dict(batch_size=64)
+# This class reads CIFAR-100 and a user's own images in its format.
+train_dataloader = dict(batch_size=64, dataset=dict(type='mmkd.CIFAR100'))
+val_dataloader = dict(dataset=dict(type='mmkd.CIFAR100'))
+test_dataloader = dict(dataset=dict(type='mmkd.CIFAR100'))
 optim_wrapper = dict(
     type='mmkd.GradientAlignOptimWrapper',
     optimizer=dict(type='SGD', lr=0.05, momentum=0.9, weight_decay=5e-4))

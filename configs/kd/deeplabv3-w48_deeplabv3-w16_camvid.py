@@ -6,6 +6,6 @@ model = dict(
     type='mmkd.Distiller',
     student={{_base_.model}},
     teacher=dict(
-        config='configs/teachers/deeplabv3-w48_camvid.py',
+        config='{{fileDirname}}/../teachers/deeplabv3-w48_camvid.py',
         checkpoint='work_dirs/deeplabv3-w48_camvid/iter_4000.pth'),
     methods=dict(kd=dict(type='LogitsKD', alpha=0.5)))

@@ -35,7 +35,8 @@ class Distiller(BaseModel):
         teacher: Arguments of :class:`FrozenTeacher`: ``config``,
             ``checkpoint``.
         methods: Configs of methods by any names; the names appear in logs and
-            checkpoints.
+            checkpoints. One that is None or empty, as a child config makes it
+            with ``dict(_delete_=True)``, is left out.
         num_classes: Sets the class count of every head of both models, for
             data other than the configs'.
         classifier: Path of the student's main classifier, where discovery
@@ -73,7 +74,11 @@ class Distiller(BaseModel):
         self.teacher = FrozenTeacher(num_classes=num_classes, **teacher)
         self.teacher.match_inputs(model.data_preprocessor)
         self.methods = nn.ModuleDict(
-            {name: self._build_method(name, cfg) for name, cfg in methods.items()}
+            {
+                name: self._build_method(name, cfg)
+                for name, cfg in methods.items()
+                if cfg
+            }
         )
         self.data_preprocessor.register_forward_pre_hook(self._check_labels)
         self._register_state_dict_hook(_drop_student_prefix)

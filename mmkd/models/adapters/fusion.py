@@ -55,7 +55,7 @@ class AttentionFusion(BaseModule):
             the fused map ``(N, mid_channels, *size)``.
         """
         fused = self.enter(features)
-        if self.attention is not None:
+        if self.attention is not None and deeper is not None:
             deeper = interpolate(deeper, fused.shape[2:])
             own, other = self.attention(torch.cat([fused, deeper], 1)).split(1, 1)
             fused = own * fused + other * deeper

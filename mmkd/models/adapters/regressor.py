@@ -26,11 +26,11 @@ class Regressor(BaseModule):
         super().__init__()
         widths = student[1], teacher[1]
         if student[2] == 2 * teacher[2]:
-            conv: nn.Module = nn.Conv2d(*widths, 3, stride=2, padding=1)
+            conv: nn.Module = nn.Conv2d(*widths, 3, stride=2, padding=1, bias=False)
         elif 2 * student[2] == teacher[2]:
-            conv = nn.ConvTranspose2d(*widths, 4, stride=2, padding=1)
+            conv = nn.ConvTranspose2d(*widths, 4, stride=2, padding=1, bias=False)
         else:
-            conv = nn.Conv2d(*widths, 1)
+            conv = nn.Conv2d(*widths, 1, bias=False)
         self.layers = nn.Sequential(conv, nn.BatchNorm2d(teacher[1]), nn.ReLU())
 
     def forward(self, features: Tensor, size: Sequence[int]) -> Tensor:

@@ -129,7 +129,7 @@ class ContrastMemory(nn.Module):
             fresh = torch.cat(rows_of_processes(fresh.detach()))[last]
             moved = self.momentum * memory[rows] + (1 - self.momentum) * fresh
             memory[rows] = normalize(moved)
-        self.seed += 1
+        self.seed.add_(1)
 
     def _load_from_state_dict(
         self, state_dict: dict[str, Any], prefix: str, *args: Any

@@ -61,7 +61,7 @@ class Method(BaseModule):
         """What multiplies the task loss now: 1 while the method is off."""
         return 1 - self.schedule_factor * (1 - self._task_weight)
 
-    def prepare(self, dataset: Any) -> None:  # noqa: ANN401 -- MMEngine's, or one like it
+    def prepare(self, dataset: Any) -> None:
         """Look at the training set before training; most methods need not.
 
         Args:

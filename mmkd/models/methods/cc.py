@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from mmkd.models.adapters import pooled
 from mmkd.models.discovery import ModelView
 from mmkd.models.methods.feature import FeatureMethod
-from mmkd.models.methods.limits import images_only
+from mmkd.models.methods.limits import at_least, images_only
 from mmkd.models.taps import Tap
 from mmkd.registry import METHODS
 from mmkd.structures import Targets
@@ -29,16 +29,15 @@ class CC(FeatureMethod):
         student: The student.
         teacher: The teacher, of any width.
         channels: Width of the embeddings.
-        stage: The feature of both, as a stage; None for the main classifier's
-            input.
-        teacher_stage: The teacher's, where it is other than ``stage``.
         loss: Config of the loss between the two embeddings, which depends on
             their difference alone.
         loss_weight: Weight of the loss.
+        **kwargs: ``stage`` and ``teacher_stage``, see ``FeatureMethod``; the main
+            classifier's input is compared without them.
 
     Raises:
         ValueError: If the student classifies pixels, a stage does not exist or
-            the weight is negative.
+            a value is out of range.
     """
 
     def __init__(
@@ -46,17 +45,17 @@ class CC(FeatureMethod):
         student: ModelView,
         teacher: ModelView,
         channels: int = 128,
-        stage: int | str | None = None,
-        teacher_stage: int | str | None = None,
         loss: dict[str, Any] = {'type': 'CorrelationCongruenceLoss'},  # noqa: B006
         loss_weight: float = 0.02,
+        **kwargs: int | str | None,
     ) -> None:
         images_only(
             student,
             'CC relates the images of a batch, which pixels are not. Use IFVD or '
             'SKD per pixel.',
         )
-        super().__init__(student, teacher, loss, loss_weight, stage, teacher_stage)
+        at_least(1, channels=channels)
+        super().__init__(student, teacher, loss, loss_weight, **kwargs)
         self.student_embedding = nn.Linear(
             student.shape(self.student_tap)[1], channels
         )

@@ -11,7 +11,7 @@ from mmkd.models.adapters import Projector
 from mmkd.models.discovery import ModelView
 from mmkd.models.memories import ClassQueue
 from mmkd.models.methods.feature import FeatureMethod
-from mmkd.models.methods.limits import pixels_only
+from mmkd.models.methods.limits import at_least, pixels_only
 from mmkd.models.taps import Tap
 from mmkd.registry import METHODS
 from mmkd.structures import Targets
@@ -44,15 +44,14 @@ class CIRKD(FeatureMethod):
         pixels_per_image: Pixels of each class that an image adds.
         pixel_contrast: Remembered pixels to compare with, of all classes.
         region_contrast: Remembered regions to compare with, of all classes.
-        stage: The feature of both, as a stage; None for the main classifier's
-            input.
-        teacher_stage: The teacher's, where it is other than ``stage``.
         loss: Config of the loss, with the weights of its parts.
         loss_weight: Weight of the loss.
+        **kwargs: ``stage`` and ``teacher_stage``, see ``FeatureMethod``; the main
+            classifier's input is compared without them.
 
     Raises:
         ValueError: If the student classifies images, a stage does not exist or
-            the weight is negative.
+            a value is out of range.
     """
 
     def __init__(
@@ -64,17 +63,23 @@ class CIRKD(FeatureMethod):
         pixels_per_image: int = 16,
         pixel_contrast: int = 4096,
         region_contrast: int = 1024,
-        stage: int | str | None = None,
-        teacher_stage: int | str | None = None,
         loss: dict[str, Any] = {'type': 'CIRKDLoss'},  # noqa: B006
         loss_weight: float = 1.0,
+        **kwargs: int | str | None,
     ) -> None:
         pixels_only(
             student,
             'CIRKD compares pixels and regions. Use CRD, which remembers whole '
             'images, for images.',
         )
-        super().__init__(student, teacher, loss, loss_weight, stage, teacher_stage)
+        at_least(0, pixel_memory=pixel_memory, region_memory=region_memory)
+        at_least(
+            1,
+            pixels_per_image=pixels_per_image,
+            pixel_contrast=pixel_contrast,
+            region_contrast=region_contrast,
+        )
+        super().__init__(student, teacher, loss, loss_weight, **kwargs)
         width = teacher.shape(self.teacher_tap)[1]
         classes = max(student.num_classes, 2)
         self.pixels_per_image = pixels_per_image

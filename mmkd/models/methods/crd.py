@@ -12,7 +12,7 @@ from mmkd.models.adapters import pooled
 from mmkd.models.discovery import ModelView
 from mmkd.models.memories import ContrastMemory
 from mmkd.models.methods.feature import FeatureMethod
-from mmkd.models.methods.limits import images_only
+from mmkd.models.methods.limits import at_least, images_only
 from mmkd.models.taps import Tap
 from mmkd.registry import METHODS
 from mmkd.structures import Targets
@@ -43,11 +43,10 @@ class CRD(FeatureMethod):
         negatives: How many the loss contrasts a sample with.
         momentum: What a memory entry keeps of itself when its image is seen,
             at least 0 and below 1.
-        stage: The feature of both, as a stage; None for the main classifier's
-            input.
-        teacher_stage: The teacher's, where it is other than ``stage``.
         loss: Config of the contrastive loss.
         loss_weight: Weight of the loss.
+        **kwargs: ``stage`` and ``teacher_stage``, see ``FeatureMethod``; the main
+            classifier's input is compared without them.
 
     Raises:
         ValueError: If the student classifies pixels, a stage does not exist,
@@ -61,21 +60,19 @@ class CRD(FeatureMethod):
         channels: int = 128,
         negatives: int = 16384,
         momentum: float = 0.5,
-        stage: int | str | None = None,
-        teacher_stage: int | str | None = None,
         loss: dict[str, Any] = {'type': 'ContrastiveRepresentationLoss'},  # noqa: B006
         loss_weight: float = 0.8,
+        **kwargs: int | str | None,
     ) -> None:
         images_only(
             student,
-            'CRD remembers every training image, which every pixel cannot be. Use '
-            'CIRKD per pixel.',
+            'CRD remembers every training image, and pixels are too many for that. '
+            'Use CIRKD per pixel.',
         )
         if not 0 <= momentum < 1:
             raise ValueError(f'momentum must be at least 0 and below 1, got {momentum}')
-        if negatives < 1:
-            raise ValueError(f'negatives must be at least 1, got {negatives}')
-        super().__init__(student, teacher, loss, loss_weight, stage, teacher_stage)
+        at_least(1, channels=channels, negatives=negatives)
+        super().__init__(student, teacher, loss, loss_weight, **kwargs)
         self.negatives = negatives
         self.student_embedding = nn.Linear(
             student.shape(self.student_tap)[1], channels
@@ -95,7 +92,7 @@ class CRD(FeatureMethod):
         # RepeatDataset and its like hand on the inner data set's indices.
         while hasattr(dataset, 'dataset'):
             dataset = dataset.dataset
-        if not hasattr(dataset, 'get_data_info'):
+        if hasattr(dataset, 'datasets') or not hasattr(dataset, 'get_data_info'):
             raise ValueError(
                 'CRD needs one data set with an index and a class for every image, '
                 f'got {type(dataset).__name__}. Join the annotations of several '

@@ -25,13 +25,12 @@ class IFVD(FeatureMethod):
     Args:
         student: The student.
         teacher: The teacher.
-        stage: The feature of both, as a stage; None for the main classifier's
-            input.
-        teacher_stage: The teacher's, where it is other than ``stage``.
         loss: Config of the loss.
         loss_weight: Weight of the loss: 20 in https://github.com/winycg/CIRKD,
             200 in https://github.com/YukangWang/IFVD, where PSPNets are
             trained.
+        **kwargs: ``stage`` and ``teacher_stage``, see ``FeatureMethod``; the main
+            classifier's input is compared without them.
 
     Raises:
         ValueError: If the student classifies images, a stage does not exist or
@@ -42,17 +41,16 @@ class IFVD(FeatureMethod):
         self,
         student: ModelView,
         teacher: ModelView,
-        stage: int | str | None = None,
-        teacher_stage: int | str | None = None,
         loss: dict[str, Any] = {'type': 'IFVDLoss'},  # noqa: B006
         loss_weight: float = 20.0,
+        **kwargs: int | str | None,
     ) -> None:
         pixels_only(
             student,
             'IFVD compares the pixels of a class within an image. Use CC, which '
             'compares the images of a batch, for images.',
         )
-        super().__init__(student, teacher, loss, loss_weight, stage, teacher_stage)
+        super().__init__(student, teacher, loss, loss_weight, **kwargs)
 
     def loss(
         self,

@@ -1,4 +1,4 @@
-"""Errors for what a method is not defined on."""
+"""Errors for what a method is not defined on and for values out of range."""
 
 from mmkd.models.discovery import ModelView
 from mmkd.models.taps import Tap
@@ -30,6 +30,21 @@ def pixels_only(student: ModelView, reason: str) -> None:
     """
     if student.task.spatial_dims == 0:
         raise ValueError(f'{reason} The student {_name(student)} classifies images.')
+
+
+def at_least(minimum: int, **values: int) -> None:
+    """Refuse values that are too small.
+
+    Args:
+        minimum: The smallest one allowed.
+        **values: Values by the name of the argument.
+
+    Raises:
+        ValueError: If one is smaller; the message names it.
+    """
+    for name, value in values.items():
+        if not value >= minimum:
+            raise ValueError(f'{name} must be at least {minimum}, got {value}')
 
 
 def map_shape(view: ModelView, tap: Tap) -> tuple[int, int, int, int]:

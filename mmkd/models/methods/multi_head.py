@@ -48,8 +48,8 @@ class MultiHead(Method):
         beta: Weight of the student heads' losses.
 
     Raises:
-        ValueError: If the class counts differ, a stage does not exist, or
-            ``alpha`` or ``beta`` is out of range.
+        ValueError: If the class counts differ, there is no stage or one that
+            does not exist, or ``alpha`` or ``beta`` is out of range.
     """
 
     def __init__(
@@ -74,6 +74,8 @@ class MultiHead(Method):
                 f'{student.num_classes} classes and the teacher '
                 f'{teacher.num_classes}.'
             )
+        if not stages:
+            raise ValueError('stages must name at least one stage, got none.')
         teacher_stages = stages if teacher_stages is None else teacher_stages
         if len(stages) != len(teacher_stages):
             raise ValueError(

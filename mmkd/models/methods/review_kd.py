@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from mmkd.models.adapters import AttentionFusion
 from mmkd.models.discovery import ModelView
 from mmkd.models.methods.base import Method
-from mmkd.models.methods.limits import map_shape
+from mmkd.models.methods.limits import at_least, map_shape
 from mmkd.models.taps import Tap
 from mmkd.registry import METHODS, MODELS
 from mmkd.structures import Targets
@@ -44,8 +44,8 @@ class ReviewKD(Method):
         loss_weight: Weight of the sum over the levels; 0.6 to 8 by pair.
 
     Raises:
-        ValueError: If the stages do not pair up, one does not exist, or the
-            weight is negative.
+        ValueError: If the stages do not pair up, one does not exist, or a value
+            is out of range.
     """
 
     def __init__(
@@ -59,6 +59,7 @@ class ReviewKD(Method):
         loss_weight: float = 1.0,
     ) -> None:
         super().__init__(student, teacher, loss_weight)
+        at_least(1, max_channels=max_channels)
         self.student_taps = _levels(student, stages)
         self.teacher_taps = _levels(
             teacher, stages if teacher_stages is None else teacher_stages

@@ -27,11 +27,10 @@ class RKD(FeatureMethod):
     Args:
         student: The student.
         teacher: The teacher.
-        stage: The feature of both, as a stage; None for the main classifier's
-            input.
-        teacher_stage: The teacher's, where it is other than ``stage``.
         loss: Config of the loss, with the weights of distances and angles.
         loss_weight: Weight of the loss.
+        **kwargs: ``stage`` and ``teacher_stage``, see ``FeatureMethod``; the main
+            classifier's input is compared without them.
 
     Raises:
         ValueError: If the student classifies pixels, a stage does not exist or
@@ -42,17 +41,16 @@ class RKD(FeatureMethod):
         self,
         student: ModelView,
         teacher: ModelView,
-        stage: int | str | None = None,
-        teacher_stage: int | str | None = None,
         loss: dict[str, Any] = {'type': 'RKDLoss'},  # noqa: B006
         loss_weight: float = 1.0,
+        **kwargs: int | str | None,
     ) -> None:
         images_only(
             student,
             'RKD relates the images of a batch, which pixels are not. Use SKD '
             '(within an image) or CIRKD (across images) per pixel.',
         )
-        super().__init__(student, teacher, loss, loss_weight, stage, teacher_stage)
+        super().__init__(student, teacher, loss, loss_weight, **kwargs)
 
     def loss(
         self,

@@ -26,13 +26,12 @@ class SKD(FeatureMethod):
     Args:
         student: The student.
         teacher: The teacher.
-        stage: The feature of both, as a stage; None for the main classifier's
-            input.
-        teacher_stage: The teacher's, where it is other than ``stage``.
         loss: Config of the loss, with the size of a region.
         loss_weight: Weight of the loss: 1 in
             https://github.com/irfanICMLL/structure_knowledge_distillation, 10
             with smaller regions in https://github.com/winycg/CIRKD.
+        **kwargs: ``stage`` and ``teacher_stage``, see ``FeatureMethod``; the main
+            classifier's input is compared without them.
 
     Raises:
         ValueError: If the student classifies images, a stage does not exist or
@@ -43,17 +42,16 @@ class SKD(FeatureMethod):
         self,
         student: ModelView,
         teacher: ModelView,
-        stage: int | str | None = None,
-        teacher_stage: int | str | None = None,
         loss: dict[str, Any] = {'type': 'PairwiseAffinityLoss'},  # noqa: B006
         loss_weight: float = 1.0,
+        **kwargs: int | str | None,
     ) -> None:
         pixels_only(
             student,
             'SKD compares the regions of an image. Use RKD, which compares the '
             'images of a batch, for images.',
         )
-        super().__init__(student, teacher, loss, loss_weight, stage, teacher_stage)
+        super().__init__(student, teacher, loss, loss_weight, **kwargs)
 
     def loss(
         self,

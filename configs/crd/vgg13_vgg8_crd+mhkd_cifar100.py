@@ -1,0 +1,3 @@
+# Table 1 of Multi-Head KD, last row.
+_base_ = '../mhkd/vgg13_vgg8_cifar100.py'
+model = dict(methods=dict(crd=dict(type='CRD', loss_weight=0.8)))

@@ -1,0 +1,14 @@
+_base_ = ['./student.py', '../../_base_/distill.py']
+model = dict(
+    _delete_=True,
+    type='mmkd.Distiller',
+    student={{_base_.model}},
+    teacher=dict(
+        config='configs/demo/classification/teacher.py',
+        checkpoint='work_dirs/demo/classification/teacher/epoch_30.pth'),
+    methods=dict(
+        dual_head=dict(
+            type='DualHead',
+            head=dict(type='LinearClassifier'),
+            loss=dict(type='BinaryKLNormLoss', tau=2.0),
+            loss_weight=1.0)))

@@ -1,0 +1,10 @@
+# The teacher at a quarter of its width.
+_base_ = './teacher.py'
+model = dict(
+    backbone=dict(stem_channels=8, base_channels=8),
+    neck=dict(in_channels=[8, 16, 32, 64], out_channels=16),
+    decode_head=dict(in_channels=[16, 16, 16, 16], channels=16))
+optim_wrapper = dict(optimizer=dict(lr=0.01))
+param_scheduler = dict(end=600)
+train_cfg = dict(max_iters=600, val_interval=600)
+default_hooks = dict(checkpoint=dict(interval=600))

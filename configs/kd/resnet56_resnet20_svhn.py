@@ -1,0 +1,9 @@
+_base_ = ['../students/resnet20_svhn.py', '../_base_/distill.py']
+model = dict(
+    _delete_=True,
+    type='mmkd.Distiller',
+    student={{_base_.model}},
+    teacher=dict(
+        config='{{fileDirname}}/../teachers/resnet56_svhn.py',
+        checkpoint='work_dirs/resnet56_svhn/epoch_150.pth'),
+    methods=dict(kd=dict(type='LogitsKD', alpha=0.9)))

@@ -1,0 +1,8 @@
+_base_ = '../dhkd/resnet32x4_shufflenetv2_cifar100.py'
+model = dict(
+    methods=dict(review=dict(type='ReviewKD', loss_weight=8.0)))
+custom_hooks = [
+    *_base_.custom_hooks,
+    dict(
+        type='mmkd.DistillScheduleHook', schedules=dict(review=dict(warmup=20)))
+]

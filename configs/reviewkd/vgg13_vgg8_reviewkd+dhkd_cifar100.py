@@ -1,0 +1,8 @@
+_base_ = '../dhkd/vgg13_vgg8_cifar100.py'
+model = dict(
+    methods=dict(review=dict(type='ReviewKD', loss_weight=5.0)))
+custom_hooks = [
+    *_base_.custom_hooks,
+    dict(
+        type='mmkd.DistillScheduleHook', schedules=dict(review=dict(warmup=20)))
+]

@@ -1,0 +1,1 @@
+_base_ = '../teachers/vgg13_svhn.py'

@@ -1,0 +1,54 @@
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+ROOT = Path(__file__).parents[2] / 'configs'
+DEMO = sorted(ROOT.glob('demo/*/*.py'))
+EXPERIMENTS = [
+    f'{path.parent.name}/{path.stem}'
+    for path in sorted(ROOT.glob('*/*.py'))
+    if path.parent.name not in ('_base_', 'demo')
+]
+DATASETS = {
+    'cifar100': 'mmkd.CIFAR100',
+    'svhn': 'mmkd.SVHN',
+    'imagenet': 'ImageNet',
+    'cityscapes': 'CityscapesDataset',
+    'camvid': 'CityscapesDataset',
+}
+
+
+@pytest.mark.parametrize('name', EXPERIMENTS)
+def test_trains_and_evaluates(
+    name: str, trained: Callable[..., Runner], data_roots: dict[str, Path]
+) -> None:
+    cfg = Config.fromfile(ROOT / f'{name}.py')
+    dataset = cfg.train_dataloader.dataset.type
+    assert dataset == DATASETS[name.rpartition('_')[2]]
+    methods = list(cfg.model.get('methods', []))
+    runner = trained(cfg, data_roots[dataset])
+    assert runner.iter == 2
+    scalars = runner.message_hub.log_scalars
+    assert math.isfinite(scalars['train/loss'].current())
+    for method in methods:
+        terms = [
+            scalars[key].current()
+            for key in scalars
+            if key.startswith(f'train/distill.{method}.')
+        ]
+        assert terms
+        assert all(term > 0 for term in terms)
+    metric = 'mIoU' if dataset == 'CityscapesDataset' else 'accuracy/top1'
+    assert 0 <= scalars[f'val/{metric}'].current() <= 100
+
+
+# `make demo` runs them.
+@pytest.mark.parametrize('file', DEMO, ids=lambda file: str(file.relative_to(ROOT)))
+def test_demo_configs_load(file: Path) -> None:
+    cfg = Config.fromfile(file)
+    assert cfg.default_scope in ('mmpretrain', 'mmseg')
+    assert ('teacher' in cfg.model) == (file.stem == 'dhkd')

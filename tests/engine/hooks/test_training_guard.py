@@ -1,0 +1,108 @@
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from mmengine.registry import HOOKS
+from mmengine.runner import Runner
+from mmseg.datasets import BaseSegDataset
+from torch import nn
+
+from mmkd.engine.hooks import TrainingGuardHook
+
+EACH = dict(checkpoint=dict(type='CheckpointHook', interval=1, by_epoch=False))
+GUARD = [dict(type='mmkd.TrainingGuardHook')]
+
+
+def spoil(model: Any, iteration: int, name: str, value: float) -> None:
+    """Replace a value of a model's log in one iteration."""
+    parse = model.parse_losses
+    logs: list[dict[str, Any]] = []
+
+    def parse_losses(losses: dict[str, Any]) -> Any:
+        total, log = parse(losses)
+        logs.append(log)
+        if len(logs) == iteration:
+            log = log | {name: torch.tensor(value)}
+        return total, log
+
+    model.parse_losses = parse_losses
+
+
+def test_hook_is_registered() -> None:
+    assert isinstance(HOOKS.build(GUARD[0]), TrainingGuardHook)
+
+
+@pytest.mark.parametrize('value', [float('nan'), float('inf'), float('-inf')])
+def test_training_stops_before_the_checkpoint(
+    runner_of: Callable[..., Runner], distiller: nn.Module, value: float
+) -> None:
+    spoil(distiller, 3, 'distill.dual_head.loss', value)
+    runner = runner_of(distiller, default_hooks=EACH, custom_hooks=GUARD)
+
+    with pytest.raises(FloatingPointError) as error:
+        runner.train()
+
+    message, folder = str(error.value), Path(runner.work_dir)
+    assert message.startswith(f'iteration 3: distill.dual_head.loss = {value}. ')
+    assert f'the last checkpoint is {folder / "iter_2.pth"}. ' in message
+    assert (folder / 'iter_2.pth').exists()
+    assert not (folder / 'iter_3.pth').exists()
+
+
+def test_first_iteration_has_no_checkpoint(
+    runner_of: Callable[..., Runner], distiller: nn.Module
+) -> None:
+    spoil(distiller, 1, 'loss_cls', float('nan'))
+    runner = runner_of(distiller, default_hooks=EACH, custom_hooks=GUARD)
+
+    with pytest.raises(FloatingPointError, match=r'1: loss_cls = nan.*is none yet\.'):
+        runner.train()
+
+
+def test_values_that_are_no_losses_may_be_anything(
+    runner_of: Callable[..., Runner], distiller: nn.Module
+) -> None:
+    spoil(distiller, 3, 'acc', float('nan'))
+    runner = runner_of(distiller, default_hooks=EACH, custom_hooks=GUARD)
+
+    runner.train()
+
+    assert runner.iter == 6
+
+
+def test_empty_data_set_is_told(
+    runner_of: Callable[..., Runner], distiller: nn.Module, tmp_path: Path
+) -> None:
+    (tmp_path / 'images').mkdir()
+    (tmp_path / 'images/0.tiff').touch()
+    # One whose list is serialised fails by itself, when it is built.
+    dataset = BaseSegDataset(
+        data_root=str(tmp_path),
+        data_prefix=dict(img_path='images'),
+        serialize_data=False,
+    )
+    loader = dict(
+        batch_size=4,
+        num_workers=0,
+        dataset=dataset,
+        sampler=dict(type='InfiniteSampler'),
+    )
+    runner = runner_of(
+        distiller,
+        train_dataloader=loader,
+        train_cfg=dict(by_epoch=False, max_iters=2),
+        custom_hooks=GUARD,
+    )
+
+    with pytest.raises(ValueError, match=r'by BaseSegDataset under .*images.*--data-'):
+        runner.train()
+
+
+def test_empty_data_set_without_folders_is_told() -> None:
+    runner = SimpleNamespace(train_dataloader=SimpleNamespace(dataset=[]))
+
+    with pytest.raises(ValueError, match=r'no training images were found by list'):
+        TrainingGuardHook().before_train(runner)  # type: ignore[arg-type]

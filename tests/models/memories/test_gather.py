@@ -1,0 +1,73 @@
+"""Memories in one process and in two; run as a script, this is one of the two."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+from torch import Tensor, distributed
+
+from mmkd.models.memories import ClassQueue, ContrastMemory
+
+ROOT = Path(__file__).parents[3]
+LABELS = torch.tensor([2, 0, 1, 2, 2, 0, 4, 1])
+
+
+def run(rank: int, world: int) -> dict[str, Tensor]:
+    """Three batches of five samples, this process's share of each."""
+    torch.manual_seed(rank)
+    memory, queue = ContrastMemory(3, 0.5), ClassQueue(3, 4, 2)
+    memory.prepare(LABELS)
+    queue.rows.fill_(0)
+    generator = torch.Generator().manual_seed(1)
+    drawn = []
+    for _ in range(3):
+        rows = torch.randn(5, 3, generator=generator)
+        indices = torch.randint(8, (5,), generator=generator)
+        share = {(0, 1): slice(5), (0, 2): slice(3), (1, 2): slice(3, 5)}[rank, world]
+        drawn.append(memory.draw(indices[share], 4))
+        memory.update(rows[share], -rows[share], indices[share])
+        queue.push(rows[share, :2], indices[share] % 3)
+    memory.keep_normalizers(torch.tensor([1.0, 2.0]).log() * (1 + 2 * rank))
+    return {
+        **memory.state_dict(),
+        **{f'queue.{name}': value for name, value in queue.state_dict().items()},
+        'drawn': torch.cat(drawn),
+    }
+
+
+def test_two_processes_are_as_one(tmp_path: Path) -> None:
+    processes = [
+        subprocess.Popen(
+            [sys.executable, __file__, str(rank), str(tmp_path)],
+            cwd=ROOT,
+            env={**os.environ, 'PYTHONPATH': str(ROOT)},
+        )
+        for rank in range(2)
+    ]
+    assert [process.wait(300) for process in processes] == [0, 0]
+    first, second = (
+        torch.load(tmp_path / f'{rank}.pth', weights_only=True) for rank in range(2)
+    )
+    alone = run(0, 1)
+    batches = [
+        torch.cat(pair)
+        for pair in zip(first['drawn'].split(3), second['drawn'].split(2), strict=True)
+    ]
+    assert torch.equal(torch.cat(batches), alone['drawn'])
+    for name in alone.keys() - {'drawn', 'log_normalizers'}:
+        assert torch.equal(first[name], second[name]), name
+        torch.testing.assert_close(first[name], alone[name])
+    mean = torch.tensor([1.0, (2 + 2**3) / 2]).log()
+    for state in (first, second):
+        torch.testing.assert_close(state['log_normalizers'], mean)
+
+
+if __name__ == '__main__':
+    rank, folder = int(sys.argv[1]), Path(sys.argv[2])
+    distributed.init_process_group(
+        'gloo', init_method=f'file://{folder}/store', rank=rank, world_size=2
+    )
+    torch.save(run(rank, 2), folder / f'{rank}.pth')
+    distributed.destroy_process_group()

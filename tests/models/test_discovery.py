@@ -1,0 +1,101 @@
+import copy
+from typing import Any
+
+import pytest
+import torch
+from mmseg.models.decode_heads import FCNHead
+from torch import Tensor, nn
+
+from mmkd.models import ModelView, Tap, build_model
+from mmkd.models.discovery import OUTPUT, probe
+
+
+def test_discovery_leaves_no_trace(tiny: Any, task: str) -> None:
+    model = build_model(tiny.model(task)).train()
+    for module in list(model.modules())[::3]:
+        module.training = False
+    modes = [module.training for module in model.modules()]
+    state = copy.deepcopy(model.state_dict())
+    random = torch.random.get_rng_state()
+    view = ModelView(model)
+
+    assert view.num_classes
+    assert view.classifier
+
+    assert [module.training for module in model.modules()] == modes
+    assert all(model.state_dict()[key].equal(state[key]) for key in state)
+    assert torch.random.get_rng_state().equal(random)
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
+    assert all(p.grad is None for p in model.parameters())
+
+
+class ScaledHead(FCNHead):
+    """Its logits are no layer's output."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return 2 * super().forward(inputs)
+
+
+@pytest.fixture
+def scaled(tiny: Any) -> dict[str, Any]:
+    config = tiny.segmentor(classes=5)
+    config['decode_head']['type'] = ScaledHead
+    return config
+
+
+def test_classifier_that_is_none_is_refused(scaled: dict[str, Any]) -> None:
+    view = ModelView(build_model(scaled))
+
+    with pytest.raises(ValueError, match=r'no recognisable main classifier') as error:
+        assert view.classifier
+
+    found = "['decode_head.conv_seg', 'auxiliary_head.conv_seg']"
+    assert f'number of classes: {found}. Name it' in str(error.value)
+    assert 'classifier=PATH' in str(error.value)
+
+
+def test_classifier_may_be_named(scaled: dict[str, Any]) -> None:
+    view = ModelView(build_model(scaled), 'decode_head.conv_seg')
+
+    assert view.logits == Tap('decode_head.conv_seg')
+    assert view.num_classes == 5
+
+
+class Fixed(nn.Module):
+    """A backbone that runs on one size of image alone."""
+
+    def __init__(self, img_size: int | tuple[int, int]) -> None:
+        super().__init__()
+        self.img_size = img_size
+        self.conv = nn.Conv2d(2, 8, 1)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        size = self.img_size
+        if isinstance(size, int):
+            size = (size, size)
+        if images.shape[2:] != size:
+            raise RuntimeError(f'{size} is needed')
+        return self.conv(images)[:, :4], self.conv(images)
+
+
+@pytest.mark.parametrize(('img_size', 'found'), [(40, (40, 40)), ((24, 56), (24, 56))])
+def test_native_size_is_tried(
+    tiny: Any, img_size: int | tuple[int, int], found: tuple[int, int]
+) -> None:
+    model = build_model(tiny.segmentor(backbone=dict(type=Fixed, img_size=img_size)))
+
+    assert ModelView(model).shape(OUTPUT) == (1, 4, *found)
+
+
+def test_failures_of_all_sizes_are_told(tiny: Any) -> None:
+    model = build_model(tiny.segmentor(backbone=dict(type=Fixed, img_size=40)))
+    model.backbone.conv = nn.Conv2d(2, 3, 1)
+    model.train()
+
+    with pytest.raises(ValueError, match='of any of the sizes tried') as error:
+        probe(model, [OUTPUT])
+
+    assert '(64, 64): (40, 40) is needed | (32, 32): ' in str(error.value)
+    assert all(module.training for module in model.modules())
+    with pytest.raises(ValueError, match=r"no module 'backbone\.stem'"):
+        probe(model, [Tap('backbone.stem')])

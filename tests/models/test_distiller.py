@@ -1,0 +1,196 @@
+from typing import Any
+
+import pytest
+import torch
+from mmengine.model import BaseModel
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+from mmkd.models import build_model
+from mmkd.structures import groups_of
+
+ALPHA = 0.3
+BOTH = dict(
+    dual_head=dict(type='DualHead', loss_weight=0.5, task_weight=2.0),
+    kd=dict(type='LogitsKD', alpha=ALPHA),
+)
+
+
+def losses_of(distiller: BaseModel, batch: dict[str, Any]) -> dict[str, Tensor]:
+    data = distiller.data_preprocessor(batch, training=True)
+    return distiller(**data, mode='loss')
+
+
+def total_of(distiller: BaseModel, batch: dict[str, Any]) -> Tensor:
+    return distiller.parse_losses(losses_of(distiller, batch))[0]
+
+
+def by_hand(tiny: Any, task: str, distiller: BaseModel) -> Tensor:
+    """DHKD and KD of plain models, with plain hooks."""
+    student = build_model(tiny.model(task))
+    teacher = build_model(tiny.model(task, width=8)).eval()
+    student.load_state_dict(distiller.student.state_dict())
+    teacher.load_state_dict(torch.load(tiny.folder / 'teacher_1.pth')['state_dict'])
+    data = student.data_preprocessor(tiny.batch(task), training=True)
+    last = student.head.fc if task == 'images' else student.decode_head.conv_seg
+    seen: list[Tensor] = []
+    last.register_forward_hook(lambda _, args, output: seen.extend([*args, output]))
+    with torch.no_grad():
+        z_t = teacher(data['inputs'], mode='tensor')
+
+    own = student.parse_losses(student(**data, mode='loss'))[0]
+    feature, z_s = seen
+    auxiliary = distiller.methods['dual_head'].head(feature)
+    mask = torch.ones(len(z_s), dtype=torch.bool)
+    if task == 'pixels':
+        labels = [sample.gt_sem_seg.data for sample in data['data_samples']]
+        mask = F.interpolate(torch.stack(labels).double(), z_s.shape[2:])[:, 0] != 255
+        z_t = F.interpolate(z_t, z_s.shape[2:], mode='bilinear')
+    z_t, z_s, auxiliary = (x.movedim(1, -1)[mask] for x in (z_t, z_s, auxiliary))
+    norm = 4 * ((auxiliary - z_t) / 4).cosh().log().sum(1).mean()
+    kl = 16 * F.kl_div(
+        (z_s / 4).log_softmax(1), (z_t / 4).softmax(1), reduction='batchmean'
+    )
+    return 2 * (1 - ALPHA) * own + 0.5 * norm + ALPHA * kl
+
+
+def test_loss_is_that_of_plain_models(tiny: Any, task: str) -> None:
+    distiller = tiny.distiller(task, BOTH).train()
+
+    expected = by_hand(tiny, task, distiller)
+    total = total_of(distiller, tiny.batch(task))
+
+    torch.testing.assert_close(total, expected, rtol=1e-6, atol=1e-6)
+
+
+def test_gradient_is_that_of_plain_models(tiny: Any, task: str) -> None:
+    distiller = tiny.distiller(task, BOTH).train()
+    head = distiller.methods['dual_head'].head.classifier.weight
+
+    expected = torch.autograd.grad(by_hand(tiny, task, distiller), head)[0]
+    total = total_of(distiller, tiny.batch(task))
+
+    torch.testing.assert_close(torch.autograd.grad(total, head)[0], expected)
+
+
+def test_student_is_trained_as_alone(tiny: Any, task: str) -> None:
+    """Neither the teacher nor the auxiliary head disturbs its forward."""
+    distiller = tiny.distiller(task).train()
+    student = build_model(tiny.model(task))
+    student.load_state_dict(distiller.student.state_dict())
+    data = student.data_preprocessor(tiny.batch(task), training=True)
+
+    losses = losses_of(distiller, tiny.batch(task))
+
+    for key, value in student(**data, mode='loss').items():
+        torch.testing.assert_close(losses.pop(key), value, rtol=0, atol=0)
+    assert list(losses) == ['distill.dual_head.loss']
+    state = student.state_dict()
+    for key, value in distiller.student.state_dict().items():
+        assert value.equal(state[key]), key
+
+
+def test_groups_are_kept_apart(tiny: Any, task: str) -> None:
+    distiller = tiny.distiller(task, BOTH)
+    losses = losses_of(distiller, tiny.batch(task))
+
+    total, log = distiller.parse_losses(losses)
+
+    task_loss, distillation = groups_of(total)
+    added = losses['distill.dual_head.loss'] + losses['distill.kd.loss']
+    torch.testing.assert_close(distillation, added)
+    torch.testing.assert_close(task_loss + distillation, total)
+    assert log['loss'] is total
+    assert log['task_loss'] is task_loss
+    assert set(losses) < set(log)
+
+
+def test_weights_multiply(tiny: Any, task: str) -> None:
+    plain = tiny.distiller(task).train()
+    weighted = tiny.distiller(
+        task,
+        dict(
+            dual_head=dict(type='DualHead', loss_weight=0.25, task_weight=3.0),
+        ),
+    ).train()
+
+    def groups(factor: float) -> tuple[float, float]:
+        weighted.methods['dual_head'].schedule_factor = factor
+        task_loss, distillation = groups_of(total_of(weighted, tiny.batch(task)))
+        return task_loss.item(), distillation.item()
+
+    one = groups_of(total_of(plain, tiny.batch(task)))
+    task_loss, distillation = one.task.item(), one.distillation.item()
+
+    assert groups(1.0) == pytest.approx((3 * task_loss, 0.25 * distillation))
+    assert groups(0.5) == pytest.approx((2 * task_loss, 0.125 * distillation))
+    assert groups(0.0) == pytest.approx((task_loss, 0))
+
+
+def test_accuracy_is_not_weighted(tiny: Any) -> None:
+    plain, weighted = tiny.distiller(), tiny.distiller(methods=BOTH)
+
+    values = [losses_of(each, tiny.batch('pixels')) for each in (plain, weighted)]
+
+    assert values[0]['decode.acc_seg'] == values[1]['decode.acc_seg']
+    assert values[0]['decode.loss_ce'] != values[1]['decode.loss_ce']
+
+
+def test_idle_method_keeps_its_gradients_zero(tiny: Any, task: str) -> None:
+    distiller = tiny.distiller(task, BOTH).train()
+    distiller.methods['dual_head'].schedule_factor = 0
+
+    losses = losses_of(distiller, tiny.batch(task))
+    distiller.parse_losses(losses)[0].backward()
+
+    assert losses['distill.dual_head.loss'] == 0
+    assert losses['distill.kd.loss'] != 0
+    gradients = [p.grad for p in distiller.methods['dual_head'].parameters()]
+    assert all(gradient is not None and not gradient.any() for gradient in gradients)
+    assert all(p.grad is not None for p in distiller.parameters())
+
+
+def test_teacher_rests_while_no_method_is_active(
+    tiny: Any, task: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    distiller = tiny.distiller(task, BOTH)
+    ran: list[int] = []
+    distiller.teacher.model.register_forward_hook(lambda *_: ran.append(1))
+
+    losses_of(distiller, tiny.batch(task))
+    assert len(ran) == 1
+    for method in distiller.methods.values():
+        method.schedule_factor = 0
+    losses_of(distiller, tiny.batch(task))
+    distiller(torch.randn(1, 3, 32, 32))
+
+    assert len(ran) == 1
+
+
+def test_distiller_without_methods_is_the_student(tiny: Any, task: str) -> None:
+    distiller = tiny.distiller(task, {})
+
+    total = total_of(distiller, tiny.batch(task))
+
+    assert groups_of(total).distillation is None
+
+
+def test_predictions_are_the_students(tiny: Any, task: str) -> None:
+    distiller = tiny.distiller(task).eval()
+    batch = tiny.batch(task)
+    images = torch.randn(2, 3, 32, 32)
+
+    found = distiller.val_step(batch)
+    expected = distiller.student.test_step(tiny.batch(task))
+
+    assert distiller(images).equal(distiller.student(images, mode='tensor'))
+    field = 'pred_score' if task == 'images' else 'seg_logits'
+    for one, other in zip(found, expected, strict=True):
+        values = [getattr(each, field) for each in (one, other)]
+        values = [getattr(value, 'data', value) for value in values]
+        assert values[0].equal(values[1])
+
+
+def test_loss_needs_annotations(tiny: Any) -> None:
+    with pytest.raises(ValueError, match='needs data_samples'):
+        tiny.distiller()(torch.randn(1, 3, 32, 32), mode='loss')

@@ -1,0 +1,189 @@
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from mmkd.models.taps import Tap, find_module, first_tensor, record
+
+
+class Net(nn.Module):
+    """Passes and returns tensors in every way that models do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.backbone = nn.ModuleDict(
+            dict(layer1=nn.Linear(2, 3), layer2=nn.Linear(3, 4))
+        )
+        self.pair = Pair()
+        self.unused = nn.Linear(1, 1)
+        self.ran: list[str] = []
+        for path, module in self.named_modules():
+            module.register_forward_pre_hook(
+                lambda *_, path=path: self.ran.append(path)
+            )
+
+    def forward(self, images: Tensor) -> Tensor:
+        feature = self.backbone['layer1'](images)
+        feature = self.backbone['layer2'](feature)
+        return self.pair(scale=2, feature=feature)['out'][1]
+
+
+class Pair(nn.Module):
+    def forward(self, scale: int, feature: Tensor) -> dict[str, Any]:
+        return dict(name='pair', out=(scale * feature, -feature))
+
+
+@pytest.fixture
+def net() -> Net:
+    return Net()
+
+
+def hooks(net: nn.Module) -> int:
+    return sum(
+        len(module._forward_hooks) + len(module._forward_pre_hooks)
+        for module in net.modules()
+    )
+
+
+def test_taps_hold_what_flows(net: Net) -> None:
+    images = torch.randn(5, 2)
+    taps = [
+        Tap('backbone.layer1', 'input'),
+        Tap('backbone.layer2', 'input'),
+        Tap('backbone.layer2'),
+        Tap('pair', 'input'),
+        Tap('pair'),
+        Tap(''),
+    ]
+
+    with record(net, taps) as values:
+        logits = net(images)
+
+    first = net.backbone['layer1'](images)
+    second = net.backbone['layer2'](first)
+    expected = [images, first, second, second, 2 * second, -second]
+    assert set(values) == set(taps)
+    for tap, tensor in zip(taps, expected, strict=True):
+        torch.testing.assert_close(values[tap], tensor, rtol=0, atol=0, msg=str(tap))
+    assert values[Tap('')] is logits
+
+
+def test_gradient_flows_through_taps(net: Net) -> None:
+    with record(net, [Tap('backbone.layer1')]) as values:
+        net(torch.randn(5, 2))
+
+    values[Tap('backbone.layer1')].sum().backward()
+
+    assert net.backbone['layer1'].weight.grad is not None
+    assert net.backbone['layer2'].weight.grad is None
+
+
+def test_last_of_several_runs_is_kept(net: Net) -> None:
+    images = torch.randn(5, 2)
+    with record(net, [Tap('')]) as values:
+        net(torch.randn(5, 2))
+        logits = net(images)
+
+    assert values[Tap('')] is logits
+
+
+def test_hooks_leave_with_the_context(net: Net) -> None:
+    before = hooks(net)
+    with record(net, [Tap('pair'), Tap('pair', 'input')]):
+        assert hooks(net) == before + 2
+        net(torch.randn(5, 2))
+
+    assert hooks(net) == before
+
+
+def test_errors_pass_and_remove_hooks(net: Net) -> None:
+    before = hooks(net)
+
+    with pytest.raises(RuntimeError, match='shapes'), record(net, [Tap('pair')]):
+        net(torch.randn(5, 9))
+
+    assert hooks(net) == before
+
+
+def test_forward_stops_at_the_deepest_tap(net: Net) -> None:
+    taps = [Tap('backbone.layer2', 'input'), Tap('backbone.layer1')]
+    after = []
+
+    with record(net, taps, stop_when_filled=True) as values:
+        net(torch.randn(5, 2))
+        after.append('the forward')
+
+    assert set(values) == set(taps)
+    assert net.ran == ['', 'backbone.layer1', 'backbone.layer2']
+    assert after == []
+
+
+def test_forward_of_an_output_is_complete(net: Net) -> None:
+    with record(net, [Tap('')], stop_when_filled=True) as values:
+        net(torch.randn(5, 2))
+
+    assert list(values) == [Tap('')]
+    assert net.ran[-1] == 'pair'
+
+
+def test_silent_tap_is_an_error(net: Net) -> None:
+    with (
+        pytest.raises(RuntimeError, match=r'forward of Net never ran: unused$'),
+        record(net, [Tap('unused'), Tap('pair')]),
+    ):
+        net(torch.randn(5, 2))
+
+
+def test_silent_tap_may_be_allowed(net: Net) -> None:
+    with record(net, [Tap('unused'), Tap('pair')], strict=False) as values:
+        net(torch.randn(5, 2))
+
+    assert list(values) == [Tap('pair')]
+
+
+def test_module_is_found(net: Net) -> None:
+    assert find_module(net, 'backbone.layer2') is net.backbone['layer2']
+    assert find_module(net, '') is net
+
+
+@pytest.mark.parametrize(
+    ('path', 'near', 'inside'),
+    [
+        ('backbone.layer3', 'backbone.layer2, backbone.layer1', "'backbone': layer1"),
+        ('backbne.layer1', 'backbone.layer1', "'the model': backbone, pair, unused"),
+        ('backbone.layer1.conv.bn', 'backbone.layer1', "'backbone.layer1': "),
+        ('1.2.3', 'none', "'the model': backbone"),
+    ],
+)
+def test_wrong_path_lists_what_exists(
+    net: Net, path: str, near: str, inside: str
+) -> None:
+    with pytest.raises(ValueError, match=f"Net has no module '{path}'") as error:
+        find_module(net, path)
+
+    assert f'Nearest names: {near}' in str(error.value)
+    assert f'Modules in {inside}' in str(error.value)
+
+
+def test_wrong_path_leaves_no_hooks(net: Net) -> None:
+    before = hooks(net)
+    taps = [Tap('pair'), Tap('backbone'), Tap('backbone.layer9')]
+
+    with pytest.raises(ValueError, match=r'layer9'), record(net, taps):
+        pass
+
+    assert hooks(net) == before
+
+
+def test_unknown_kind_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"'input' or 'output', got 'inputs'"):
+        Tap('backbone', 'inputs')  # type: ignore[arg-type]
+
+
+def test_first_tensor_of_nested_values() -> None:
+    one, two = torch.ones(1), torch.zeros(1)
+
+    assert first_tensor(([], dict(scale=3), dict(out=[(one,), two]))) is one
+    with pytest.raises(TypeError, match='expected a tensor or a sequence'):
+        first_tensor((dict(out='none'), 3))

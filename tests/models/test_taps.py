@@ -25,13 +25,13 @@ class Net(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         feature = self.backbone['layer1'](images)
-        feature = self.backbone['layer2'](feature)
-        return self.pair(scale=2, feature=feature)['out'][1]
+        feature = self.backbone['layer2'](input=feature)
+        return self.pair(2, feature, shift=torch.zeros(1))['out'][1]
 
 
 class Pair(nn.Module):
-    def forward(self, scale: int, feature: Tensor) -> dict[str, Any]:
-        return dict(name='pair', out=(scale * feature, -feature))
+    def forward(self, scale: int, feature: Tensor, shift: Tensor) -> dict[str, Any]:
+        return dict(name='pair', out=(scale * feature + shift, -feature))
 
 
 @pytest.fixture

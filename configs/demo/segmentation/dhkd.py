@@ -4,11 +4,11 @@ model = dict(
     type='mmkd.Distiller',
     student={{_base_.model}},
     teacher=dict(
-        config='configs/demo/segmentation/teacher.py',
+        config='{{fileDirname}}/teacher.py',
         checkpoint='work_dirs/demo/segmentation/teacher/iter_900.pth'),
     methods=dict(
         dual_head=dict(
             type='DualHead',
             head=dict(type='LinearClassifier'),
             loss=dict(type='BinaryKLNormLoss', tau=2.0),
-            loss_weight=1.0)))
+            loss_weight=0.03)))

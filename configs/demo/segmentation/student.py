@@ -4,7 +4,9 @@ model = dict(
     backbone=dict(stem_channels=8, base_channels=8),
     neck=dict(in_channels=[8, 16, 32, 64], out_channels=16),
     decode_head=dict(in_channels=[16, 16, 16, 16], channels=16))
-optim_wrapper = dict(optimizer=dict(lr=0.01))
-param_scheduler = dict(end=600)
-train_cfg = dict(max_iters=600, val_interval=600)
-default_hooks = dict(checkpoint=dict(interval=600))
+optim_wrapper = dict(
+    optimizer=dict(
+        _delete_=True, type='SGD', lr=0.2, momentum=0.9, weight_decay=5e-4))
+param_scheduler = dict(end=800)
+train_cfg = dict(max_iters=800, val_interval=800)
+default_hooks = dict(checkpoint=dict(interval=800))

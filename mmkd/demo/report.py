@@ -1,0 +1,61 @@
+"""What the demo ends with: a table and a picture."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from rich.table import Table
+
+from mmkd.demo.networks import Network
+
+CAPTION_HEIGHT = 16
+GAP = 4
+
+
+def score_table(networks: Sequence[Network], score: str) -> Table:
+    """Lay out what the networks cost and achieve.
+
+    Args:
+        networks: One row each.
+        score: What their score is called.
+    """
+    rows = Table('network')
+    rows.add_column('parameters', justify='right')
+    rows.add_column(f'{score} (%)', justify='right')
+    for network in networks:
+        rows.add_row(network.name, f'{network.parameters:,}', f'{network.score:.1f}')
+    return rows
+
+
+def captioned_grid(
+    rows: Sequence[Sequence[np.ndarray]], captions: Sequence[str]
+) -> np.ndarray:
+    """Lay images of one size out in rows, with a caption over each column.
+
+    Args:
+        rows: BGR images, uint8 of shape ``(H, W, 3)``, as many in each row as
+            there are captions.
+        captions: One short text for each column.
+
+    Returns:
+        The picture, BGR, uint8.
+    """
+    width = rows[0][0].shape[1]
+    lines = [_line([_caption(text, width) for text in captions])]
+    lines += [_line(row) for row in rows]
+    gap = np.full((GAP, lines[0].shape[1], 3), 255, np.uint8)
+    return np.vstack([part for line in lines for part in (line, gap)][:-1])
+
+
+def _line(images: Sequence[np.ndarray]) -> np.ndarray:
+    gap = np.full((images[0].shape[0], GAP, 3), 255, np.uint8)
+    return np.hstack([part for image in images for part in (image, gap)][:-1])
+
+
+def _caption(text: str, width: int) -> np.ndarray:
+    strip = np.full((CAPTION_HEIGHT, width, 3), 255, np.uint8)
+    font = cv2.FONT_HERSHEY_SIMPLEX
+    (length, _), _ = cv2.getTextSize(text, font, 0.4, 1)
+    left = max(0, (width - length) // 2)
+    cv2.putText(strip, text, (left, 12), font, 0.4, (0, 0, 0), 1, cv2.LINE_AA)
+    return strip

@@ -68,7 +68,7 @@ def test_light_and_noise_vary(scenes: list[tuple[np.ndarray, np.ndarray]]) -> No
 
 def test_folder_is_read_by_the_config_s_cityscapes_dataset(tmp_path: Path) -> None:
     assert write_street_scenes(tmp_path, train=3, val=2)
-    register_all_modules(init_default_scope=False)
+    register_all_modules(init_default_scope=True)
     cfg = Config.fromfile(CONFIG)
     seen = []
     for loader, count in ((cfg.train_dataloader, 3), (cfg.val_dataloader, 2)):

@@ -63,7 +63,8 @@ def test_segmentors_are_fed_likewise(
     if original:
         # The original MMSegmentation's name for it.
         for each in (preprocessor, frozen.model.data_preprocessor):
-            each.channel_conversion = each.__dict__.pop('_channel_conversion')
+            if '_channel_conversion' in each.__dict__:
+                each.channel_conversion = each.__dict__.pop('_channel_conversion')
 
     frozen.match_inputs(preprocessor)
 

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from mmengine.model import BaseModule
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmkd.models.discovery import OUTPUT, ModelView
 from mmkd.models.taps import Tap
+from mmkd.registry import MODELS
 from mmkd.structures import Targets
 
 
@@ -86,6 +87,22 @@ class Method(BaseModule):
             Scalars by name. A name with ``loss`` in it is minimised, others
             are logged alone.
         """
+
+
+def auxiliary_head(head: dict[str, Any], view: ModelView, tap: Tap) -> nn.Module:
+    """Build a head that classifies what a tap captures as the model does.
+
+    Args:
+        head: Config of the head.
+        view: The model that the tap is in.
+        tap: The features that the head reads.
+    """
+    widths = {
+        'in_channels': view.shape(tap)[1],
+        'num_classes': view.num_classes,
+        'spatial_dims': view.task.spatial_dims,
+    }
+    return MODELS.build(head, default_args=widths)
 
 
 class LogitMethod(Method):

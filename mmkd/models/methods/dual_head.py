@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor
 
 from mmkd.models.discovery import ModelView
-from mmkd.models.methods.base import LogitMethod
+from mmkd.models.methods.base import LogitMethod, auxiliary_head
 from mmkd.models.taps import Tap
 from mmkd.registry import METHODS, MODELS
 from mmkd.structures import Targets
@@ -57,12 +57,7 @@ class DualHead(LogitMethod):
         self.tap = student.logits
         if head is not None:
             self.tap = student.feature
-            widths = {
-                'in_channels': student.shape(student.feature)[1],
-                'num_classes': student.num_classes,
-                'spatial_dims': student.task.spatial_dims,
-            }
-            self.head = MODELS.build(head, default_args=widths)
+            self.head = auxiliary_head(head, student, self.tap)
         self.student_taps.append(self.tap)
 
     def loss(

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from mmkd.models.discovery import ModelView
-from mmkd.models.methods.base import Method
+from mmkd.models.methods.base import Method, auxiliary_head
 from mmkd.models.taps import Tap
 from mmkd.registry import METHODS, MODELS
 from mmkd.structures import Targets
@@ -126,14 +126,4 @@ class MultiHead(Method):
 
 
 def _heads(head: dict[str, Any], view: ModelView, taps: list[Tap]) -> nn.ModuleList:
-    return nn.ModuleList(
-        MODELS.build(
-            head,
-            default_args={
-                'in_channels': view.shape(tap)[1],
-                'num_classes': view.num_classes,
-                'spatial_dims': view.task.spatial_dims,
-            },
-        )
-        for tap in taps
-    )
+    return nn.ModuleList(auxiliary_head(head, view, tap) for tap in taps)

@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/python
 
 export MMCV_WITH_OPS := 0
 
-.PHONY: demo test lint install
+.PHONY: demo test soak lint install
 
 demo: $(INSTALLED)
 	$(RUN) tools/demo.py --task $(TASK)
@@ -14,6 +14,10 @@ demo: $(INSTALLED)
 # One thread in each of two processes: the tests' tensors are tiny.
 test: lint
 	OMP_NUM_THREADS=1 $(RUN) -m pytest --numprocesses 2
+
+# Trainings killed fifty times each; -s shows what came of them.
+soak: $(INSTALLED)
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -m soak -s
 
 lint: $(INSTALLED)
 	$(RUN) -m ruff check .

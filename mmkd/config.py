@@ -14,6 +14,12 @@ AMP_WRAPPERS = {
 }
 """Optimiser wrappers and their forms for automatic mixed precision."""
 
+RESUMABLE = {
+    'IterBasedTrainLoop': 'mmkd.ResumableIterLoop',
+    'EpochBasedTrainLoop': 'mmkd.ResumableEpochLoop',
+}
+"""Training loops and their forms that go on exactly after a break."""
+
 
 def set_data_root(cfg: Config, root: str) -> None:
     """Point every dataset of every dataloader at a folder.
@@ -64,6 +70,46 @@ def _datasets(cfg: Config) -> Iterator[ConfigDict]:
             yield dataset
         else:
             found += inner if isinstance(inner, list) else [inner]
+
+
+def protect_training(cfg: Config) -> None:
+    """Let a training lose nothing when it is interrupted.
+
+    MMEngine's training loops and checkpoint hook give way to mmkd's forms of
+    them, with the settings they have; other ones stay as they are. The data
+    sets for validation and test name files that they cannot read, as those for
+    training do.
+
+    Args:
+        cfg: The config of any training, of MMSegmentation or MMPretrain too;
+            changed in place.
+    """
+    loop = cfg.get('train_cfg')
+    if loop is not None and 'by_epoch' in loop:
+        by_epoch = loop.pop('by_epoch')
+        loop['type'] = f'{"Epoch" if by_epoch else "Iter"}BasedTrainLoop'
+    if loop is not None and loop.get('type') in RESUMABLE:
+        loop['type'] = RESUMABLE[loop['type']]
+    if cfg.get('default_hooks') is None:
+        cfg.default_hooks = {}
+    if 'checkpoint' not in cfg.default_hooks:
+        cfg.default_hooks.checkpoint = dict(interval=1)
+    hook = cfg.default_hooks.checkpoint
+    if hook is not None and hook.get('type', 'CheckpointHook') == 'CheckpointHook':
+        hook['type'] = 'mmkd.AtomicCheckpointHook'
+    name_corrupt_files(cfg)
+
+
+def name_corrupt_files(cfg: Config) -> None:
+    """Let validation and test name the files that they cannot read.
+
+    Args:
+        cfg: The config; changed in place.
+    """
+    for name in ('val_dataloader', 'test_dataloader'):
+        loader = cfg.get(name)
+        if loader is not None and loader.dataset.get('type') != 'mmkd.CheckedDataset':
+            loader['dataset'] = dict(type='mmkd.CheckedDataset', dataset=loader.dataset)
 
 
 def set_teacher(cfg: Config, checkpoint: str) -> None:

@@ -2,6 +2,7 @@
 
 from mmengine.registry import DATASETS as MMENGINE_DATASETS
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
+from mmengine.registry import LOOPS as MMENGINE_LOOPS
 from mmengine.registry import MODEL_WRAPPERS as MMENGINE_MODEL_WRAPPERS
 from mmengine.registry import MODELS as MMENGINE_MODELS
 from mmengine.registry import OPTIM_WRAPPERS as MMENGINE_OPTIM_WRAPPERS
@@ -28,6 +29,10 @@ DATASETS = Registry(
 
 HOOKS = Registry(
     'hook', parent=MMENGINE_HOOKS, scope='mmkd', locations=['mmkd.engine.hooks']
+)
+
+LOOPS = Registry(
+    'loop', parent=MMENGINE_LOOPS, scope='mmkd', locations=['mmkd.engine.loops']
 )
 
 OPTIM_WRAPPERS = Registry(

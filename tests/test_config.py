@@ -1,3 +1,4 @@
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,13 @@ from mmkd.config import (
     check_data,
     deploy_student,
     enable_amp,
+    protect_training,
     set_data_root,
     set_teacher,
 )
 from mmkd.registry import OPTIM_WRAPPERS
+
+CONFIGS = Path(__file__).parents[1] / 'configs'
 
 
 def leaf(**settings: Any) -> dict[str, Any]:
@@ -225,3 +229,50 @@ def test_plain_config_is_left_as_it_is() -> None:
 
     assert cfg.model == dict(type='EncoderDecoder')
     assert cfg.custom_hooks == hooks
+
+
+@pytest.mark.parametrize(
+    ('name', 'loop'),
+    [
+        ('dhkd/deeplabv3_r18_cityscapes.py', 'Iter'),
+        ('dhkd/resnet34_resnet18_imagenet.py', 'Epoch'),
+        ('students/resnet20_cifar100.py', 'Epoch'),
+        ('demo/segmentation/dhkd.py', 'Iter'),
+    ],
+)
+def test_trainings_are_protected(name: str, loop: str) -> None:
+    cfg = Config.fromfile(CONFIGS / name)
+    before = copy.deepcopy(cfg)
+
+    protect_training(cfg)
+    protect_training(cfg)
+
+    assert cfg.train_cfg.pop('type') == f'mmkd.Resumable{loop}Loop'
+    assert cfg.default_hooks.checkpoint.pop('type') == 'mmkd.AtomicCheckpointHook'
+    for name in ('type', 'by_epoch'):
+        before.train_cfg.pop(name, None)
+    before.default_hooks.checkpoint.pop('type')
+    assert cfg.train_cfg == before.train_cfg
+    assert cfg.default_hooks.checkpoint == before.default_hooks.checkpoint
+    for loader in ('val_dataloader', 'test_dataloader'):
+        checked = dict(type='mmkd.CheckedDataset', dataset=before[loader].dataset)
+        assert cfg[loader].dataset == checked
+
+
+def test_what_is_no_part_of_mmengine_is_not_replaced() -> None:
+    loop, hook = dict(type='OwnLoop'), dict(type='OwnHook')
+    cfg = Config(dict(train_cfg=loop, default_hooks=dict(checkpoint=hook)))
+
+    protect_training(cfg)
+
+    assert cfg.train_cfg == loop
+    assert cfg.default_hooks.checkpoint == hook
+
+
+def test_a_config_without_hooks_is_protected() -> None:
+    cfg = Config(dict(train_cfg=None))
+
+    protect_training(cfg)
+
+    hook = dict(type='mmkd.AtomicCheckpointHook', interval=1)
+    assert cfg.default_hooks == dict(checkpoint=hook)

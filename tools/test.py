@@ -8,7 +8,13 @@ from mmengine.config import Config, DictAction
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from mmkd.config import check_data, deploy_student, set_data_root
+from mmkd.config import (
+    check_data,
+    deploy_student,
+    name_corrupt_files,
+    set_data_root,
+)
+from mmkd.engine import join_processes, name_lost_process
 
 
 def parse_args() -> argparse.Namespace:
@@ -43,6 +49,7 @@ def load_config(args: argparse.Namespace) -> Config:
     if args.cfg_options:
         cfg.merge_from_dict(args.cfg_options)
     deploy_student(cfg)
+    name_corrupt_files(cfg)
     cfg.load_from = args.checkpoint
     if args.work_dir:
         cfg.work_dir = args.work_dir
@@ -55,8 +62,10 @@ def main() -> None:
     """Build the runner and test."""
     cfg = load_config(parse_args())
     check_data(cfg)
-    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
-    runner.test()
+    join_processes(cfg)
+    with name_lost_process():
+        runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+        runner.test()
 
 
 if __name__ == '__main__':

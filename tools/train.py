@@ -8,7 +8,15 @@ from mmengine.config import Config, DictAction
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from mmkd.config import check_data, enable_amp, set_data_root, set_teacher
+from mmkd.config import (
+    check_data,
+    enable_amp,
+    protect_training,
+    set_data_root,
+    set_teacher,
+)
+from mmkd.engine import join_processes, name_lost_process
+from mmkd.resume import choose_checkpoint
 
 
 def parse_args() -> argparse.Namespace:
@@ -61,6 +69,7 @@ def load_config(args: argparse.Namespace) -> Config:
         cfg.work_dir = str(Path('work_dirs', Path(args.config).stem))
     if args.cfg_options:
         cfg.merge_from_dict(args.cfg_options)
+    protect_training(cfg)
     return cfg
 
 
@@ -68,8 +77,11 @@ def main() -> None:
     """Build the runner and train."""
     cfg = load_config(parse_args())
     check_data(cfg)
-    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
-    runner.train()
+    choose_checkpoint(cfg)
+    join_processes(cfg)
+    with name_lost_process():
+        runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+        runner.train()
 
 
 if __name__ == '__main__':

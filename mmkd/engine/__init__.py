@@ -1,23 +1,36 @@
 """What acts while the runner trains: optimiser wrappers and hooks."""
 
+from mmkd.engine.data_parallel import AnyDeviceDataParallel
 from mmkd.engine.hooks import (
+    AtomicCheckpointHook,
+    ChannelsLastHook,
     DistillScheduleHook,
     ExportStudentHook,
     GradientConflictHook,
     PrepareMethodsHook,
     TrainingGuardHook,
 )
+from mmkd.engine.loops import ResumableEpochLoop, ResumableIterLoop
+from mmkd.engine.lost_process import name_lost_process
 from mmkd.engine.optim import (
     AmpGradientAlignOptimWrapper,
     GradientAlignOptimWrapper,
 )
+from mmkd.engine.processes import join_processes
 
 __all__ = [
     'AmpGradientAlignOptimWrapper',
+    'AnyDeviceDataParallel',
+    'AtomicCheckpointHook',
+    'ChannelsLastHook',
     'DistillScheduleHook',
     'ExportStudentHook',
     'GradientAlignOptimWrapper',
     'GradientConflictHook',
     'PrepareMethodsHook',
+    'ResumableEpochLoop',
+    'ResumableIterLoop',
     'TrainingGuardHook',
+    'join_processes',
+    'name_lost_process',
 ]

@@ -8,6 +8,7 @@ import torch
 from mmengine.dist import get_world_size
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from torch import Tensor, nn
+from torch._functorch import config as compiler_config
 from torch.distributed.fsdp import FullyShardedDataParallel
 
 from mmkd.engine.optim.gradients import (
@@ -64,6 +65,8 @@ class GradientAlignOptimWrapper(OptimWrapper):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        # Else a compiled model frees what the second backward pass reads.
+        compiler_config.donated_buffer = False
         self.cosine: Tensor | None = None
         self._task: Gradients = {}
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import torch
 from mmengine.optim import OptimWrapper
+from torch._functorch import config as compiler_config
 from torch.distributed.fsdp import FullyShardedDataParallel
 from torch.nn import functional as F  # noqa: N812
 from torch.utils.checkpoint import checkpoint
@@ -163,6 +164,19 @@ def test_a_compiled_model_works(net: Any, batches: Any, stepped: Any) -> None:
     for batch in batches[:2]:
         expected = net.aligned(net.losses(*batch))
         wrapper.update_params(sum_of_groups(compiled(*batch)))
+        close(seen.pop(), expected)
+
+
+def test_a_compiled_model_may_start_distilling_later(
+    net: Any, batches: Any, stepped: Any
+) -> None:
+    with compiler_config.patch(donated_buffer=True):
+        wrapper = GradientAlignOptimWrapper(SGD(net.parameters()))
+        seen = stepped(wrapper)
+        compiled = torch.compile(net.losses, backend='aot_eager')
+        wrapper.update_params(compiled(*batches[0]).task)
+        expected = net.aligned(net.losses(*batches[1]))
+        wrapper.update_params(sum_of_groups(compiled(*batches[1])))
         close(seen.pop(), expected)
 
 

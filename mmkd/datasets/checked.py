@@ -1,0 +1,155 @@
+"""Data sets that say which file is corrupt, and can do without it."""
+
+import logging
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.logging import print_log
+from PIL import Image
+from torch.utils.data import get_worker_info
+
+from mmkd.randomness import seed_everything
+from mmkd.registry import DATASETS
+
+Key = tuple[int, ...]
+"""Whole numbers from which the random numbers of a sample follow."""
+
+
+class CorruptSampleError(ValueError):
+    """A sample cannot be read; the message names its files."""
+
+
+@DATASETS.register_module()
+class CheckedDataset:
+    """A data set whose errors name the file, and whose samples are repeatable.
+
+    All else is the inner data set's own. A sample may be asked for by
+    ``(index, key)``: all that is random in it then follows from the key alone,
+    in whichever process and order it is read. The training loops of mmkd ask
+    in that way.
+
+    Args:
+        dataset: The data set, or its config.
+        skip_corrupt: Whether a sample that cannot be read is replaced by
+            another, drawn by the key, and counted. It is an error otherwise.
+        workers: How many processes read, at most.
+
+    Examples:
+        >>> train_cfg = dict(skip_corrupt=True)
+    """
+
+    TRIES = 10
+    """After so many corrupt samples in a row the data itself is wrong."""
+
+    def __init__(
+        self, dataset: Any, skip_corrupt: bool = False, workers: int = 0
+    ) -> None:
+        self.dataset = DATASETS.build(dataset) if isinstance(dataset, dict) else dataset
+        self.skip_corrupt = skip_corrupt
+        self._named: set[int] = set()
+        self._skipped = torch.zeros(workers + 1, dtype=torch.int64).share_memory_()
+
+    def __getattr__(self, name: str) -> Any:
+        # Unpickling asks for special methods before there is a data set.
+        if name == 'dataset' or name.startswith('__'):
+            raise AttributeError(name)
+        return getattr(self.dataset, name)
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    @property
+    def skipped(self) -> int:
+        """How often a corrupt sample was replaced, by all readers together."""
+        return int(self._skipped.sum())
+
+    def __getitem__(self, index: int | tuple[int, Key]) -> Any:
+        """Read a sample.
+
+        Args:
+            index: Which one, or that and the key of its random numbers.
+
+        Raises:
+            CorruptSampleError: If it cannot be read and is not to be skipped,
+                or if others in its place cannot be read either.
+        """
+        number, key = index if isinstance(index, tuple) else (index, None)
+        for attempt in range(self.TRIES):
+            if key is not None:
+                seed_everything(*key, attempt)
+            try:
+                _refuse_truncated(self._files_of(number))
+                return self.dataset[number]
+            except MemoryError:
+                raise
+            except Exception as error:
+                message = self._explain(number, error)
+                if not self.skip_corrupt:
+                    raise CorruptSampleError(
+                        f'{message}. Repair or remove it; in training such '
+                        'samples are skipped with train_cfg.skip_corrupt=True.'
+                    ) from error
+            worker = get_worker_info()
+            self._skipped[0 if worker is None else worker.id + 1] += 1
+            if number not in self._named:
+                # As an error, for the other processes of a job log nothing less.
+                print_log(f'Skipped: {message}.', 'current', logging.ERROR)
+                self._named.add(number)
+            number = np.random.randint(len(self))
+        raise CorruptSampleError(
+            f'{self.TRIES} samples in a row cannot be read, the last one: {message}.'
+        )
+
+    def _explain(self, number: int, error: Exception) -> str:
+        files = self._files_of(number)
+        damaged = [file for file in files if not _is_readable(file)] or files
+        names = ', '.join(map(repr, damaged)) or 'held in memory'
+        reason = f'{type(error).__name__}: {error}'
+        return f'sample {number}, {names}, cannot be read ({reason})'
+
+    def _files_of(self, number: int) -> list[str]:
+        """The files that the inner data set lists for a sample."""
+        if not hasattr(self.dataset, 'get_data_info'):
+            return []
+        info = self.dataset.get_data_info(number)
+        return [
+            value
+            for name, value in info.items()
+            if name.endswith('_path') and isinstance(value, str)
+        ]
+
+
+ENDS = {b'\xff\xd8': b'\xff\xd9', b'\x89P': b'IEND'}
+"""What JPEG and PNG files begin and end with."""
+
+
+def _refuse_truncated(files: list[str]) -> None:
+    """Look for truncated images, of which OpenCV paints the rest grey.
+
+    A file that ends as it should is taken as it is, which costs next to
+    nothing; another is decoded by Pillow, which says when data is missing.
+    """
+    for name in files:
+        try:
+            with open(name, 'rb') as file:
+                end = ENDS.get(file.read(2))
+                file.seek(0, 2)
+                file.seek(max(file.tell() - 64, 0))
+                suspicious = end is not None and end not in file.read()
+        except OSError:
+            # Not a local file; whoever reads it says what is wrong.
+            continue
+        if suspicious:
+            with Image.open(name) as image:
+                image.load()
+
+
+def _is_readable(name: str) -> bool:
+    try:
+        with Image.open(name) as image:
+            image.load()
+    except Exception:
+        # Pillow's decoders fail in whatever way the next bytes ask.
+        return False
+    return True

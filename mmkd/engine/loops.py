@@ -1,0 +1,195 @@
+"""Training loops that go on after a break as if there had been none."""
+
+from typing import Any
+
+import torch
+from mmengine.dist import all_gather, all_reduce
+from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
+from torch import nn
+from torch.utils.data import DataLoader
+
+from mmkd.engine.batches import NumberedBatches, number_batches
+from mmkd.engine.stop_signal import StopSignal, WorkerStart
+from mmkd.randomness import seed_everything
+from mmkd.registry import LOOPS
+
+VALIDATED = 'last_validation'
+"""Where the message hub keeps the iteration of the last whole validation."""
+
+
+class _ResumableLoop:
+    """What both loops add to MMEngine's.
+
+    - All that is random in an iteration follows from the seed and its number,
+      and all that is random in a sample from the seed and its place (see
+      :class:`~mmkd.engine.batches.NumberedBatches`). There is no random state
+      to save, of this process, of others or of workers.
+    - A run that goes on passes over the batches it has seen without reading
+      them, also in the middle of an epoch.
+    - A validation that was due when the run broke off is made up for.
+    - :attr:`stop` tells the checkpoint hook of a SIGTERM.
+    """
+
+    endless: bool
+    runner: Runner
+    dataloader: DataLoader
+    val_begin: int
+    val_interval: int
+    _iter: int
+
+    def __init__(
+        self,
+        runner: Runner,
+        dataloader: DataLoader | dict[str, Any],
+        *args: Any,
+        skip_corrupt: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        # MMEngine's own loops would start to read it.
+        different = runner._randomness_cfg.get('diff_rank_seed', False)
+        loader = runner.build_dataloader(dataloader, runner.seed, different)
+        loader = number_batches(loader, self.endless, skip_corrupt)
+        self.stop = StopSignal()
+        super().__init__(runner, loader, *args, **kwargs)  # type: ignore[call-arg]
+
+    @property
+    def _batches(self) -> NumberedBatches:
+        return self.dataloader.batch_sampler  # type: ignore[return-value]
+
+    def run(self) -> nn.Module:
+        """Launch training."""
+        with self.stop:
+            self.runner.call_hook('before_train')
+            self._find_place()
+            self._train()
+            self._report_skipped()
+            self.runner.call_hook('after_train')
+        return self.runner.model
+
+    def _train(self) -> None:
+        raise NotImplementedError
+
+    def run_iter(self, *args: Any) -> None:
+        """Iterate one batch.
+
+        Args:
+            args: Arguments of the method of MMEngine's loop.
+        """
+        if self.dataloader.dataset.skip_corrupt:  # type: ignore[attr-defined]
+            self.runner.message_hub.update_scalar(
+                'train/skipped_samples',
+                self.dataloader.dataset.skipped,  # type: ignore[attr-defined]
+            )
+        seed_everything(self.runner.seed, self._iter)
+        super().run_iter(*args)  # type: ignore[misc]
+
+    def _find_place(self) -> None:
+        """See that all processes go on from one place, in one order of samples.
+
+        Raises:
+            RuntimeError: If they have loaded different checkpoints.
+        """
+        places = [int(place) for place in all_gather(torch.tensor(self._iter))]
+        if len(set(places)) > 1:
+            raise RuntimeError(
+                f'the processes go on from different iterations: {places}. The work '
+                'directory must be one folder that all of them see.'
+            )
+        sampler, hub = self._batches.sampler, self.runner.message_hub
+        if hasattr(sampler, 'seed'):
+            if self._iter > 0:
+                # Without a seed in the config, this run has drawn another.
+                sampler.seed = hub.get_info('sampler_seed', sampler.seed)
+            hub.update_info('sampler_seed', sampler.seed)
+        validation = self.runner.val_loop
+        if validation is not None:
+            loader = validation.dataloader
+            loader.worker_init_fn = WorkerStart(loader.worker_init_fn)
+
+    def _validate(self, time: int, last: int) -> None:
+        """Validate if it is time for it and it has not been done."""
+        if self.runner.val_loop is None or time < self.val_begin:
+            return
+        done = self.runner.message_hub.get_info(VALIDATED, None)
+        due = time % self.val_interval == 0 or time == last
+        if due and done != self._iter:
+            self.runner.val_loop.run()
+            self.runner.message_hub.update_info(VALIDATED, self._iter)
+
+    def _report_skipped(self) -> None:
+        dataset: Any = self.dataloader.dataset
+        if dataset.skip_corrupt:
+            skipped = torch.tensor(dataset.skipped)
+            all_reduce(skipped)
+            self.runner.logger.info(
+                f'Corrupt samples replaced by others since the start: {int(skipped)}.'
+            )
+
+
+@LOOPS.register_module()
+class ResumableIterLoop(_ResumableLoop, IterBasedTrainLoop):
+    """MMEngine's training by iterations, exact over breaks.
+
+    Args:
+        args: Arguments of MMEngine's ``IterBasedTrainLoop``.
+        skip_corrupt: Whether images and labels that cannot be read are
+            replaced by others and counted. They are an error otherwise.
+        kwargs: More of them.
+    """
+
+    endless = True
+
+    def _train(self) -> None:
+        self.runner.call_hook('before_train_epoch')
+        self._batches.start(self.runner.seed, self._iter, self._iter)
+        if self._iter > 0:
+            self._decide_current_val_interval()
+            self._validate(self._iter, self._max_iters)
+        batches = iter(self.dataloader)
+        while self._iter < self._max_iters and not self.stop_training:
+            self.runner.model.train()
+            self.run_iter(next(batches))
+            self._decide_current_val_interval()
+            self._validate(self._iter, self._max_iters)
+        self.runner.call_hook('after_train_epoch')
+
+
+@LOOPS.register_module()
+class ResumableEpochLoop(_ResumableLoop, EpochBasedTrainLoop):
+    """MMEngine's training by epochs, exact over breaks in their midst too.
+
+    Args:
+        args: Arguments of MMEngine's ``EpochBasedTrainLoop``.
+        skip_corrupt: Whether images and labels that cannot be read are
+            replaced by others and counted. They are an error otherwise.
+        kwargs: More of them.
+    """
+
+    endless = False
+
+    def _train(self) -> None:
+        if self._iter > 0 and not self._done:
+            self._decide_current_val_interval()
+            self._validate(self._epoch, self._max_epochs)
+        while self._epoch < self._max_epochs and not self.stop_training:
+            self.run_epoch()
+            self._decide_current_val_interval()
+            self._validate(self._epoch, self._max_epochs)
+
+    @property
+    def _done(self) -> int:
+        """How many batches of this epoch are done, of which checkpoints tell."""
+        return self.runner.message_hub.get_info('batches_of_epoch', 0)
+
+    def run_epoch(self) -> None:
+        """Iterate over an epoch, or over what is left of it."""
+        done, hub = self._done, self.runner.message_hub
+        self._batches.start(self.runner.seed, self._iter, done)
+        self.runner.call_hook('before_train_epoch')
+        self.runner.model.train()
+        for number, batch in enumerate(self.dataloader, done):
+            hub.update_info('batches_of_epoch', number + 1)
+            self.run_iter(number, batch)
+        hub.update_info('batches_of_epoch', 0)
+        self.runner.call_hook('after_train_epoch')
+        self._epoch += 1

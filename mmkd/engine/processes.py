@@ -1,0 +1,67 @@
+"""Several processes on a machine without CUDA."""
+
+import math
+from datetime import timedelta
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.device import get_device
+from torch import distributed
+
+
+def join_processes(cfg: Config) -> None:
+    """Let a config written for GPUs run in several processes on CPUs.
+
+    MMEngine starts every group of processes on CUDA devices. Where there are
+    none, this joins the processes over gloo, whatever backend the config
+    names, with its ``env_cfg.dist_cfg.timeout``, and has the runner wrap the
+    model in :class:`mmkd.engine.AnyDeviceDataParallel` unless the config names
+    a wrapper. On GPUs, and in a single process, it does nothing.
+
+    Args:
+        cfg: The config, with its ``launcher``; changed in place.
+
+    Raises:
+        ValueError: If the launcher or the strategy needs CUDA devices, or the
+            timeout is not above 0.
+        TypeError: If the timeout is not a number of seconds.
+    """
+    launcher = cfg.get('launcher', 'none')
+    if launcher == 'none' or get_device() != 'cpu':
+        return
+    if launcher != 'pytorch':
+        raise ValueError(
+            f'launcher={launcher!r} needs CUDA devices, and none was found. On CPUs '
+            "start the processes with tools/dist_train.sh (launcher='pytorch')."
+        )
+    strategy = cfg.get('strategy')
+    if strategy is not None and strategy.get('type') != 'DDPStrategy':
+        raise ValueError(
+            f'strategy={strategy.get("type")!r} needs CUDA devices, and none was '
+            "found. On CPUs use strategy=dict(type='DDPStrategy')."
+        )
+    settings = cfg.get('env_cfg', {}).get('dist_cfg') or {}
+    timeout = _timeout(settings.get('timeout'))
+    distributed.init_process_group('gloo', timeout=timeout)
+    wrapper: dict[str, Any] = {'type': 'mmkd.AnyDeviceDataParallel'}
+    if strategy is not None:
+        strategy.setdefault('model_wrapper', wrapper)
+    else:
+        wrapper['find_unused_parameters'] = cfg.get('find_unused_parameters', False)
+        cfg.setdefault('model_wrapper_cfg', wrapper)
+
+
+def _timeout(seconds: Any) -> timedelta | None:
+    """MMEngine's setting as PyTorch takes it; None is PyTorch's own."""
+    if seconds is None:
+        return None
+    if not isinstance(seconds, (int, float)) or isinstance(seconds, bool):
+        raise TypeError(
+            f'env_cfg.dist_cfg.timeout must be a number of seconds, got {seconds!r}.'
+        )
+    if not 0 < seconds < math.inf:
+        raise ValueError(
+            'env_cfg.dist_cfg.timeout must be a finite number of seconds above 0, '
+            f'got {seconds}.'
+        )
+    return timedelta(seconds=seconds)

@@ -1,0 +1,127 @@
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+from unittest import mock
+
+import pytest
+import torch
+from mmengine.config import Config
+from torch import distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from mmkd.engine import AnyDeviceDataParallel, join_processes, processes
+from mmkd.registry import MODEL_WRAPPERS
+
+TYPE = 'mmkd.AnyDeviceDataParallel'
+
+
+@pytest.fixture
+def joined(monkeypatch: pytest.MonkeyPatch) -> mock.Mock:
+    """What the group of processes was asked to be, on a machine without CUDA."""
+    asked = mock.Mock()
+    monkeypatch.setattr(distributed, 'init_process_group', asked)
+    monkeypatch.setattr(processes, 'get_device', lambda: 'cpu')
+    return asked
+
+
+def config(launcher: str = 'pytorch', **settings: Any) -> Config:
+    dist_cfg = dict(backend='nccl', timeout=90)
+    return Config(dict(launcher=launcher, env_cfg=dict(dist_cfg=dist_cfg)) | settings)
+
+
+def test_processes_without_cuda_meet_over_gloo(joined: mock.Mock) -> None:
+    cfg = config()
+    join_processes(cfg)
+    joined.assert_called_once_with('gloo', timeout=timedelta(seconds=90))
+    assert cfg.model_wrapper_cfg == dict(type=TYPE, find_unused_parameters=False)
+
+
+def test_what_the_config_says_stays(joined: mock.Mock) -> None:
+    cfg = config(find_unused_parameters=True, env_cfg={})
+    join_processes(cfg)
+    joined.assert_called_once_with('gloo', timeout=None)
+    assert cfg.model_wrapper_cfg.find_unused_parameters
+    cfg = config(model_wrapper_cfg=dict(type='Mine'))
+    join_processes(cfg)
+    assert cfg.model_wrapper_cfg == dict(type='Mine')
+
+
+def test_the_flexible_runner_gets_the_wrapper_by_its_strategy(
+    joined: mock.Mock,
+) -> None:
+    cfg = config(strategy=dict(type='DDPStrategy'))
+    join_processes(cfg)
+    assert cfg.strategy.model_wrapper == dict(type=TYPE)
+    assert 'model_wrapper_cfg' not in cfg
+
+
+def test_one_process_and_gpus_are_left_to_the_engine(
+    joined: mock.Mock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = config('none')
+    join_processes(alone)
+    monkeypatch.setattr(processes, 'get_device', lambda: 'cuda')
+    several = config()
+    join_processes(several)
+    joined.assert_not_called()
+    assert 'model_wrapper_cfg' not in alone
+    assert 'model_wrapper_cfg' not in several
+
+
+@pytest.mark.parametrize(
+    ('settings', 'error', 'message'),
+    [
+        (dict(launcher='slurm'), ValueError, r"'slurm' needs CUDA.*dist_train\.sh"),
+        (
+            dict(strategy=dict(type='FSDPStrategy')),
+            ValueError,
+            "'FSDPStrategy' needs CUDA.*DDPStrategy",
+        ),
+        (
+            dict(env_cfg=dict(dist_cfg=dict(timeout=0))),
+            ValueError,
+            'timeout must be a finite number of seconds above 0, got 0',
+        ),
+        (
+            dict(env_cfg=dict(dist_cfg=dict(timeout=timedelta(seconds=9)))),
+            TypeError,
+            'timeout must be a number of seconds',
+        ),
+    ],
+)
+def test_what_cannot_run_on_cpus_is_refused(
+    joined: mock.Mock, settings: dict[str, Any], error: type, message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        join_processes(config(**settings))
+    joined.assert_not_called()
+
+
+@pytest.fixture
+def group() -> Iterator[None]:
+    store = distributed.HashStore()
+    distributed.init_process_group('gloo', store=store, rank=0, world_size=1)
+    yield
+    distributed.destroy_process_group()
+
+
+@pytest.mark.usefixtures('group')
+def test_a_model_on_a_cpu_is_wrapped_with_batch_norm_for_synchronised_one() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.SyncBatchNorm(4))
+    weight = model[1].weight
+    wrapped = MODEL_WRAPPERS.build(dict(type=TYPE, module=model, device_ids=[0]))
+    assert isinstance(wrapped, AnyDeviceDataParallel)
+    assert wrapped.device_ids is None
+    assert not wrapped.find_unused_parameters
+    assert not any(isinstance(m, nn.SyncBatchNorm) for m in wrapped.modules())
+    wrapped(torch.ones(2, 3, 4, 4)).sum().backward()
+    assert weight.grad is not None
+
+
+def test_a_gpu_is_passed_on() -> None:
+    elsewhere = nn.Linear(2, 2, device='meta')
+    with mock.patch.object(DistributedDataParallel, '__init__') as init:
+        AnyDeviceDataParallel(elsewhere, device_ids=[3])
+    assert init.call_args.kwargs == dict(
+        module=elsewhere, device_ids=[3], broadcast_buffers=False
+    )

@@ -1,0 +1,164 @@
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+import pytest
+import torch
+from mmengine.config import Config
+
+from mmkd.checkpoint import CheckpointError, check_whole, safe_load
+from mmkd.resume import choose_checkpoint, newest_whole
+
+
+def save(path: Path, value: float = 0.0) -> Path:
+    torch.save(dict(state_dict=dict(weight=torch.full((2000,), value))), path)
+    return path
+
+
+def flip_a_bit(path: Path) -> None:
+    """Change one number of the weights, which PyTorch loads all the same."""
+    with ZipFile(path) as archive:
+        (place,) = [
+            record.header_offset
+            for record in archive.infolist()
+            if '/data/' in record.filename
+        ]
+    content = bytearray(path.read_bytes())
+    content[place + 4000] ^= 16
+    path.write_bytes(content)
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-3000])
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b'')
+
+
+DAMAGES = [flip_a_bit, truncate, empty]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A work directory with three checkpoints, the newest one noted."""
+    for iteration in (8, 10, 12):
+        save(tmp_path / f'iter_{iteration}.pth')
+    save(tmp_path / 'best_mIoU_iter_10.pth')
+    save(tmp_path / 'student.pth')
+    (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'iter_12.pth'))
+    return tmp_path
+
+
+def config(folder: Path, **settings: Any) -> Config:
+    return Config(dict(dict(work_dir=str(folder), resume=True), **settings))
+
+
+def test_the_noted_one(folder: Path) -> None:
+    cfg = config(folder)
+    save(folder / 'iter_99.pth')  # of another run, or not noted yet
+    choose_checkpoint(cfg)
+    assert cfg.load_from == str(folder / 'iter_12.pth')
+
+
+def test_a_moved_folder(folder: Path, tmp_path_factory: Any) -> None:
+    moved = tmp_path_factory.mktemp('other') / 'moved'
+    folder.rename(moved)
+    cfg = config(moved)
+    choose_checkpoint(cfg)
+    assert cfg.load_from == str(moved / 'iter_12.pth')
+
+
+@pytest.mark.parametrize('note', [None, '', 'none.pth'])
+def test_without_a_note_the_one_written_last(note: str | None, folder: Path) -> None:
+    (folder / 'last_checkpoint').unlink()
+    if note is not None:
+        (folder / 'last_checkpoint').write_text(note)
+    assert newest_whole(folder) == folder / 'iter_12.pth'
+
+
+@pytest.mark.parametrize('damage', DAMAGES)
+def test_a_damaged_one_is_passed_over(
+    damage: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log: list[str] = []
+    monkeypatch.setattr('mmkd.resume.print_log', lambda text, *_: log.append(text))
+    damage(folder / 'iter_12.pth')
+    truncate(folder / 'iter_10.pth')
+    cfg = config(folder)
+    choose_checkpoint(cfg)
+    assert cfg.load_from == str(folder / 'iter_8.pth')
+    for line, name in zip(log, ('iter_12.pth', 'iter_10.pth'), strict=True):
+        assert line.startswith(f'{folder / name} is damaged: ')
+        assert line.endswith(f'Going on from {folder / "iter_8.pth"}.')
+
+
+def test_pytorch_takes_a_flipped_bit(folder: Path) -> None:
+    """Else this module would have nothing to do."""
+    path = folder / 'iter_12.pth'
+    flip_a_bit(path)
+    assert not (safe_load(path)['state_dict']['weight'] == 0).all()
+    with pytest.raises(CheckpointError, match=r'wrong checksum of .*/data/0'):
+        check_whole(path)
+
+
+def test_every_bit_counts(tmp_path: Path) -> None:
+    """A wrong bit is found, or leaves the tensors as they are."""
+    path = tmp_path / 'a.pth'
+    torch.save(dict(weight=torch.arange(6.0)), path)
+    content = path.read_bytes()
+    for place in range(0, len(content), 7):
+        changed = bytearray(content)
+        changed[place] ^= 1 << place % 8
+        path.write_bytes(changed)
+        try:
+            check_whole(path)
+            weight = safe_load(path)['weight']
+        except CheckpointError:
+            continue
+        assert torch.equal(weight, torch.arange(6.0)), place
+
+
+def test_all_are_damaged(folder: Path) -> None:
+    for iteration in (8, 10, 12):
+        truncate(folder / f'iter_{iteration}.pth')
+    with pytest.raises(CheckpointError, match=r'iter_12.*iter_8.*No whole checkpoint'):
+        choose_checkpoint(config(folder))
+
+
+def test_there_is_none(tmp_path: Path) -> None:
+    cfg = config(tmp_path)
+    choose_checkpoint(cfg)
+    assert cfg.load_from is None
+
+
+@pytest.mark.parametrize('damage', DAMAGES)
+def test_the_one_asked_for_is_damaged(damage: Any, folder: Path) -> None:
+    asked = folder / 'iter_12.pth'
+    damage(asked)
+    advice = rf'{asked} is damaged.*--resume .*iter_10\.pth'
+    with pytest.raises(CheckpointError, match=advice):
+        choose_checkpoint(config(folder, load_from=str(asked)))
+
+
+def test_the_only_one_asked_for_is_damaged(tmp_path: Path) -> None:
+    path = save(tmp_path / 'iter_2.pth')
+    truncate(path)
+    with pytest.raises(CheckpointError, match='no whole one is beside it'):
+        choose_checkpoint(config(tmp_path, load_from=str(path)))
+
+
+def test_without_resume_nothing_is_chosen(folder: Path) -> None:
+    cfg = config(folder, resume=False)
+    choose_checkpoint(cfg)
+    assert 'load_from' not in cfg
+
+
+def test_the_folder_of_the_checkpoint_hook(folder: Path, tmp_path: Path) -> None:
+    work_dir = tmp_path / 'logs' / folder.name
+    work_dir.mkdir(parents=True)
+    (work_dir / 'last_checkpoint').write_text(str(folder / 'iter_10.pth'))
+    hooks = dict(checkpoint=dict(out_dir=str(folder.parent)))
+    cfg = config(work_dir, default_hooks=hooks)
+    choose_checkpoint(cfg)
+    assert cfg.load_from == str(folder / 'iter_10.pth')

@@ -19,6 +19,7 @@ try:
     from mmengine.config import config as config_reader
     from mmengine.config import utils as config_utils
     from mmengine.hub import hub
+    from mmengine.optim.optimizer import amp_optimizer_wrapper
     from mmengine.runner import checkpoint as checkpoint_io
     from mmengine.utils import package_utils
 except ModuleNotFoundError as error:
@@ -134,7 +135,21 @@ def load_checkpoints_safely() -> None:
     checkpoint_io.load_url = safe_load_url
 
 
+def allow_mixed_precision_on_cpus() -> None:
+    """Let ``AmpOptimWrapper`` train on a machine without a GPU, in bfloat16.
+
+    Its autocast knows CPUs, where it takes bfloat16 and refuses float16, and
+    PyTorch's scaler switches itself off there; a check for CUDA alone stands in
+    the way.
+
+    Upstream: open-mmlab/mmpretrain#1556, still so in onedl-mmengine 0.10.12.
+    Removable with the release that looks for CPUs too.
+    """
+    amp_optimizer_wrapper.is_cuda_available = lambda: True
+
+
 define_torchvision_ops()
 map_distribution_names()
 find_packages_without_pkg_resources()
 load_checkpoints_safely()
+allow_mixed_precision_on_cpus()

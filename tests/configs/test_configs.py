@@ -15,6 +15,7 @@ EXPERIMENTS = [
 ]
 DATASETS = {
     'cifar100': 'mmkd.CIFAR100',
+    'tin100': 'mmkd.CIFAR100',
     'svhn': 'mmkd.SVHN',
     'imagenet': 'ImageNet',
     'cityscapes': 'CityscapesDataset',

@@ -1,3 +1,5 @@
+import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -5,6 +7,7 @@ import pytest
 import torch
 
 from mmkd.checkpoint import safe_load
+from mmkd.datasets import CorruptSampleError
 from mmkd.models import build_model
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
@@ -123,22 +126,60 @@ def test_data_root_without_images(
 def test_loss_that_is_not_finite(
     run_tool: Callable[..., None], streets: Path, teacher: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(FloatingPointError, match=r'loss.* = nan.*iter_2\.pth'):
+    with pytest.raises(FloatingPointError, match=r'loss.* = nan.*iter_\d\.pth'):
         run_tool(
             'train.py',
             *arguments(streets, teacher, tmp_path / 'c', 50),
-            'optim_wrapper.optimizer.lr=1e12',
+            *('optim_wrapper.optimizer.lr=1e12', 'default_hooks.checkpoint.interval=1'),
         )
-    state = safe_load(tmp_path / 'c' / 'iter_2.pth')['state_dict']
-    assert state
+    last = (tmp_path / 'c' / 'last_checkpoint').read_text()
+    state = safe_load(last)['state_dict']
+    assert all(value.isfinite().all() for value in state.values())
 
 
-def test_amp_is_refused_without_a_gpu(
+def test_amp_is_bfloat16_without_a_gpu(
     run_tool: Callable[..., None], streets: Path, teacher: Path, tmp_path: Path
 ) -> None:
     if torch.cuda.is_available():
         pytest.skip('this machine has a GPU')
-    with pytest.raises(AssertionError, match='only available training on gpu'):
-        run_tool('train.py', *arguments(streets, teacher, tmp_path, 2), '--amp')
+    states = []
+    for name, options in (('single', []), ('mixed', ['--amp'])):
+        run_tool('train.py', *arguments(streets, teacher, tmp_path / name, 2), *options)
+        states.append(safe_load(tmp_path / name / 'iter_2.pth')['state_dict'])
+    single, mixed = (state['decode_head.conv_seg.weight'] for state in states)
+    assert mixed.dtype == torch.float32
+    assert not torch.equal(mixed, single)
+    torch.testing.assert_close(mixed, single, rtol=0.02, atol=0.02)
 
 
+SKIP = 'train_cfg.skip_corrupt=True'
+
+
+@pytest.mark.parametrize('place', ['leftImg8bit/train', 'gtFine/val'])
+def test_a_corrupt_file_is_named(
+    place: str,
+    run_tool: Callable[..., None],
+    streets: Path,
+    teacher: Path,
+    tmp_path: Path,
+) -> None:
+    shutil.copytree(streets, tmp_path / 'data')
+    path = next((tmp_path / 'data' / place).rglob('*.png'))
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(CorruptSampleError, match=f"'{path}', cannot be read"):
+        run_tool('train.py', *arguments(tmp_path / 'data', teacher, tmp_path / 'w', 4))
+
+
+def test_a_corrupt_file_is_skipped(
+    run_tool: Callable[..., None], streets: Path, teacher: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(streets, tmp_path / 'data')
+    path = next((tmp_path / 'data' / 'gtFine' / 'train').rglob('*.png'))
+    path.write_bytes(b'')
+    options = arguments(tmp_path / 'data', teacher, tmp_path / 'w', 2)
+    run_tool('train.py', *options, SKIP, 'train_dataloader.num_workers=1')
+    log = next((tmp_path / 'w').glob('*/*.log')).read_text()
+    assert f"'{path}', cannot be read" in log
+    # The worker reads ahead of the training.
+    assert re.search(r'Corrupt samples replaced .* since the start: [1-9]\d*\.', log)
+    assert 'skipped_samples: ' in log

@@ -135,7 +135,7 @@ class Training:
     def finish(self) -> dict[str, Any]:
         """Let it come to its end."""
         process = self.start()
-        process.join(500)
+        process.join(3600)
         assert process.exitcode == 0, self.output()
         return self.results()
 

@@ -22,7 +22,7 @@ class Images:
         return dict(gt_label=index % CLASSES)
 
 
-def classifier(width: int) -> dict[str, Any]:
+def classifier(width: int, classes: int = CLASSES) -> dict[str, Any]:
     return dict(
         type='mmpretrain.ImageClassifier',
         data_preprocessor=dict(
@@ -41,7 +41,7 @@ def classifier(width: int) -> dict[str, Any]:
         neck=dict(type='mmpretrain.GlobalAveragePooling'),
         head=dict(
             type='mmpretrain.LinearClsHead',
-            num_classes=CLASSES,
+            num_classes=classes,
             in_channels=2 * width,
             loss=dict(type='mmpretrain.CrossEntropyLoss'),
         ),

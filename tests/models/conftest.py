@@ -2,6 +2,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import small_models
 import torch
 from mmengine.structures import PixelData
 from mmpretrain.structures import DataSample
@@ -75,29 +76,8 @@ class Tiny:
     def classifier(
         self, width: int = 4, classes: int = CLASSES, **changes: Any
     ) -> dict[str, Any]:
-        model = dict(
-            type='mmpretrain.ImageClassifier',
-            data_preprocessor=dict(
-                type='mmpretrain.ClsDataPreprocessor', mean=MEAN, std=STD, to_rgb=True
-            ),
-            backbone=dict(
-                type='mmpretrain.ResNet_CIFAR',
-                depth=18,
-                num_stages=2,
-                strides=(1, 2),
-                dilations=(1, 1),
-                out_indices=(1,),
-                stem_channels=width,
-                base_channels=width,
-            ),
-            neck=dict(type='mmpretrain.GlobalAveragePooling'),
-            head=dict(
-                type='mmpretrain.LinearClsHead',
-                num_classes=classes,
-                in_channels=2 * width,
-                loss=dict(type='mmpretrain.CrossEntropyLoss'),
-            ),
-        )
+        model = small_models.classifier(width, classes)
+        model['data_preprocessor'].update(mean=MEAN, std=STD, to_rgb=True)
         return model | changes
 
     def batch(self, task: str, seed: int = 0, **settings: Any) -> dict[str, Any]:

@@ -129,7 +129,6 @@ def test_a_full_disk(
 
 def test_the_scaler_goes_on(trainer: Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its scale, and after how many steps it grows."""
-    monkeypatch.setattr(amp_optimizer_wrapper, 'is_cuda_available', lambda: True)
     monkeypatch.setattr(
         amp_optimizer_wrapper,
         'GradScaler',

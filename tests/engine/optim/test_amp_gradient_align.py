@@ -20,7 +20,6 @@ clips = pytest.mark.parametrize('clip', [{}, dict(max_norm=0.1)])
 @pytest.fixture
 def scaled(monkeypatch: pytest.MonkeyPatch) -> Scaled:
     """The wrapper with a gradient scaler for the CPU."""
-    monkeypatch.setattr(amp_optimizer_wrapper, 'is_cuda_available', lambda: True)
     monkeypatch.setattr(
         amp_optimizer_wrapper, 'GradScaler', partial(torch.amp.GradScaler, 'cpu')
     )

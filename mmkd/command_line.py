@@ -1,0 +1,55 @@
+"""What the commands in tools/ share."""
+
+import argparse
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mmengine.config import Config, DictAction
+from mmengine.registry import RUNNERS
+from mmengine.runner import Runner
+
+from mmkd.engine import join_processes, name_lost_process
+
+
+def parse_with_common_options(
+    parser: argparse.ArgumentParser, example: str
+) -> argparse.Namespace:
+    """Read the command line, with the options that every command knows.
+
+    Args:
+        parser: Knows the command's own options.
+        example: An override that is useful to the command, as ``key=value``.
+    """
+    parser.add_argument('--data-root', metavar='DIR', help='folder of the data set')
+    parser.add_argument(
+        '--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none'
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help=f'override config keys, as {example}',
+    )
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    args = parser.parse_args()
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    return args
+
+
+def set_work_dir(cfg: Config, args: argparse.Namespace) -> None:
+    """Choose the work directory: the asked one, the config's, or one by its name."""
+    if args.work_dir:
+        cfg.work_dir = args.work_dir
+    elif cfg.get('work_dir') is None:
+        cfg.work_dir = str(Path('work_dirs', Path(args.config).stem))
+
+
+@contextmanager
+def launched(cfg: Config) -> Iterator[Runner]:
+    """Build a config's runner in this process, which may be one of several."""
+    join_processes(cfg)
+    with name_lost_process():
+        yield RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)

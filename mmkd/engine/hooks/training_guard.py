@@ -1,10 +1,12 @@
 """Stops a training that cannot succeed."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from mmkd.registry import HOOKS
@@ -14,13 +16,18 @@ from mmkd.registry import HOOKS
 class TrainingGuardHook(Hook):
     """Stop at an empty data set, and at the first loss that is not finite.
 
-    It runs before checkpoints are written, so that the last one that exists
-    comes from before the loss went wrong. MMEngine's loggers read every loss
-    in every iteration as it is: looking at it here costs no extra wait for
-    the device.
+    It runs before checkpoints are written, and looks at what they are to hold:
+    a finite loss can end in an update that overflows. So the last checkpoint
+    that exists is one to go on from. MMEngine's loggers read every loss in
+    every iteration as it is: looking at it here costs no extra wait for the
+    device.
     """
 
     priority = 'VERY_HIGH'
+
+    def __init__(self) -> None:
+        self._infinite_by_design: set[str] = set()
+        self._last_checkpoint: str | None = None
 
     def before_train(self, runner: Runner) -> None:
         """Look whether there is anything to train on.
@@ -36,6 +43,9 @@ class TrainingGuardHook(Hook):
                 f'{getattr(dataset, "data_prefix", None)}): pass --data-root, and '
                 'see that the folders and file name suffixes are those of the data.'
             )
+        wrapped = is_model_wrapper(runner.model)
+        model = runner.model.module if wrapped else runner.model
+        self._infinite_by_design = set(_not_finite(model.state_dict()))
 
     def after_train_iter(
         self,
@@ -54,11 +64,48 @@ class TrainingGuardHook(Hook):
             for name, value in (outputs or {}).items()
             if 'loss' in name and not math.isfinite(value)
         ]
+        self._last_checkpoint = runner.message_hub.get_info('last_ckpt', None)
         if wrong:
-            last = runner.message_hub.get_info('last_ckpt', None)
             raise FloatingPointError(
-                f'iteration {runner.iter + 1}: {", ".join(wrong)}. Training stops '
-                f'here; the last checkpoint is {last or "none yet"}. Lower the '
-                'learning rate or the weight of the loss named first, or clip '
-                'gradients (optim_wrapper.clip_grad).'
+                f'iteration {runner.iter + 1}: {", ".join(wrong)}. '
+                + self._advice('the weight of the loss named first')
             )
+
+    def before_save_checkpoint(
+        self, runner: Runner, checkpoint: dict[str, Any]
+    ) -> None:
+        """Look at the weights that are about to be saved.
+
+        What was not finite when the training began, as a mask may be, is left
+        alone.
+
+        Raises:
+            FloatingPointError: If others are not, with the names of a few.
+        """
+        wrong = [
+            name
+            for name in _not_finite(checkpoint['state_dict'])
+            if name not in self._infinite_by_design
+        ]
+        if wrong:
+            more = f' and {len(wrong) - 3} more' if len(wrong) > 3 else ''
+            raise FloatingPointError(
+                f'not finite after the last update, and not saved: '
+                f'{", ".join(wrong[:3])}{more}. '
+                + self._advice('the weights of the losses')
+            )
+
+    def _advice(self, weights: str) -> str:
+        return (
+            f'Training stops here; the last checkpoint is '
+            f'{self._last_checkpoint or "none yet"}. Lower the learning rate or '
+            f'{weights}, or clip gradients (optim_wrapper.clip_grad).'
+        )
+
+
+def _not_finite(state: Mapping[str, Any]) -> list[str]:
+    return [
+        name
+        for name, value in state.items()
+        if isinstance(value, torch.Tensor) and not value.isfinite().all()
+    ]

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 from mmseg.datasets import BaseSegDataset
@@ -12,7 +13,9 @@ from torch import nn
 
 from mmkd.engine.hooks import TrainingGuardHook
 
-EACH = dict(checkpoint=dict(type='CheckpointHook', interval=1, by_epoch=False))
+EACH = dict(
+    checkpoint=dict(type='mmkd.AtomicCheckpointHook', interval=1, by_epoch=False)
+)
 GUARD = [dict(type='mmkd.TrainingGuardHook')]
 
 
@@ -50,6 +53,46 @@ def test_training_stops_before_the_checkpoint(
     assert f'the last checkpoint is {folder / "iter_2.pth"}. ' in message
     assert (folder / 'iter_2.pth').exists()
     assert not (folder / 'iter_3.pth').exists()
+
+
+@pytest.mark.parametrize('name', ['weight', 'running_var'])
+@pytest.mark.parametrize('value', [float('nan'), float('inf')])
+def test_weights_that_overflow_are_not_saved(
+    runner_of: Callable[..., Runner], distiller: nn.Module, name: str, value: float
+) -> None:
+    class Overflow(Hook):
+        def after_train_iter(self, runner: Runner, *_: Any, **__: Any) -> None:
+            if runner.iter == 2:
+                state = distiller.student.state_dict()
+                state[f'backbone.1.{name}'][-1] = value
+
+    hooks = [*GUARD, dict(type=Overflow, priority='ABOVE_NORMAL')]
+    runner = runner_of(distiller, default_hooks=EACH, custom_hooks=hooks)
+
+    with pytest.raises(FloatingPointError) as error:
+        runner.train()
+
+    message, folder = str(error.value), Path(runner.work_dir)
+    assert message.startswith('not finite after the last update, and not saved: ')
+    assert f': student.backbone.1.{name}. Training stops' in message
+    assert f'the last checkpoint is {folder / "iter_2.pth"}. ' in message
+    assert (folder / 'last_checkpoint').read_text() == str(folder / 'iter_2.pth')
+    assert sorted(path.name for path in folder.glob('iter_*')) == [
+        'iter_1.pth',
+        'iter_2.pth',
+    ]
+
+
+def test_mask_of_infinities_is_no_reason_to_stop(
+    runner_of: Callable[..., Runner], distiller: nn.Module
+) -> None:
+    mask = torch.tensor([0.0, -torch.inf])
+    distiller.student.register_buffer('mask', mask)
+    runner = runner_of(distiller, default_hooks=EACH, custom_hooks=GUARD)
+
+    runner.train()
+
+    assert runner.iter == 6
 
 
 def test_first_iteration_has_no_checkpoint(

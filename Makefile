@@ -11,13 +11,12 @@ export MMCV_WITH_OPS := 0
 demo: $(INSTALLED)
 	$(RUN) tools/demo.py --task $(TASK)
 
-# One thread in each of two processes: the tests' tensors are tiny.
 test: lint
-	OMP_NUM_THREADS=1 $(RUN) -m pytest --numprocesses 2
+	$(RUN) -m pytest --numprocesses 2
 
 # Trainings killed fifty times each; -s shows what came of them.
 soak: $(INSTALLED)
-	OMP_NUM_THREADS=1 $(RUN) -m pytest -m soak -s
+	$(RUN) -m pytest -m soak -s
 
 lint: $(INSTALLED)
 	$(RUN) -m ruff check .

@@ -14,6 +14,10 @@ from torch._tensor import _rebuild_from_type_v2
 # First of all tests, so that they import mmseg and mmpretrain in any order.
 import mmkd  # noqa: F401
 
+# Their tensors are tiny; and OpenMP's threads do not survive the fork that some
+# of them start trainings with.
+torch.set_num_threads(1)
+
 
 @pytest.fixture(autouse=True)
 def _fresh_engine() -> Iterator[None]:

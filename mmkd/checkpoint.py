@@ -13,7 +13,10 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from os import PathLike
+from pathlib import Path, PurePosixPath
 from typing import IO, Any
+from urllib.error import URLError
+from urllib.parse import urlparse
 
 import numpy as np
 import torch
@@ -151,11 +154,20 @@ def safe_load_url(url: str, **kwargs: Any) -> Any:
 
     Raises:
         CheckpointError: As in :func:`safe_load`.
-        OSError: If the address cannot be reached.
+        OSError: If the address cannot be reached; the message says where to
+            put the file by hand.
     """
     with _only_allowed(url):
         kwargs['weights_only'] = True
-        return torch.hub.load_state_dict_from_url(url, **kwargs)
+        try:
+            return torch.hub.load_state_dict_from_url(url, **kwargs)
+        except (URLError, ConnectionError, TimeoutError) as error:
+            folder = kwargs.get('model_dir') or Path(torch.hub.get_dir(), 'checkpoints')
+            place = Path(folder, PurePosixPath(urlparse(url).path).name)
+            raise OSError(
+                f'{url} cannot be reached: {error}. Where there is no network, '
+                f'download it elsewhere and put it at {place}'
+            ) from error
 
 
 def check_whole(path: str | PathLike[str]) -> None:

@@ -1,5 +1,6 @@
 import io
 import pickle
+import socket
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -13,7 +14,7 @@ from mmengine.logging import HistoryBuffer
 from mmengine.optim import OneCycleParamScheduler
 from torch import nn
 
-from mmkd.checkpoint import CheckpointError, safe_load
+from mmkd.checkpoint import CheckpointError, safe_load, safe_load_url
 
 
 class Getattr:
@@ -141,3 +142,21 @@ def test_damaged_file_is_named(zipped: bool, kept: float, tmp_path: Path) -> Non
 def test_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r'none\.pth'):
         safe_load(tmp_path / 'none.pth')
+
+
+@pytest.mark.parametrize('folder', [None, 'models'])
+def test_unreachable_address_says_where_to_put_the_file(
+    folder: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'torch'))
+    monkeypatch.chdir(tmp_path)
+    with socket.socket() as closed:
+        closed.bind(('127.0.0.1', 0))
+        url = f'http://127.0.0.1:{closed.getsockname()[1]}/zoo/net.pth?version=2'
+        with pytest.raises(OSError, match=r'net\.pth.* cannot be reached') as error:
+            safe_load_url(url, model_dir=folder)
+        place = Path(str(error.value).rpartition(' put it at ')[2])
+        place.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(dict(weight=torch.ones(2)), place)
+
+        assert safe_load_url(url, model_dir=folder)['weight'].equal(torch.ones(2))

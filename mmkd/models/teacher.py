@@ -182,7 +182,7 @@ def load_weights(model: nn.Module, checkpoint: str) -> None:
     except OSError as error:
         raise OSError(
             f'the teacher checkpoint {checkpoint!r} cannot be reached: {error}. '
-            'Where there is no network, download it elsewhere. ' + HOW_TO_PASS
+            + HOW_TO_PASS
         ) from error
     state = content.get('state_dict', content)
     state = {key.removeprefix('module.'): value for key, value in state.items()}

@@ -84,6 +84,7 @@ class CheckedDataset:
             except MemoryError:
                 raise
             except Exception as error:
+                # Decoders and transforms fail in whatever way the bytes ask.
                 message = self._explain(number, error)
                 if not self.skip_corrupt:
                     raise CorruptSampleError(

@@ -8,6 +8,7 @@ from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 from torch import nn
 from torch.utils.data import DataLoader
 
+from mmkd.datasets.checked import CheckedDataset
 from mmkd.engine.batches import NumberedBatches, number_batches
 from mmkd.engine.stop_signal import StopSignal, WorkerStart
 from mmkd.randomness import seed_everything
@@ -56,6 +57,10 @@ class _ResumableLoop:
     def _batches(self) -> NumberedBatches:
         return self.dataloader.batch_sampler  # type: ignore[return-value]
 
+    @property
+    def _dataset(self) -> CheckedDataset:
+        return self.dataloader.dataset  # type: ignore[return-value]
+
     def run(self) -> nn.Module:
         """Launch training."""
         with self.stop:
@@ -75,10 +80,9 @@ class _ResumableLoop:
         Args:
             args: Arguments of the method of MMEngine's loop.
         """
-        if self.dataloader.dataset.skip_corrupt:  # type: ignore[attr-defined]
+        if self._dataset.skip_corrupt:
             self.runner.message_hub.update_scalar(
-                'train/skipped_samples',
-                self.dataloader.dataset.skipped,  # type: ignore[attr-defined]
+                'train/skipped_samples', self._dataset.skipped
             )
         seed_everything(self.runner.seed, self._iter)
         super().run_iter(*args)  # type: ignore[misc]
@@ -117,9 +121,8 @@ class _ResumableLoop:
             self.runner.message_hub.update_info(VALIDATED, self._iter)
 
     def _report_skipped(self) -> None:
-        dataset: Any = self.dataloader.dataset
-        if dataset.skip_corrupt:
-            skipped = torch.tensor(dataset.skipped)
+        if self._dataset.skip_corrupt:
+            skipped = torch.tensor(self._dataset.skipped)
             all_reduce(skipped)
             self.runner.logger.info(
                 f'Corrupt samples replaced by others since the start: {int(skipped)}.'

@@ -1,10 +1,16 @@
-"""From the runner's model to the distiller in it."""
+"""From the runner's model to what is wrapped in it."""
 
 from typing import Any
 
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch.distributed.fsdp import FullyShardedDataParallel
+
+
+def model_of(runner: Runner) -> Any:
+    """The runner's model, out of its data-parallel wrapper."""
+    model = runner.model
+    return model.module if is_model_wrapper(model) else model
 
 
 def distiller_of(runner: Runner) -> Any:
@@ -20,8 +26,7 @@ def distiller_of(runner: Runner) -> Any:
             f'whole in one file, got {type(runner.model).__name__}. Leave '
             "runner_type and strategy out, or use strategy=dict(type='DDPStrategy')."
         )
-    wrapped = is_model_wrapper(runner.model)
-    model = runner.model.module if wrapped else runner.model
+    model = model_of(runner)
     if not (hasattr(model, 'student') and hasattr(model, 'methods')):
         raise TypeError(
             f'mmkd hooks act on a Distiller, got the model {type(model).__name__}.'

@@ -22,6 +22,18 @@ class Images:
         return dict(gt_label=index % CLASSES)
 
 
+def two_stages(width: int) -> dict[str, Any]:
+    """Settings of a ResNet of either library."""
+    return dict(
+        depth=18,
+        num_stages=2,
+        strides=(1, 2),
+        dilations=(1, 1),
+        stem_channels=width,
+        base_channels=width,
+    )
+
+
 def classifier(width: int, classes: int = CLASSES) -> dict[str, Any]:
     return dict(
         type='mmpretrain.ImageClassifier',
@@ -30,13 +42,8 @@ def classifier(width: int, classes: int = CLASSES) -> dict[str, Any]:
         ),
         backbone=dict(
             type='mmpretrain.ResNet_CIFAR',
-            depth=18,
-            num_stages=2,
-            strides=(1, 2),
-            dilations=(1, 1),
+            **two_stages(width),
             out_indices=(1,),
-            stem_channels=width,
-            base_channels=width,
         ),
         neck=dict(type='mmpretrain.GlobalAveragePooling'),
         head=dict(
@@ -59,13 +66,8 @@ def segmentor(width: int) -> dict[str, Any]:
         ),
         backbone=dict(
             type='mmseg.ResNet',
-            depth=18,
-            num_stages=2,
-            strides=(1, 2),
-            dilations=(1, 1),
+            **two_stages(width),
             out_indices=(1,),
-            stem_channels=width,
-            base_channels=width,
             norm_cfg=dict(type='BN'),
         ),
         decode_head=dict(

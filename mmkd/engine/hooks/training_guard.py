@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
+from mmkd.engine.unwrap import model_of
 from mmkd.registry import HOOKS
 
 
@@ -43,9 +43,7 @@ class TrainingGuardHook(Hook):
                 f'{getattr(dataset, "data_prefix", None)}): pass --data-root, and '
                 'see that the folders and file name suffixes are those of the data.'
             )
-        wrapped = is_model_wrapper(runner.model)
-        model = runner.model.module if wrapped else runner.model
-        self._infinite_by_design = set(_not_finite(model.state_dict()))
+        self._infinite_by_design = set(_not_finite(model_of(runner).state_dict()))
 
     def after_train_iter(
         self,

@@ -5,8 +5,7 @@ from pathlib import Path
 
 from mmengine.config import Config, ConfigDict
 
-from mmkd.models.tasks import set_num_classes
-from mmkd.models.teacher import model_dict
+from mmkd.models.build import student_dict
 
 AMP_WRAPPERS = {
     'OptimWrapper': 'AmpOptimWrapper',
@@ -156,11 +155,6 @@ def deploy_student(cfg: Config) -> None:
     """
     if 'student' not in cfg.model:
         return
-    student = model_dict(cfg.model.student)
-    if cfg.model.get('data_preprocessor') is not None:
-        student.setdefault('data_preprocessor', cfg.model.data_preprocessor)
-    if cfg.model.get('num_classes') is not None:
-        set_num_classes(student, cfg.model.num_classes)
-    cfg.model = student
+    cfg.model = student_dict(cfg.model)
     hooks = cfg.get('custom_hooks') or []
     cfg.custom_hooks = [hook for hook in hooks if not hook.type.startswith('mmkd.')]

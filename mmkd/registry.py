@@ -5,6 +5,9 @@ from mmengine.registry import HOOKS as MMENGINE_HOOKS
 from mmengine.registry import LOOPS as MMENGINE_LOOPS
 from mmengine.registry import MODEL_WRAPPERS as MMENGINE_MODEL_WRAPPERS
 from mmengine.registry import MODELS as MMENGINE_MODELS
+from mmengine.registry import (
+    OPTIM_WRAPPER_CONSTRUCTORS as MMENGINE_OPTIM_WRAPPER_CONSTRUCTORS,
+)
 from mmengine.registry import OPTIM_WRAPPERS as MMENGINE_OPTIM_WRAPPERS
 from mmengine.registry import Registry
 
@@ -15,6 +18,16 @@ MODELS = Registry(
 
 METHODS = Registry('method', scope='mmkd', locations=['mmkd.models.methods'])
 """Distillation techniques; MMEngine has no node of this kind to inherit from."""
+
+TEACHERS = Registry('teacher', scope='mmkd', locations=['mmkd.models.teachers'])
+"""What teaches a student; no part of MMEngine's tree either."""
+
+OPTIM_WRAPPER_CONSTRUCTORS = Registry(
+    'optimizer wrapper constructor',
+    parent=MMENGINE_OPTIM_WRAPPER_CONSTRUCTORS,
+    scope='mmkd',
+    locations=['mmkd.engine.optim'],
+)
 
 MODEL_WRAPPERS = Registry(
     'model_wrapper',

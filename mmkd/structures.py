@@ -1,7 +1,6 @@
-"""Small data types that every floor of mmkd shares."""
+"""What a batch is to be classified as."""
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -64,38 +63,3 @@ class Targets:
             reduction='sum',
         )
         return total / targets.valid.sum().clamp(min=1)
-
-
-class LossGroups(NamedTuple):
-    """The two parts of a training loss that gradient alignment keeps apart.
-
-    Attributes:
-        task: The student's own supervised loss, a scalar.
-        distillation: What the methods add, a scalar, or None where no method
-            is active.
-    """
-
-    task: Tensor
-    distillation: Tensor | None
-
-
-def sum_of_groups(groups: LossGroups) -> Tensor:
-    """Add the two groups to the one scalar that MMEngine hands around.
-
-    MMEngine passes a single tensor from ``parse_losses`` to the optimiser
-    wrapper, through whichever data-parallel wrapper lies between. The groups
-    travel on that tensor, so that every wrapper works unchanged.
-    """
-    total = groups.task
-    if groups.distillation is not None:
-        total = total + groups.distillation
-    total.groups = groups  # type: ignore[attr-defined]
-    return total
-
-
-def groups_of(total: Tensor) -> LossGroups:
-    """Take back the groups that :func:`sum_of_groups` put on a loss.
-
-    A loss that never passed through it is all task loss.
-    """
-    return getattr(total, 'groups', LossGroups(total, None))

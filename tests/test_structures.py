@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from mmkd.structures import LossGroups, Targets, groups_of, sum_of_groups
+from mmkd.loss_groups import LossGroups, groups_of, sum_of_groups
+from mmkd.structures import Targets
 
 
 def test_valid_positions_are_those_with_a_class() -> None:

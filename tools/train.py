@@ -12,6 +12,7 @@ from mmkd.config import (
     set_data_root,
     set_teacher,
 )
+from mmkd.engine.optim.constructor import keep_methods_apart
 from mmkd.resume import choose_checkpoint
 
 
@@ -49,6 +50,7 @@ def load_config(args: argparse.Namespace) -> Config:
     if args.cfg_options:
         cfg.merge_from_dict(args.cfg_options)
     protect_training(cfg)
+    keep_methods_apart(cfg)
     return cfg
 
 

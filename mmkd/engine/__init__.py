@@ -8,12 +8,14 @@ from mmkd.engine.hooks import (
     ExportStudentHook,
     GradientConflictHook,
     PrepareMethodsHook,
+    StartTableHook,
     TrainingGuardHook,
 )
 from mmkd.engine.loops import ResumableEpochLoop, ResumableIterLoop
 from mmkd.engine.lost_process import name_lost_process
 from mmkd.engine.optim import (
     AmpGradientAlignOptimWrapper,
+    DistillOptimWrapperConstructor,
     GradientAlignOptimWrapper,
 )
 from mmkd.engine.processes import join_processes
@@ -23,6 +25,7 @@ __all__ = [
     'AnyDeviceDataParallel',
     'AtomicCheckpointHook',
     'ChannelsLastHook',
+    'DistillOptimWrapperConstructor',
     'DistillScheduleHook',
     'ExportStudentHook',
     'GradientAlignOptimWrapper',
@@ -30,6 +33,7 @@ __all__ = [
     'PrepareMethodsHook',
     'ResumableEpochLoop',
     'ResumableIterLoop',
+    'StartTableHook',
     'TrainingGuardHook',
     'join_processes',
     'name_lost_process',

@@ -6,6 +6,8 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch.distributed.fsdp import FullyShardedDataParallel
 
+from mmkd.models.distiller import Distiller
+
 
 def model_of(runner: Runner) -> Any:
     """The runner's model, out of its data-parallel wrapper."""
@@ -13,12 +15,12 @@ def model_of(runner: Runner) -> Any:
     return model.module if is_model_wrapper(model) else model
 
 
-def distiller_of(runner: Runner) -> Any:
+def distiller_of(runner: Runner) -> Distiller:
     """The runner's distiller, out of its data-parallel wrapper.
 
     Raises:
-        TypeError: If the model has neither a student nor methods, or its
-            parameters are sharded over processes.
+        TypeError: If the model is no distiller, or its parameters are sharded
+            over processes.
     """
     if isinstance(runner.model, FullyShardedDataParallel):
         raise TypeError(
@@ -27,7 +29,7 @@ def distiller_of(runner: Runner) -> Any:
             "runner_type and strategy out, or use strategy=dict(type='DDPStrategy')."
         )
     model = model_of(runner)
-    if not (hasattr(model, 'student') and hasattr(model, 'methods')):
+    if not isinstance(model, Distiller):
         raise TypeError(
             f'mmkd hooks act on a Distiller, got the model {type(model).__name__}.'
         )

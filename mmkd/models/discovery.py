@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmkd.models.taps import Tap, find_module, record
+from mmkd.models.taps import Tap, capture, find_module
 from mmkd.models.tasks import Task, task_of
 
 OUTPUT = Tap('')
@@ -178,9 +178,9 @@ def probe(
         blank = stem.weight.new_zeros(1, stem.in_channels, *size)
         try:
             with (
-                _evaluating(model),
+                evaluating(model),
                 torch.no_grad(),
-                record(model, taps, strict=strict) as values,
+                capture(model, taps, strict, copy=False) as values,
             ):
                 model(blank, mode='tensor')
         except (RuntimeError, ValueError, AssertionError, IndexError) as error:
@@ -201,7 +201,8 @@ def _native_sizes(model: nn.Module) -> Iterator[tuple[int, int]]:
 
 
 @contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Let a model be in evaluation mode inside this context, all of its modules."""
     modes = {module: module.training for module in model.modules()}
     model.eval()
     try:

@@ -1,51 +1,70 @@
-"""The model wrapper that the runner trains."""
+"""The model that the runner trains: a student that is being taught."""
 
-import difflib
-from collections.abc import Callable, Sequence
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from types import new_class
 from typing import Any, cast
 
 import torch
 from mmengine.model import BaseModel
-from mmengine.structures import BaseDataElement
+from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
+from mmkd.loss_groups import LossGroups, sum_of_groups
+from mmkd.models.build import build_model
 from mmkd.models.discovery import ModelView
+from mmkd.models.label_check import LabelCheck
 from mmkd.models.methods import Method
-from mmkd.models.taps import record
-from mmkd.models.teacher import FrozenTeacher, build_model
-from mmkd.registry import METHODS, MODELS
-from mmkd.structures import LossGroups, sum_of_groups
+from mmkd.models.parts import build_part
+from mmkd.models.reach import check_terms
+from mmkd.models.taps import capture
+from mmkd.registry import METHODS, MODELS, TEACHERS
 
 PREFIX = 'distill.'
 """Log keys of distillation terms begin with this, then the method's name."""
 
+OWN = ('teacher', 'methods', 'named_methods', 'task_weight', 'student_view')
+"""What a distiller has beside what its student has."""
+
 
 @MODELS.register_module()
 class Distiller(BaseModel):
-    """One student, one frozen teacher and a dict of named methods.
+    """A student with a teacher and a dict of named methods.
 
-    Trains like the student would alone: ``mode='predict'`` and
-    ``mode='tensor'`` are the student's own, and so is every key of the state
-    dict but those of the methods, which begin with ``methods.``. A checkpoint
-    therefore loads in plain MMSegmentation or MMPretrain.
+    ``Distiller(...)`` returns the student itself, as an instance of a class
+    made of this one and its own: ``isinstance``, names of modules and
+    parameters, hooks, constructors and checkpoints are the student's. The
+    methods are one more child, ``methods``, and their keys in a state dict,
+    which begin with ``methods.``, are all that plain MMSegmentation or
+    MMPretrain finds beside the student's.
+
+    Teacher and methods are built without drawing from the random numbers, so
+    that the student starts from the weights it would start from alone.
 
     Args:
         student: Model dict or config path of a classifier (MMPretrain) or a
             segmentor (MMSegmentation).
-        teacher: Arguments of :class:`FrozenTeacher`: ``config``,
-            ``checkpoint``.
+        teacher: Arguments of :class:`mmkd.models.teachers.FrozenTeacher`
+            (``config``, ``checkpoint``), or of the ``type`` it names.
         methods: Configs of methods by any names; the names appear in logs and
             checkpoints. One that is None or empty, as a child config makes it
             with ``dict(_delete_=True)``, is left out.
+        task_weight: Multiplies the student's own loss. None takes what the
+            methods name (``task_weight`` in a method's config), and 1 where
+            none does. Where methods name one, it applies as far as one of them
+            counts: while all of them are switched off the task weighs 1.
         num_classes: Sets the class count of every head of both models, for
             data other than the configs'.
         classifier: Path of the student's main classifier, where discovery
             shall be overridden.
         data_preprocessor: Used where the student's config has none.
-        init_cfg: MMEngine's initialisation config.
 
     Raises:
-        ValueError: If an argument is wrong; the message says what is allowed.
+        ValueError: If an argument is wrong, two methods name different task
+            weights, or the student has an attribute of a name that is needed;
+            the message says what is allowed.
 
     Example:
         >>> Distiller(
@@ -57,32 +76,55 @@ class Distiller(BaseModel):
         ...     methods=dict(dual_head=dict(type='DualHead')))
     """
 
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Build the student and let it be a distiller too."""
+        if cls is not Distiller:
+            return super().__new__(cls)
+        given = inspect.signature(cls.__init__).bind(None, *args, **kwargs).arguments
+        model = build_model(
+            given['student'], given.get('num_classes'), given.get('data_preprocessor')
+        )
+        taken = [name for name in OWN if hasattr(model, name)]
+        if taken:
+            raise ValueError(
+                f'the student {type(model).__name__} has an attribute {taken[0]!r}, '
+                'which a distiller needs for itself: rename it in a subclass.'
+            )
+        kind: type = type(model)
+        model.__class__ = _taught(kind)
+        return model
+
     def __init__(
         self,
         student: str | dict[str, Any],
         teacher: dict[str, Any],
-        methods: dict[str, dict[str, Any]],
+        methods: Mapping[str, dict[str, Any] | None],
+        task_weight: float | None = None,
         num_classes: int | None = None,
         classifier: str | None = None,
         data_preprocessor: dict[str, Any] | None = None,
-        init_cfg: dict[str, Any] | None = None,
     ) -> None:
-        model = build_model(student, num_classes, data_preprocessor)
-        super().__init__(model.data_preprocessor, init_cfg)
-        self.student = model
-        self.student_view = ModelView(model, classifier)
-        self.teacher = FrozenTeacher(num_classes=num_classes, **teacher)
-        self.teacher.match_inputs(model.data_preprocessor)
-        self.methods = nn.ModuleDict(
-            {
+        # The student is built, see __new__: its own __init__ has run.
+        self.student_view = ModelView(self, classifier)
+        with torch.random.fork_rng(devices=[]):
+            self.teacher = build_part(
+                TEACHERS,
+                'teacher',
+                {'type': 'FrozenTeacher', 'num_classes': num_classes, **teacher},
+            )
+            self.teacher.match_inputs(self.data_preprocessor)
+            built = {
                 name: self._build_method(name, cfg)
                 for name, cfg in methods.items()
                 if cfg
             }
+        self.methods = nn.ModuleDict(built)
+        self._task_weight = _agreed_weight(task_weight, built)
+        view = self.student_view
+        self.data_preprocessor.register_forward_pre_hook(
+            LabelCheck(view.task, view.num_classes)
         )
-        self.data_preprocessor.register_forward_pre_hook(self._check_labels)
-        self._register_state_dict_hook(_drop_student_prefix)
-        self._register_load_state_dict_pre_hook(_add_student_prefix)
+        self._checked: set[str] = set()
 
     def _build_method(self, name: str, cfg: dict[str, Any]) -> Method:
         if 'loss' in name:
@@ -90,33 +132,35 @@ class Distiller(BaseModel):
                 f"methods.{name}: a method's name must not contain 'loss', which "
                 'marks the values of a log that are minimised.'
             )
-        known = sorted(METHODS.module_dict)
-        kind = cfg.get('type')
-        if kind is None:
+        if cfg.get('type') is None:
             raise ValueError(
                 f'methods.{name} has no type. Is it the name of a method of the '
-                f'base config, misspelt? Known types: {", ".join(known)}.'
-            )
-        if isinstance(kind, str) and METHODS.get(kind) is None:
-            near = difflib.get_close_matches(kind, known, n=3)
-            raise ValueError(
-                f'methods.{name} is of the unknown type {kind!r}. '
-                f'Nearest: {", ".join(near) or "none"}. Known: {", ".join(known)}.'
+                'base config, misspelt? Known types: '
+                f'{", ".join(sorted(METHODS.module_dict))}.'
             )
         views = {'student': self.student_view, 'teacher': self.teacher.view}
-        return METHODS.build({'_scope_': 'mmkd', **cfg}, default_args=views)
+        # The losses and heads that methods name are mmkd's.
+        with DefaultScope.overwrite_default_scope('mmkd'):
+            return build_part(METHODS, f'methods.{name}', cfg, **views)
 
-    def _check_labels(self, preprocessor: nn.Module, args: tuple[Any, ...]) -> None:
-        samples = args[0].get('data_samples') if isinstance(args[0], dict) else None
-        if self.training and samples is not None:
-            view = self.student_view
-            view.task.check_labels(samples, view.num_classes)
+    @property
+    def named_methods(self) -> dict[str, Method]:
+        """The methods by name."""
+        return cast(dict[str, Method], dict(self.methods.items()))
+
+    @property
+    def task_weight(self) -> float:
+        """What multiplies the student's own loss now."""
+        naming = [m for m in self.named_methods.values() if m.task_weight is not None]
+        share = max((m.schedule_factor or 0.0 for m in naming), default=1.0)
+        return 1 - share * (1 - self._task_weight)
 
     def forward(
         self,
         inputs: Tensor,
-        data_samples: list[BaseDataElement] | None = None,
+        data_samples: Any = None,
         mode: str = 'tensor',
+        **kwargs: Any,
     ) -> Any:
         """Losses of student and methods, or the student's own output.
 
@@ -124,42 +168,33 @@ class Distiller(BaseModel):
             inputs: Images ``(N, C, H, W)``.
             data_samples: The batch's annotations; needed for ``mode='loss'``.
             mode: ``'loss'``, ``'predict'`` or ``'tensor'``.
+            **kwargs: More arguments of the student's own.
 
         Returns:
-            For ``'loss'`` a dict of the student's own losses and, as
-            ``distill.<method>.<term>``, what the methods add; else what the
-            student returns.
+            For ``'loss'`` a dict of the student's own losses, as the student
+            alone has them, and, as ``distill.<method>.<term>``, what the methods
+            add, weighed; else what the student returns.
         """
         if mode != 'loss':
-            return self.student(inputs, data_samples, mode=mode)
+            return super().forward(inputs, data_samples, mode=mode, **kwargs)
         if data_samples is None:
             raise ValueError("mode='loss' needs data_samples")
-        return self.loss(inputs, data_samples)
-
-    def loss(
-        self, inputs: Tensor, data_samples: Sequence[BaseDataElement]
-    ) -> dict[str, Tensor]:
-        """Run teacher, student and methods on one batch.
-
-        The teacher runs only if an active method taps it, and only as far as
-        the deepest tap.
-        """
-        methods = cast(dict[str, Method], dict(self.methods.items()))
-        active = [method for method in methods.values() if method.weight > 0]
-        taps = {tap for method in active for tap in method.teacher_taps}
-        teacher = self.teacher(inputs, taps) if taps else {}
-        taps = {tap for method in active for tap in method.student_taps}
-        with record(self.student, taps) as student:
-            losses = self.student(inputs, data_samples, mode='loss')
-        for method in methods.values():
-            losses = _scaled(losses, method.task_weight)
+        active = [method for method in self.named_methods.values() if method.is_active]
+        taps = {tap for method in active for tap in method.taps_in_teacher}
+        teacher_taps = self.teacher(inputs, taps) if taps else {}
+        taps = {tap for method in active for tap in method.taps_in_student}
+        with capture(self, taps) as student_taps:
+            losses = super().forward(inputs, data_samples, mode='loss', **kwargs)
         targets = self.student_view.task.targets(data_samples)
-        for name, method in methods.items():
-            terms = (
-                _scaled(method.loss(student, teacher, targets), method.weight)
-                if method.weight > 0
-                else _idle(method)
-            )
+        for name, method in self.named_methods.items():
+            if not method.is_active:
+                terms = _idle(method)
+            else:
+                terms = method.loss(student_taps, teacher_taps, targets)
+                if name not in self._checked and not torch.compiler.is_compiling():
+                    check_terms(name, method, terms, student_taps)
+                    self._checked.add(name)
+                terms = method.weighted(terms)
             losses.update({f'{PREFIX}{name}.{key}': v for key, v in terms.items()})
         return losses
 
@@ -169,36 +204,78 @@ class Distiller(BaseModel):
         """Sum the losses, keeping task and distillation apart on the result.
 
         Returns:
-            The total, from which :func:`mmkd.structures.groups_of` takes the
-            two groups back, and the log variables.
+            The total, ``task_weight`` times the student's own loss plus what the
+            methods add, from which :func:`mmkd.loss_groups.groups_of` takes the
+            two groups back; and the log variables, among them ``task_loss``,
+            the student's own loss before any weight.
         """
         added = {key: v for key, v in losses.items() if key.startswith(PREFIX)}
         own = {key: v for key, v in losses.items() if key not in added}
         task, log_vars = super().parse_losses(own)
-        if not added:
-            return task, log_vars
-        distillation, distillation_log = super().parse_losses(added)
-        total = sum_of_groups(LossGroups(task, distillation))
+        weight, distillation, distillation_log = self.task_weight, None, {}
+        if added:
+            distillation, distillation_log = super().parse_losses(added)
+        weighed = task if weight == 1 else weight * task
+        total = sum_of_groups(LossGroups(weighed, distillation))
         log_vars = {**log_vars, 'task_loss': task, **distillation_log, 'loss': total}
         return total, log_vars
+
+    def init_weights(self) -> None:
+        """Initialise the student; methods have initialised themselves."""
+        with student_alone(self):
+            super().init_weights()
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> nn.Module:
         self.teacher.apply(fn)
         return super()._apply(fn, recurse)
 
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        """Copy and pickle by the student's class: the made one has no address."""
+        rest = super().__reduce_ex__(protocol)[2:]
+        return _blank, (type(self).__bases__[1],), *rest
 
-def _scaled(losses: dict[str, Any], weight: float) -> dict[str, Any]:
-    if weight == 1:
-        return losses
-    scaled = {}
-    for key, value in losses.items():
-        if 'loss' not in key:
-            scaled[key] = value
-        elif isinstance(value, list):
-            scaled[key] = [weight * item for item in value]
-        else:
-            scaled[key] = weight * value
-    return scaled
+
+@cache
+def _taught(student: type) -> type:
+    """The class of a student of some class that is a distiller too."""
+    return new_class(f'Distilled{student.__name__}', (Distiller, student))
+
+
+def _blank(student: type) -> Distiller:
+    kind = _taught(student)
+    return kind.__new__(kind)
+
+
+@contextmanager
+def student_alone(model: nn.Module) -> Iterator[None]:
+    """Let a distiller have no child but its student's inside this context."""
+    methods = model._modules.pop('methods')
+    try:
+        yield
+    finally:
+        model._modules['methods'] = methods
+
+
+def _agreed_weight(task_weight: float | None, methods: Mapping[str, Method]) -> float:
+    """The task's weight, explicit or as the methods name it."""
+    named = {
+        name: method.task_weight
+        for name, method in methods.items()
+        if method.task_weight is not None
+    }
+    if task_weight is None and len(set(named.values())) > 1:
+        listed = ', '.join(f'methods.{name} {weight}' for name, weight in named.items())
+        raise ValueError(
+            f'methods name different task weights: {listed}. Set task_weight of the '
+            'distiller.'
+        )
+    if task_weight is None:
+        task_weight = next(iter(named.values()), 1.0)
+    if not 0 <= task_weight < float('inf'):
+        raise ValueError(
+            f'task_weight must be finite and at least 0, got {task_weight}'
+        )
+    return task_weight
 
 
 def _idle(method: Method) -> dict[str, Tensor]:
@@ -210,25 +287,3 @@ def _idle(method: Method) -> dict[str, Tensor]:
     if not parameters:
         return {}
     return {'loss': 0 * torch.stack([p.sum() for p in parameters]).sum()}
-
-
-def _drop_student_prefix(
-    module: nn.Module, state: dict[str, Tensor], prefix: str, metadata: dict[str, Any]
-) -> None:
-    _rename(state, prefix + 'student.', prefix)
-    if hasattr(state, '_metadata'):
-        _rename(state._metadata, prefix + 'student.', prefix)
-
-
-def _add_student_prefix(
-    state: dict[str, Tensor], prefix: str, *args: Any
-) -> None:
-    own = (prefix + 'student.', prefix + 'methods.')
-    for key in [key for key in state if key.startswith(prefix)]:
-        if not key.startswith(own):
-            state[f'{prefix}student.{key[len(prefix):]}'] = state.pop(key)
-
-
-def _rename(state: dict[str, Any], old: str, new: str) -> None:
-    for key in [key for key in state if key.startswith(old)]:
-        state[new + key[len(old) :]] = state.pop(key)

@@ -33,8 +33,11 @@ class Tap:
             raise ValueError(f"kind must be 'input' or 'output', got {self.kind!r}")
 
 
-class _AllTapsFilled(Exception):  # noqa: N818 -- a signal, not an error
-    """Leaves a forward of which nothing more is needed."""
+class _AllTapsFilled(BaseException):
+    """Leaves a forward of which nothing more is needed.
+
+    No ``Exception``, which a model may catch for reasons of its own.
+    """
 
 
 def find_module(model: nn.Module, path: str) -> nn.Module:
@@ -79,24 +82,28 @@ def first_tensor(value: Any) -> Tensor:
 
 
 @contextmanager
-def record(
+def capture(
     model: nn.Module,
     taps: Iterable[Tap],
     strict: bool = True,
     stop_when_filled: bool = False,
+    copy: bool = True,
 ) -> Iterator[dict[Tap, Tensor]]:
     """Capture taps while the model runs inside this context.
 
-    The hooks exist inside the context alone, so that copies of the model and
-    its deployed form never carry them.
+    A value is what the module was given, or gave, when it ran: later in-place
+    operations do not reach it. A module that runs several times in one forward
+    leaves the value of its first run. The hooks exist inside the context alone,
+    so that copies of the model and its deployed form never carry them.
 
     Args:
         model: The model that is run inside the context.
-        taps: What to capture. A module that runs several times leaves its
-            last value.
+        taps: What to capture.
         strict: Whether a tap without a value at the end is an error.
         stop_when_filled: Leave the context as soon as every tap has a value;
             the rest of the forward is not computed.
+        copy: Whether values are copies, with their gradient. Without it they
+            are the model's own tensors, which it may overwrite.
 
     Yields:
         A dict that fills while the model runs.
@@ -109,7 +116,10 @@ def record(
     values: dict[Tap, Tensor] = {}
 
     def keep(tap: Tap, value: Any) -> None:
-        values[tap] = first_tensor(value)
+        if tap in values:
+            return
+        tensor = first_tensor(value)
+        values[tap] = tensor.clone() if copy else tensor
         if stop_when_filled and len(values) == len(taps):
             raise _AllTapsFilled
 

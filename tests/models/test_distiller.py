@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from mmkd.models import build_model
-from mmkd.structures import groups_of
+from mmkd.loss_groups import groups_of
 
 ALPHA = 0.3
 BOTH = dict(

@@ -6,6 +6,7 @@ from mmkd.engine.hooks.distill_schedule import DistillScheduleHook
 from mmkd.engine.hooks.export_student import ExportStudentHook
 from mmkd.engine.hooks.gradient_conflict import GradientConflictHook
 from mmkd.engine.hooks.prepare_methods import PrepareMethodsHook
+from mmkd.engine.hooks.start_table import StartTableHook
 from mmkd.engine.hooks.training_guard import TrainingGuardHook
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     'ExportStudentHook',
     'GradientConflictHook',
     'PrepareMethodsHook',
+    'StartTableHook',
     'TrainingGuardHook',
 ]

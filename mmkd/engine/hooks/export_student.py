@@ -8,6 +8,7 @@ from mmengine.runner import Runner
 
 from mmkd.engine.files import save_atomically
 from mmkd.engine.unwrap import distiller_of
+from mmkd.models.distiller import student_alone
 from mmkd.registry import HOOKS
 
 
@@ -45,7 +46,8 @@ class ExportStudentHook(Hook):
         for hook in runner.hooks:
             if isinstance(hook, EMAHook):
                 distiller = hook.ema_model.module
-        state = distiller.student.state_dict()
+        with student_alone(distiller):
+            state = distiller.state_dict()
         dataset = runner.train_dataloader.dataset
         content = {
             'meta': {'dataset_meta': getattr(dataset, 'metainfo', None)},

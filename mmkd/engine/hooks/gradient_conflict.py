@@ -15,8 +15,9 @@ from torch.func import functional_call
 
 from mmkd.engine.optim.gradients import Gradients, backward_into, compare
 from mmkd.engine.unwrap import distiller_of
+from mmkd.loss_groups import groups_of
+from mmkd.models.distiller import Distiller, student_alone
 from mmkd.registry import HOOKS
-from mmkd.structures import groups_of
 
 
 @HOOKS.register_module()
@@ -86,12 +87,12 @@ class GradientConflictHook(Hook):
             runner.message_hub.update_scalar('train/grad_cos', cosine)
 
 
-def _parts(distiller: Any) -> dict[str, list[nn.Parameter]]:
-    student: nn.Module = distiller.student
+def _parts(distiller: Distiller) -> dict[str, list[nn.Parameter]]:
     path: str = distiller.student_view.classifier
-    classifier = list(student.get_submodule(path).parameters())
+    classifier = list(distiller.get_submodule(path).parameters())
     own = {id(parameter) for parameter in classifier}
-    rest = [p for p in student.parameters() if id(p) not in own]
+    with student_alone(distiller):
+        rest = [p for p in distiller.parameters() if id(p) not in own]
     return {'classifier': classifier, 'rest': rest}
 
 
@@ -101,7 +102,7 @@ def _any(gradient: list[Tensor | None]) -> bool:
 
 def _both_gradients(
     runner: Runner,
-    distiller: Any,
+    distiller: Distiller,
     data_batch: Any,
 ) -> tuple[Gradients, Gradients] | None:
     """Both gradients of one batch, or None where no method is active."""

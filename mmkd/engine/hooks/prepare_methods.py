@@ -23,5 +23,5 @@ class PrepareMethodsHook(Hook):
         # The public attribute would build the training set for validation.
         if not isinstance(runner._train_loop, BaseLoop):
             return
-        for method in distiller_of(runner).methods.values():
+        for method in distiller_of(runner).named_methods.values():
             method.prepare(runner.train_dataloader.dataset)

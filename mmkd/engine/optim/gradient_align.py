@@ -17,8 +17,8 @@ from mmkd.engine.optim.gradients import (
     backward_into,
     compare,
 )
+from mmkd.loss_groups import LossGroups, groups_of, sum_of_groups
 from mmkd.registry import OPTIM_WRAPPERS
-from mmkd.structures import LossGroups, groups_of, sum_of_groups
 
 
 @OPTIM_WRAPPERS.register_module()

@@ -1,9 +1,8 @@
 """Distillation methods, one file a paper."""
 
-from mmkd.models.methods.base import LogitMethod, Method
+from mmkd.models.methods.base import Method
 from mmkd.models.methods.cc import CC
 from mmkd.models.methods.cirkd import CIRKD
-from mmkd.models.methods.classifier import ClassifierMethod
 from mmkd.models.methods.crd import CRD
 from mmkd.models.methods.cwd import CWD
 from mmkd.models.methods.dist import DIST
@@ -13,9 +12,11 @@ from mmkd.models.methods.feature import FeatureMethod
 from mmkd.models.methods.fitnet import FitNet
 from mmkd.models.methods.ifvd import IFVD
 from mmkd.models.methods.kd import LogitsKD
+from mmkd.models.methods.logit import LogitMethod
 from mmkd.models.methods.multi_head import MultiHead
 from mmkd.models.methods.review_kd import ReviewKD
 from mmkd.models.methods.rkd import RKD
+from mmkd.models.methods.schedule import Schedule
 from mmkd.models.methods.skd import SKD
 
 __all__ = [
@@ -28,7 +29,6 @@ __all__ = [
     'IFVD',
     'RKD',
     'SKD',
-    'ClassifierMethod',
     'DualHead',
     'FeatureMethod',
     'FitNet',
@@ -37,4 +37,5 @@ __all__ = [
     'Method',
     'MultiHead',
     'ReviewKD',
+    'Schedule',
 ]

@@ -1,13 +1,15 @@
 """What every distillation method has in common."""
 
+import math
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmkd.models.discovery import OUTPUT, ModelView
+from mmkd.models.discovery import ModelView
+from mmkd.models.methods.schedule import Schedule
 from mmkd.models.taps import Tap
 from mmkd.registry import MODELS
 from mmkd.structures import Targets
@@ -17,50 +19,105 @@ class Method(BaseModule):
     """One distillation technique.
 
     A method says in ``__init__`` what it taps, by filling
-    :attr:`student_taps` and :attr:`teacher_taps`, builds the modules it trains
-    as its children, and computes its terms in :meth:`loss`. Parameters and
-    buffers of a method are trained, saved and resumed with the student, and
+    :attr:`taps_in_student` and :attr:`taps_in_teacher`, builds the modules it
+    trains as its children, and computes its terms in :meth:`loss`. Parameters
+    and buffers of a method are trained, saved and resumed with the student, and
     are no part of the deployed student.
 
     Args:
         student: The student, with its task, widths and places.
-        teacher: The frozen teacher, likewise.
-        loss_weight: Multiplies every term of the method.
-        task_weight: Multiplies the student's own loss, at least 0.
+        teacher: The teacher, likewise.
+        weight: Multiplies the method's terms; None for the class's own.
+        task_weight: What the method's source multiplies the student's own loss
+            with, to be taken by the distiller; None if it says nothing of it.
+        start: First epoch, or iteration where a training counts iterations, in
+            which the method counts, from 0.
+        warmup: Epochs or iterations over which its weight then rises linearly.
+        stop: First epoch or iteration in which it counts no more.
+        source: Where the setting comes from, for the table that a training
+            starts with.
 
     Attributes:
-        student_taps: What is captured in the student.
-        teacher_taps: What is captured in the teacher.
-        schedule_factor: Between 0 and 1, set by ``DistillScheduleHook``.
+        taps_in_student: What is captured in the student.
+        taps_in_teacher: What is captured in the teacher.
+        schedule_factor: Between 0 and 1, set by ``DistillScheduleHook``; None
+            until then where there is a schedule.
+
+    Raises:
+        ValueError: If a weight is negative or infinite, the schedule ends
+            before it starts, or the student is not of the kind the method is
+            defined on.
+        TypeError: If a schedule's value is not a number.
     """
+
+    weight: float = 1.0
+    only_for: ClassVar[Literal['images', 'pixels'] | None] = None
+    instead: ClassVar[str] = ''
+    """Why the method is only for one of them, and what to use instead."""
+    own_terms: ClassVar[tuple[str, ...]] = ()
+    """Terms that train the method's own parts alone: no weight applies."""
 
     def __init__(
         self,
         student: ModelView,
         teacher: ModelView,
-        loss_weight: float = 1.0,
-        task_weight: float = 1.0,
+        weight: float | None = None,
+        task_weight: float | None = None,
+        start: float = 0,
+        warmup: float = 0,
+        stop: float | None = None,
+        source: str = 'default',
     ) -> None:
         super().__init__()
-        for name, value in (('loss_weight', loss_weight), ('task_weight', task_weight)):
-            if not value >= 0:
-                raise ValueError(f'{name} must be at least 0, got {value}')
+        kind = 'pixels' if student.task.spatial_dims else 'images'
+        if self.only_for not in (None, kind):
+            raise ValueError(
+                f'{self.instead} The student {type(student.model).__name__} '
+                f'classifies {kind}.'
+            )
+        self.weight = self.weight if weight is None else weight
+        for name, value in (('weight', self.weight), ('task_weight', task_weight)):
+            if value is not None and not 0 <= value < math.inf:
+                raise ValueError(f'{name} must be finite and at least 0, got {value}')
+        self.task_weight = task_weight
+        self.schedule = Schedule(start, warmup, stop)
+        self.source = source
         self.task = student.task
-        self.loss_weight = loss_weight
-        self._task_weight = task_weight
-        self.student_taps: list[Tap] = []
-        self.teacher_taps: list[Tap] = []
-        self.schedule_factor = 1.0
+        self.taps_in_student: list[Tap] = []
+        self.taps_in_teacher: list[Tap] = []
+        self.schedule_factor = 1.0 if self.schedule.is_constant else None
 
     @property
-    def weight(self) -> float:
-        """What multiplies the method's terms now."""
-        return self.loss_weight * self.schedule_factor
+    def is_active(self) -> bool:
+        """Whether the method counts now.
 
-    @property
-    def task_weight(self) -> float:
-        """What multiplies the task loss now: 1 while the method is off."""
-        return 1 - self.schedule_factor * (1 - self._task_weight)
+        Raises:
+            RuntimeError: If it has a schedule, and nothing tells it the time.
+        """
+        if self.schedule_factor is None:
+            raise RuntimeError(
+                f'{type(self).__name__} has a schedule ({self.schedule}) and nothing '
+                "tells it the time: add dict(type='mmkd.DistillScheduleHook') to "
+                'default_hooks.'
+            )
+        return self.weight * self.schedule_factor > 0
+
+    def weighted(self, terms: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Terms as they are added to the training's loss now.
+
+        Args:
+            terms: What :meth:`loss` returned.
+
+        Returns:
+            The same, those that are minimised times weight and schedule.
+        """
+        now = self.schedule_factor or 0.0
+        return {
+            name: value
+            if 'loss' not in name
+            else value * (now if name in self.own_terms else self.weight * now)
+            for name, value in terms.items()
+        }
 
     def prepare(self, dataset: Any) -> None:
         """Look at the training set before training; most methods need not.
@@ -72,15 +129,15 @@ class Method(BaseModule):
     @abstractmethod
     def loss(
         self,
-        student: Mapping[Tap, Tensor],
-        teacher: Mapping[Tap, Tensor],
+        student_taps: Mapping[Tap, Tensor],
+        teacher_taps: Mapping[Tap, Tensor],
         targets: Targets,
     ) -> dict[str, Tensor]:
-        """Compute the method's terms, before :attr:`weight`.
+        """Compute the method's terms, before its weight.
 
         Args:
-            student: The values of :attr:`student_taps`, with gradient.
-            teacher: The values of :attr:`teacher_taps`, constants.
+            student_taps: The values of :attr:`taps_in_student`, with gradient.
+            teacher_taps: The values of :attr:`taps_in_teacher`, constants.
             targets: What the batch is to be classified as.
 
         Returns:
@@ -105,48 +162,16 @@ def auxiliary_head(head: dict[str, Any], view: ModelView, tap: Tap) -> nn.Module
     return MODELS.build(head, default_args=widths)
 
 
-class LogitMethod(Method):
-    """A method that compares a class prediction with the teacher's.
+def at_least(minimum: int, **values: int) -> None:
+    """Refuse values that are too small.
 
-    Attributes:
-        teacher_logits: The tap of what the teacher puts out, ``(N, K, *)``.
+    Args:
+        minimum: The smallest one allowed.
+        **values: Values by the name of the argument.
 
     Raises:
-        ValueError: If student and teacher classify into different numbers of
-            classes.
+        ValueError: If one is smaller; the message names it.
     """
-
-    def __init__(
-        self,
-        student: ModelView,
-        teacher: ModelView,
-        loss_weight: float = 1.0,
-        task_weight: float = 1.0,
-    ) -> None:
-        super().__init__(student, teacher, loss_weight, task_weight)
-        if student.num_classes != teacher.num_classes:
-            raise ValueError(
-                f'{type(self).__name__} compares logits, but the student has '
-                f'{student.num_classes} classes and the teacher '
-                f'{teacher.num_classes}. Pass a teacher of the same classes.'
-            )
-        self.teacher_logits = OUTPUT
-        self.teacher_taps.append(self.teacher_logits)
-
-    def compared(
-        self, logits: Tensor, teacher: Mapping[Tap, Tensor], targets: Targets
-    ) -> tuple[Tensor, Tensor, Targets]:
-        """Bring teacher logits and targets to the student's map.
-
-        Args:
-            logits: The student's prediction ``(N, K, *)``.
-            teacher: The teacher's taps.
-            targets: The batch's targets, of any size.
-
-        Returns:
-            Student logits and teacher logits ``(N, K, *)`` and targets of the
-            same map.
-        """
-        size = logits.shape[2:]
-        resized = self.task.resize(teacher[self.teacher_logits], size)
-        return logits, resized, targets.resized(size)
+    for name, value in values.items():
+        if not value >= minimum:
+            raise ValueError(f'{name} must be at least {minimum}, got {value}')

@@ -10,8 +10,8 @@ from torch.nn.functional import normalize
 from mmkd.models.adapters import Projector
 from mmkd.models.discovery import ModelView
 from mmkd.models.memories import ClassQueue
+from mmkd.models.methods.base import at_least
 from mmkd.models.methods.feature import FeatureMethod
-from mmkd.models.methods.limits import at_least, pixels_only
 from mmkd.models.taps import Tap
 from mmkd.registry import METHODS
 from mmkd.structures import Targets
@@ -44,15 +44,20 @@ class CIRKD(FeatureMethod):
         pixels_per_image: Pixels of each class that an image adds.
         pixel_contrast: Remembered pixels to compare with, of all classes.
         region_contrast: Remembered regions to compare with, of all classes.
-        loss: Config of the loss, with the weights of its parts.
-        loss_weight: Weight of the loss.
-        **kwargs: ``stage`` and ``teacher_stage``, see ``FeatureMethod``; the main
-            classifier's input is compared without them.
+        **kwargs: See :class:`FeatureMethod`; the loss has the weights of its
+            parts.
 
     Raises:
         ValueError: If the student classifies images, a stage does not exist or
             a value is out of range.
     """
+
+    default_loss = {'type': 'CIRKDLoss'}  # noqa: RUF012
+    only_for = 'pixels'
+    instead = (
+        'CIRKD compares pixels and regions. Use CRD, which remembers whole '
+        'images, for images.'
+    )
 
     def __init__(
         self,
@@ -63,15 +68,8 @@ class CIRKD(FeatureMethod):
         pixels_per_image: int = 16,
         pixel_contrast: int = 4096,
         region_contrast: int = 1024,
-        loss: dict[str, Any] = {'type': 'CIRKDLoss'},  # noqa: B006
-        loss_weight: float = 1.0,
-        **kwargs: int | str | None,
+        **kwargs: Any,
     ) -> None:
-        pixels_only(
-            student,
-            'CIRKD compares pixels and regions. Use CRD, which remembers whole '
-            'images, for images.',
-        )
         at_least(0, pixel_memory=pixel_memory, region_memory=region_memory)
         at_least(
             1,
@@ -79,7 +77,7 @@ class CIRKD(FeatureMethod):
             pixel_contrast=pixel_contrast,
             region_contrast=region_contrast,
         )
-        super().__init__(student, teacher, loss, loss_weight, **kwargs)
+        super().__init__(student, teacher, **kwargs)
         width = teacher.shape(self.teacher_tap)[1]
         classes = max(student.num_classes, 2)
         self.pixels_per_image = pixels_per_image
@@ -98,12 +96,12 @@ class CIRKD(FeatureMethod):
 
     def loss(
         self,
-        student: Mapping[Tap, Tensor],
-        teacher: Mapping[Tap, Tensor],
+        student_taps: Mapping[Tap, Tensor],
+        teacher_taps: Mapping[Tap, Tensor],
         targets: Targets,
     ) -> dict[str, Tensor]:
         """All parts together, a scalar; the queues take the batch in."""
-        feature, expected = self.maps(student, teacher)
+        feature, expected = self.maps(student_taps, teacher_taps)
         targets = targets.resized(feature.shape[2:])
         self._remember(normalize(expected), targets)
         embedded = None if self.projector is None else self.projector(feature)

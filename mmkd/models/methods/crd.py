@@ -8,11 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from mmkd.models.adapters import pooled
 from mmkd.models.discovery import ModelView
 from mmkd.models.memories import ContrastMemory
+from mmkd.models.methods.base import at_least
 from mmkd.models.methods.feature import FeatureMethod
-from mmkd.models.methods.limits import at_least, images_only
 from mmkd.models.taps import Tap
 from mmkd.registry import METHODS
 from mmkd.structures import Targets
@@ -43,15 +42,20 @@ class CRD(FeatureMethod):
         negatives: How many the loss contrasts a sample with.
         momentum: What a memory entry keeps of itself when its image is seen,
             at least 0 and below 1.
-        loss: Config of the contrastive loss.
-        loss_weight: Weight of the loss.
-        **kwargs: ``stage`` and ``teacher_stage``, see ``FeatureMethod``; the main
-            classifier's input is compared without them.
+        **kwargs: See :class:`FeatureMethod`.
 
     Raises:
         ValueError: If the student classifies pixels, a stage does not exist,
             or a value is out of range.
     """
+
+    weight = 0.8
+    default_loss = {'type': 'ContrastiveRepresentationLoss'}  # noqa: RUF012
+    only_for = 'images'
+    instead = (
+        'CRD remembers every training image, and pixels are too many for that. '
+        'Use CIRKD per pixel.'
+    )
 
     def __init__(
         self,
@@ -60,19 +64,12 @@ class CRD(FeatureMethod):
         channels: int = 128,
         negatives: int = 16384,
         momentum: float = 0.5,
-        loss: dict[str, Any] = {'type': 'ContrastiveRepresentationLoss'},  # noqa: B006
-        loss_weight: float = 0.8,
-        **kwargs: int | str | None,
+        **kwargs: Any,
     ) -> None:
-        images_only(
-            student,
-            'CRD remembers every training image, and pixels are too many for that. '
-            'Use CIRKD per pixel.',
-        )
         if not 0 <= momentum < 1:
             raise ValueError(f'momentum must be at least 0 and below 1, got {momentum}')
         at_least(1, channels=channels, negatives=negatives)
-        super().__init__(student, teacher, loss, loss_weight, **kwargs)
+        super().__init__(student, teacher, **kwargs)
         self.negatives = negatives
         self.student_embedding = nn.Linear(
             student.shape(self.student_tap)[1], channels
@@ -108,8 +105,8 @@ class CRD(FeatureMethod):
 
     def loss(
         self,
-        student: Mapping[Tap, Tensor],
-        teacher: Mapping[Tap, Tensor],
+        student_taps: Mapping[Tap, Tensor],
+        teacher_taps: Mapping[Tap, Tensor],
         targets: Targets,
     ) -> dict[str, Tensor]:
         """The contrastive loss, a scalar; the memory takes the batch in.
@@ -122,10 +119,11 @@ class CRD(FeatureMethod):
         if not len(memory.labels):
             raise RuntimeError(
                 'CRD has not seen the training set: add '
-                "dict(type='mmkd.PrepareMethodsHook') to custom_hooks."
+                "dict(type='mmkd.PrepareMethodsHook') to default_hooks."
             )
-        embedded = self.student_embedding(pooled(student[self.student_tap]))
-        expected = self.teacher_embedding(pooled(teacher[self.teacher_tap]))
+        feature, expected = self.vectors(student_taps, teacher_taps)
+        embedded = self.student_embedding(feature)
+        expected = self.teacher_embedding(expected)
         views = normalize(embedded.float()), normalize(expected.float())
         # Copies, as the update must not reach what the backward pass reads.
         remembered = memory.student.clone(), memory.teacher.clone()

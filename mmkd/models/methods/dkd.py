@@ -1,51 +1,32 @@
 """Decoupled knowledge distillation."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from torch import Tensor
 
-from mmkd.models.discovery import ModelView
-from mmkd.models.methods.classifier import ClassifierMethod
+from mmkd.models.methods.logit import LogitMethod
 from mmkd.models.taps import Tap
 from mmkd.registry import METHODS
 from mmkd.structures import Targets
 
 
 @METHODS.register_module()
-class DKD(ClassifierMethod):
+class DKD(LogitMethod):
     """Weigh the target and the non-target part of the KD loss apart.
 
-    Images and pixels. The task loss keeps its weight.
+    Images and pixels.
 
     Source: Zhao et al., "Decoupled Knowledge Distillation"
     (https://arxiv.org/abs/2203.08679), with the settings of
-    https://github.com/megvii-research/mdistiller, whose warm-up over 20 epochs
-    is ``DistillScheduleHook``'s.
-
-    Args:
-        student: The student.
-        teacher: The teacher, of the same number of classes.
-        loss: Config of the loss, with the weights of the two parts.
-        loss_weight: Weight of the loss.
-
-    Raises:
-        ValueError: If the class counts differ or the weight is negative.
+    https://github.com/megvii-research/mdistiller, whose warm-up is 20 epochs.
     """
 
-    def __init__(
-        self,
-        student: ModelView,
-        teacher: ModelView,
-        loss: dict[str, Any] = {'type': 'DKDLoss'},  # noqa: B006
-        loss_weight: float = 1.0,
-    ) -> None:
-        super().__init__(student, teacher, loss, loss_weight)
+    default_loss = {'type': 'DKDLoss'}  # noqa: RUF012
 
     def loss(
         self,
-        student: Mapping[Tap, Tensor],
-        teacher: Mapping[Tap, Tensor],
+        student_taps: Mapping[Tap, Tensor],
+        teacher_taps: Mapping[Tap, Tensor],
         targets: Targets,
     ) -> dict[str, Tensor]:
         """Both parts together, a scalar.
@@ -58,6 +39,6 @@ class DKD(ClassifierMethod):
                 'DKD needs one target class for every image: leave out mixup and '
                 'CutMix (batch_augments of the data preprocessor), or use LogitsKD.'
             )
-        logits, expected, targets = self.compared(student[self.tap], teacher, targets)
+        logits, expected, targets = self.compared(student_taps, teacher_taps, targets)
         loss = self.loss_fn(logits, expected, targets.labels, mask=targets.valid)
         return {'loss': loss}

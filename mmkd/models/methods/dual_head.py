@@ -6,10 +6,10 @@ from typing import Any
 from torch import Tensor
 
 from mmkd.models.discovery import ModelView
-from mmkd.models.methods.base import LogitMethod, auxiliary_head
+from mmkd.models.methods.base import auxiliary_head
+from mmkd.models.methods.logit import LogitMethod
 from mmkd.models.taps import Tap
-from mmkd.registry import METHODS, MODELS
-from mmkd.structures import Targets
+from mmkd.registry import METHODS
 
 
 @METHODS.register_module()
@@ -20,11 +20,11 @@ class DualHead(LogitMethod):
     logit-level loss alone; the main classifier keeps the task loss alone, and
     is what is deployed::
 
-        L = task_weight * L_task(main) + loss_weight * L_logit(aux, teacher)
+        L = task_weight * L_task(main) + weight * L_logit(aux, teacher)
 
     Source: Yang et al., "Dual-Head Knowledge Distillation: Enhancing Logits
-    Utilization with an Auxiliary Head", where ``task_weight`` is gamma and
-    ``loss_weight`` alpha.
+    Utilization with an Auxiliary Head" (https://arxiv.org/abs/2411.08937),
+    where the distiller's ``task_weight`` is gamma and ``weight`` alpha.
 
     Args:
         student: The student.
@@ -33,42 +33,30 @@ class DualHead(LogitMethod):
             ``MLPClassifier`` for architectures that are very unlike. None puts
             the logit-level loss on the main classifier: the setting that the
             paper shows to collapse.
-        loss: Config of the logit-level loss: ``BinaryKLNormLoss`` or
-            ``BinaryKLLoss``.
-        loss_weight: The paper's alpha.
-        task_weight: The paper's gamma.
+        **kwargs: ``loss``, ``BinaryKLNormLoss`` or ``BinaryKLLoss``, weight and
+            schedule, see :class:`LogitMethod`.
 
     Raises:
-        ValueError: If the class counts differ or a weight is negative.
+        ValueError: If the class counts differ or a value is out of range.
     """
+
+    default_loss = {'type': 'BinaryKLNormLoss'}  # noqa: RUF012
 
     def __init__(
         self,
         student: ModelView,
         teacher: ModelView,
         head: dict[str, Any] | None = {'type': 'LinearClassifier'},  # noqa: B006
-        loss: dict[str, Any] = {'type': 'BinaryKLNormLoss'},  # noqa: B006
-        loss_weight: float = 1.0,
-        task_weight: float = 1.0,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(student, teacher, loss_weight, task_weight)
-        self.loss_fn = MODELS.build(loss)
+        super().__init__(student, teacher, **kwargs)
         self.head = None
-        self.tap = student.logits
         if head is not None:
-            self.tap = student.feature
-            self.head = auxiliary_head(head, student, self.tap)
-        self.student_taps.append(self.tap)
+            self.student_tap = student.feature
+            self.taps_in_student = [self.student_tap]
+            self.head = auxiliary_head(head, student, self.student_tap)
 
-    def loss(
-        self,
-        student: Mapping[Tap, Tensor],
-        teacher: Mapping[Tap, Tensor],
-        targets: Targets,
-    ) -> dict[str, Tensor]:
-        """The logit-level loss of the auxiliary head, a scalar."""
-        logits = student[self.tap]
-        if self.head is not None:
-            logits = self.head(logits)
-        logits, expected, targets = self.compared(logits, teacher, targets)
-        return {'loss': self.loss_fn(logits, expected, mask=targets.valid)}
+    def prediction(self, student_taps: Mapping[Tap, Tensor]) -> Tensor:
+        """The auxiliary head's logits, ``(N, K, *)``."""
+        feature = super().prediction(student_taps)
+        return feature if self.head is None else self.head(feature)

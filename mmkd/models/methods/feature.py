@@ -1,10 +1,11 @@
 """What methods that compare one feature have in common."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 
+from mmkd.models.adapters import pooled
 from mmkd.models.discovery import ModelView
 from mmkd.models.methods.base import Method
 from mmkd.models.taps import Tap
@@ -17,11 +18,11 @@ class FeatureMethod(Method):
     Args:
         student: The student.
         teacher: The teacher; widths may differ.
-        loss: Config of the loss.
-        loss_weight: Multiplies every term of the method.
+        loss: Config of the loss; None for the class's own.
         stage: Which feature: the end of a stage, by its number from 0 or its
             module path; None for the main classifier's input.
         teacher_stage: The teacher's, where it is other than ``stage``.
+        **kwargs: Weight and schedule, see :class:`Method`.
 
     Attributes:
         loss_fn: The loss.
@@ -29,43 +30,67 @@ class FeatureMethod(Method):
         teacher_tap: What is compared of the teacher.
 
     Raises:
-        ValueError: If a stage does not exist or the weight is negative.
+        ValueError: If a stage does not exist or a value is out of range.
     """
+
+    default_loss: ClassVar[dict[str, Any]]
 
     def __init__(
         self,
         student: ModelView,
         teacher: ModelView,
-        loss: dict[str, Any],
-        loss_weight: float = 1.0,
+        loss: dict[str, Any] | None = None,
         stage: int | str | None = None,
         teacher_stage: int | str | None = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(student, teacher, loss_weight)
-        self.loss_fn = MODELS.build(loss)
+        super().__init__(student, teacher, **kwargs)
+        self.loss_fn = MODELS.build(loss or self.default_loss)
         self.student_tap = _place(student, stage)
         self.teacher_tap = _place(
             teacher, stage if teacher_stage is None else teacher_stage
         )
-        self.student_taps.append(self.student_tap)
-        self.teacher_taps.append(self.teacher_tap)
+        self.taps_in_student = [self.student_tap]
+        self.taps_in_teacher = [self.teacher_tap]
 
     def maps(
-        self, student: Mapping[Tap, Tensor], teacher: Mapping[Tap, Tensor]
+        self, student_taps: Mapping[Tap, Tensor], teacher_taps: Mapping[Tap, Tensor]
     ) -> tuple[Tensor, Tensor]:
         """Both features, the teacher's on the student's map.
-
-        Args:
-            student: The student's taps.
-            teacher: The teacher's taps.
 
         Returns:
             ``(N, C, H, W)`` and ``(N, D, H, W)``.
         """
-        feature = student[self.student_tap]
-        expected = teacher[self.teacher_tap]
+        feature = student_taps[self.student_tap]
+        expected = teacher_taps[self.teacher_tap]
         return feature, self.task.resize(expected, feature.shape[2:])
+
+    def vectors(
+        self, student_taps: Mapping[Tap, Tensor], teacher_taps: Mapping[Tap, Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """Both features averaged over their maps.
+
+        Returns:
+            ``(N, C)`` and ``(N, D)``.
+        """
+        feature = student_taps[self.student_tap]
+        return pooled(feature), pooled(teacher_taps[self.teacher_tap])
 
 
 def _place(view: ModelView, stage: int | str | None) -> Tap:
     return view.feature if stage is None else view.stage(stage)
+
+
+def map_shape(view: ModelView, tap: Tap) -> tuple[int, int, int, int]:
+    """Shape of a tap's feature map for one blank image.
+
+    Raises:
+        ValueError: If it is no map.
+    """
+    shape = tuple(view.shape(tap))
+    if len(shape) != 4:
+        raise ValueError(
+            f'{tap.path!r} of {type(view.model).__name__} puts out {shape}, and a '
+            'feature map (N, C, H, W) is needed. Name another module as the stage.'
+        )
+    return shape

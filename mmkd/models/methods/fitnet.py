@@ -7,8 +7,7 @@ from torch import Tensor
 
 from mmkd.models.adapters import Regressor
 from mmkd.models.discovery import ModelView
-from mmkd.models.methods.feature import FeatureMethod
-from mmkd.models.methods.limits import map_shape
+from mmkd.models.methods.feature import FeatureMethod, map_shape
 from mmkd.models.taps import Tap
 from mmkd.registry import METHODS
 from mmkd.structures import Targets
@@ -33,13 +32,15 @@ class FitNet(FeatureMethod):
             for the middle one.
         teacher_stage: The teacher's; None for ``stage``, or for its own middle
             one where that is None too.
-        loss: Config of the loss between the two maps.
-        loss_weight: Weight of the loss.
+        **kwargs: Loss, weight and schedule, see :class:`FeatureMethod`.
 
     Raises:
-        ValueError: If a stage does not exist or is no map, or the weight is
-            negative.
+        ValueError: If a stage does not exist or is no map, or a value is out of
+            range.
     """
+
+    weight = 100.0
+    default_loss = {'type': 'HintLoss'}  # noqa: RUF012
 
     def __init__(
         self,
@@ -47,25 +48,27 @@ class FitNet(FeatureMethod):
         teacher: ModelView,
         stage: int | str | None = None,
         teacher_stage: int | str | None = None,
-        loss: dict[str, Any] = {'type': 'HintLoss'},  # noqa: B006
-        loss_weight: float = 100.0,
+        **kwargs: Any,
     ) -> None:
         if stage is None:
             stage = len(student.stages) // 2
             if teacher_stage is None:
                 teacher_stage = len(teacher.stages) // 2
-        super().__init__(student, teacher, loss, loss_weight, stage, teacher_stage)
+        super().__init__(
+            student, teacher, stage=stage, teacher_stage=teacher_stage, **kwargs
+        )
         self.regressor = Regressor(
             map_shape(student, self.student_tap), map_shape(teacher, self.teacher_tap)
         )
 
     def loss(
         self,
-        student: Mapping[Tap, Tensor],
-        teacher: Mapping[Tap, Tensor],
+        student_taps: Mapping[Tap, Tensor],
+        teacher_taps: Mapping[Tap, Tensor],
         targets: Targets,
     ) -> dict[str, Tensor]:
         """The hint loss, a scalar."""
-        expected = teacher[self.teacher_tap]
-        regressed = self.regressor(student[self.student_tap], expected.shape[2:])
+        expected = teacher_taps[self.teacher_tap]
+        feature = student_taps[self.student_tap]
+        regressed = self.regressor(feature, expected.shape[2:])
         return {'loss': self.loss_fn(regressed, expected)}

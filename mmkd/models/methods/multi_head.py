@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from mmkd.models.discovery import ModelView
 from mmkd.models.methods.base import Method, auxiliary_head
+from mmkd.models.methods.logit import same_classes
 from mmkd.models.taps import Tap
 from mmkd.registry import METHODS, MODELS
 from mmkd.structures import Targets
@@ -23,7 +24,7 @@ class MultiHead(Method):
         L_teacher = CE(y, p)
         L_OHKD    = alpha * tau^2 * KL(p || q) + (1 - alpha) * CE(y, q)
 
-    and the method adds ``beta * sum(L_OHKD) + sum(L_teacher)``. The paper's
+    and the method adds ``weight * sum(L_OHKD) + sum(L_teacher)``. The paper's
     whole loss (eq. 2) has the original KD at the final outputs beside it: name
     ``LogitsKD`` as a second method. The teacher's heads learn together with
     the student, its backbone stays frozen; no gradient passes from a student
@@ -34,7 +35,7 @@ class MultiHead(Method):
     Source: Wang et al., "Multi-Head Knowledge Distillation for Model
     Compression", equations 1 and 2 and section 4.1. The paper states no weight
     for the teacher heads' cross-entropy, which nothing else shares parameters
-    with; it is 1 here.
+    with; it is 1 here. ``weight`` is its beta.
 
     Args:
         student: The student.
@@ -45,12 +46,15 @@ class MultiHead(Method):
         head: Config of the heads.
         loss: Config of the loss between the two heads' logits.
         alpha: The teacher's share in a student head's loss.
-        beta: Weight of the student heads' losses.
+        **kwargs: Weight and schedule, see :class:`Method`.
 
     Raises:
         ValueError: If the class counts differ, there is no stage or one that
-            does not exist, or ``alpha`` or ``beta`` is out of range.
+            does not exist, or a value is out of range.
     """
+
+    weight = 0.5
+    own_terms = ('loss_teacher_heads',)
 
     def __init__(
         self,
@@ -61,19 +65,12 @@ class MultiHead(Method):
         head: dict[str, Any] = {'type': 'ConvClassifier'},  # noqa: B006
         loss: dict[str, Any] = {'type': 'KLDivergenceLoss', 'tau': 4.0},  # noqa: B006
         alpha: float = 0.9,
-        beta: float = 0.5,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(student, teacher)
+        super().__init__(student, teacher, **kwargs)
+        same_classes(self, student, teacher)
         if not 0 <= alpha <= 1:
             raise ValueError(f'alpha must be between 0 and 1, got {alpha}')
-        if not beta >= 0:
-            raise ValueError(f'beta must be at least 0, got {beta}')
-        if student.num_classes != teacher.num_classes:
-            raise ValueError(
-                'MultiHead compares classifiers, but the student has '
-                f'{student.num_classes} classes and the teacher '
-                f'{teacher.num_classes}.'
-            )
         if not stages:
             raise ValueError('stages must name at least one stage, got none.')
         teacher_stages = stages if teacher_stages is None else teacher_stages
@@ -83,32 +80,31 @@ class MultiHead(Method):
                 'must pair up.'
             )
         self.alpha = alpha
-        self.beta = beta
         self.loss_fn = MODELS.build(loss)
-        self.student_taps = [student.stage(stage) for stage in stages]
-        self.teacher_taps = [teacher.stage(stage) for stage in teacher_stages]
-        self.student_heads = _heads(head, student, self.student_taps)
-        self.teacher_heads = _heads(head, teacher, self.teacher_taps)
+        self.taps_in_student = [student.stage(stage) for stage in stages]
+        self.taps_in_teacher = [teacher.stage(stage) for stage in teacher_stages]
+        self.student_heads = _heads(head, student, self.taps_in_student)
+        self.teacher_heads = _heads(head, teacher, self.taps_in_teacher)
 
     def loss(
         self,
-        student: Mapping[Tap, Tensor],
-        teacher: Mapping[Tap, Tensor],
+        student_taps: Mapping[Tap, Tensor],
+        teacher_taps: Mapping[Tap, Tensor],
         targets: Targets,
     ) -> dict[str, Tensor]:
         """The losses of all student heads and of all teacher heads."""
         pairs = zip(
             self.student_heads,
-            self.student_taps,
+            self.taps_in_student,
             self.teacher_heads,
-            self.teacher_taps,
+            self.taps_in_teacher,
             strict=True,
         )
         student_losses, teacher_losses = [], []
         for student_head, student_tap, teacher_head, teacher_tap in pairs:
-            expected = teacher_head(teacher[teacher_tap])
+            expected = teacher_head(teacher_taps[teacher_tap])
             teacher_losses.append(targets.cross_entropy(expected))
-            logits = student_head(student[student_tap])
+            logits = student_head(student_taps[student_tap])
             size = logits.shape[2:]
             imitation = self.loss_fn(
                 logits,
@@ -120,7 +116,7 @@ class MultiHead(Method):
                 + (1 - self.alpha) * targets.cross_entropy(logits)
             )
         return {
-            'loss_student_heads': self.beta * torch.stack(student_losses).sum(),
+            'loss_student_heads': torch.stack(student_losses).sum(),
             'loss_teacher_heads': torch.stack(teacher_losses).sum(),
         }
 

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from mmkd.models.adapters import AttentionFusion
 from mmkd.models.discovery import ModelView
-from mmkd.models.methods.base import Method
-from mmkd.models.methods.limits import at_least, map_shape
+from mmkd.models.methods.base import Method, at_least
+from mmkd.models.methods.feature import map_shape
 from mmkd.models.taps import Tap
 from mmkd.registry import METHODS, MODELS
 from mmkd.structures import Targets
@@ -29,8 +29,8 @@ class ReviewKD(Method):
     attention-based fusion and hierarchical context loss of
     https://github.com/dvlab-research/ReviewKD. That code compares with the
     teacher's maps before the last ReLU of a stage; here the stage's output is
-    taken, which every backbone has. Its warm-up over 20 epochs is
-    ``DistillScheduleHook``'s.
+    taken, which every backbone has. Its warm-up is 20 epochs, its weight 0.6 to
+    8 by pair.
 
     Args:
         student: The student.
@@ -41,7 +41,7 @@ class ReviewKD(Method):
         max_channels: Upper limit on the width of fused maps, which is that of
             the deepest level otherwise.
         loss: Config of the loss of one level.
-        loss_weight: Weight of the sum over the levels; 0.6 to 8 by pair.
+        **kwargs: Weight and schedule, see :class:`Method`.
 
     Raises:
         ValueError: If the stages do not pair up, one does not exist, or a value
@@ -56,25 +56,25 @@ class ReviewKD(Method):
         teacher_stages: Sequence[int | str] | None = None,
         max_channels: int = 512,
         loss: dict[str, Any] = {'type': 'HierarchicalContextLoss'},  # noqa: B006
-        loss_weight: float = 1.0,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(student, teacher, loss_weight)
+        super().__init__(student, teacher, **kwargs)
         at_least(1, max_channels=max_channels)
-        self.student_taps = _levels(student, stages)
-        self.teacher_taps = _levels(
+        self.taps_in_student = _levels(student, stages)
+        self.taps_in_teacher = _levels(
             teacher, stages if teacher_stages is None else teacher_stages
         )
-        counts = len(self.student_taps), len(self.teacher_taps)
+        counts = len(self.taps_in_student), len(self.taps_in_teacher)
         if counts[0] != counts[1] or counts[0] < 2:
             raise ValueError(
                 'ReviewKD pairs stages up, but the student has '
-                f'{_paths(self.student_taps)} and the teacher '
-                f'{_paths(self.teacher_taps)}. Name as many of each with stages '
+                f'{_paths(self.taps_in_student)} and the teacher '
+                f'{_paths(self.taps_in_teacher)}. Name as many of each with stages '
                 'and teacher_stages, one at least.'
             )
         self.loss_fn = MODELS.build(loss)
-        widths = _widths(student, self.student_taps)
-        teacher_widths = _widths(teacher, self.teacher_taps)
+        widths = _widths(student, self.taps_in_student)
+        teacher_widths = _widths(teacher, self.taps_in_teacher)
         channels = min(max_channels, widths[-1])
         self.fusions = nn.ModuleList(
             AttentionFusion(width, channels, teacher_width, level < len(widths) - 1)
@@ -85,17 +85,18 @@ class ReviewKD(Method):
 
     def loss(
         self,
-        student: Mapping[Tap, Tensor],
-        teacher: Mapping[Tap, Tensor],
+        student_taps: Mapping[Tap, Tensor],
+        teacher_taps: Mapping[Tap, Tensor],
         targets: Targets,
     ) -> dict[str, Tensor]:
         """The hierarchical context losses of all levels, one scalar."""
         losses, fused = [], None
-        levels = zip(self.fusions, self.student_taps, self.teacher_taps, strict=True)
-        for fusion, student_tap, teacher_tap in reversed(list(levels)):
-            expected = _as_map(teacher[teacher_tap])
+        taps = self.taps_in_student, self.taps_in_teacher
+        levels = list(zip(self.fusions, *taps, strict=True))
+        for fusion, student_tap, teacher_tap in reversed(levels):
+            expected = _as_map(teacher_taps[teacher_tap])
             out, fused = fusion(
-                _as_map(student[student_tap]), fused, expected.shape[2:]
+                _as_map(student_taps[student_tap]), fused, expected.shape[2:]
             )
             losses.append(self.loss_fn(out, expected))
         return {'loss': torch.stack(losses).sum()}

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 from torch.utils.data import Dataset
 
-from mmkd.structures import LossGroups, sum_of_groups
+from mmkd.loss_groups import LossGroups, sum_of_groups
 
 
 class Images(Dataset):

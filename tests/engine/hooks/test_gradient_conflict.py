@@ -7,7 +7,7 @@ from mmengine.registry import HOOKS, OPTIM_WRAPPERS
 from torch.nn import functional as F  # noqa: N812
 
 from mmkd.engine import GradientConflictHook
-from mmkd.structures import groups_of
+from mmkd.loss_groups import groups_of
 
 
 def vector(loss: Any, parameters: list) -> Any:

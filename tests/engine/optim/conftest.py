@@ -6,7 +6,7 @@ from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from mmkd.structures import LossGroups
+from mmkd.loss_groups import LossGroups
 
 
 class TwoHeads(nn.Module):

@@ -9,7 +9,7 @@ from mmengine.optim import OptimWrapper
 from mmengine.optim.optimizer import amp_optimizer_wrapper
 
 from mmkd.engine import AmpGradientAlignOptimWrapper, GradientAlignOptimWrapper
-from mmkd.structures import sum_of_groups
+from mmkd.loss_groups import sum_of_groups
 
 SGD = partial(torch.optim.SGD, lr=0.1, momentum=0.9, weight_decay=0.01)
 close = partial(torch.testing.assert_close, rtol=1e-5, atol=1e-7)

@@ -11,7 +11,7 @@ from torch.nn import functional as F  # noqa: N812
 from torch.utils.checkpoint import checkpoint
 
 from mmkd.engine import GradientAlignOptimWrapper
-from mmkd.structures import LossGroups, sum_of_groups
+from mmkd.loss_groups import LossGroups, sum_of_groups
 
 SGD = partial(torch.optim.SGD, lr=0.1, momentum=0.9, weight_decay=0.01)
 close = partial(torch.testing.assert_close, rtol=1e-5, atol=1e-7)

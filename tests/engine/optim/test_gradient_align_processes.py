@@ -16,7 +16,7 @@ from torch.nn import functional as F  # noqa: N812
 from torch.nn.parallel import DistributedDataParallel
 
 from mmkd.engine import AmpGradientAlignOptimWrapper, GradientAlignOptimWrapper
-from mmkd.structures import LossGroups, sum_of_groups
+from mmkd.loss_groups import LossGroups, sum_of_groups
 
 ROOT = Path(__file__).parents[3]
 UPDATES, SIZE = 10, 4

@@ -9,7 +9,8 @@ from torch.nn import functional as F  # noqa: N812
 from mmkd.models import Tap, record
 from mmkd.models.discovery import OUTPUT
 from mmkd.models.methods import DualHead
-from mmkd.structures import Targets, groups_of
+from mmkd.loss_groups import groups_of
+from mmkd.structures import Targets
 
 TAU = 3.0
 DUAL = dict(

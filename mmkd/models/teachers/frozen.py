@@ -4,17 +4,15 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
-from mmengine.config import Config
-from mmengine.hub import get_config
 from mmengine.logging import print_log
 from mmengine.model import revert_sync_batchnorm
 from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
+from mmkd.models.build import build_model, model_dict
 from mmkd.models.discovery import ModelView
-from mmkd.models.taps import Tap, record
-from mmkd.models.tasks import set_num_classes
-from mmkd.registry import MODELS
+from mmkd.models.taps import Tap, capture
+from mmkd.registry import TEACHERS
 
 HOW_TO_PASS = (
     'Pass a checkpoint file with `--teacher FILE`, or set '
@@ -25,47 +23,7 @@ REORDERS = ('to_rgb', '_channel_conversion', 'channel_conversion')
 """How MMPretrain, MMEngine and the original MMSegmentation name their switch."""
 
 
-def build_model(
-    config: str | dict[str, Any],
-    num_classes: int | None = None,
-    data_preprocessor: dict[str, Any] | None = None,
-) -> nn.Module:
-    """Build a classifier or segmentor.
-
-    Args:
-        config: A model dict, or the path of a config file that holds one
-            (``'mmseg::deeplabv3/….py'``, ``'mmpretrain::…'`` or a local
-            file). A file's ``default_scope`` applies to its model.
-        num_classes: Overrides the class count of every head where given.
-        data_preprocessor: Used where the model brings none of its own.
-
-    Returns:
-        The model, with its initial weights not yet set.
-    """
-    model = model_dict(config)
-    if data_preprocessor is not None:
-        model.setdefault('data_preprocessor', data_preprocessor)
-    if num_classes is not None:
-        set_num_classes(model, num_classes)
-    return MODELS.build(model)
-
-
-def model_dict(config: str | dict[str, Any]) -> dict[str, Any]:
-    """The model dict of a config: a copy of a dict, or what a file holds.
-
-    A file's ``data_preprocessor`` and ``default_scope`` are kept with it.
-    """
-    if isinstance(config, dict):
-        return Config(dict(model=config)).model
-    file = get_config(config) if '::' in config else Config.fromfile(config)
-    model = file.model
-    if file.get('data_preprocessor') is not None:
-        model.setdefault('data_preprocessor', file.data_preprocessor)
-    if file.get('default_scope') is not None:
-        model.setdefault('_scope_', file.default_scope)
-    return model
-
-
+@TEACHERS.register_module()
 class FrozenTeacher:
     """A teacher that is only ever run forwards.
 
@@ -140,7 +98,7 @@ class FrozenTeacher:
             flip, scale, shift = self._renormalise
             inputs = inputs.flip(1) if flip else inputs
             inputs = inputs * scale.to(inputs) + shift.to(inputs)
-        with record(self.model, taps, stop_when_filled=True) as values:
+        with capture(self.model, taps, stop_when_filled=True) as values:
             self.model(inputs, mode='tensor')
         return values
 

@@ -1,0 +1,71 @@
+"""From a config to a model."""
+
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.hub import get_config
+from torch import nn
+
+from mmkd.models.tasks import set_num_classes
+from mmkd.registry import MODELS
+
+
+def build_model(
+    config: str | dict[str, Any],
+    num_classes: int | None = None,
+    data_preprocessor: dict[str, Any] | None = None,
+) -> nn.Module:
+    """Build a classifier or segmentor.
+
+    Args:
+        config: See :func:`model_dict`.
+        num_classes: Overrides the class count of every head where given.
+        data_preprocessor: Used where the model brings none of its own.
+
+    Returns:
+        The model, with its initial weights not yet set.
+    """
+    model = model_dict(config)
+    if data_preprocessor is not None:
+        model.setdefault('data_preprocessor', data_preprocessor)
+    if num_classes is not None:
+        set_num_classes(model, num_classes)
+    return MODELS.build(model)
+
+
+def model_dict(config: str | dict[str, Any]) -> dict[str, Any]:
+    """The model dict of a config: a copy of a dict, or what a file holds.
+
+    A file's ``data_preprocessor`` and ``default_scope`` are kept with it. The
+    config of a distillation stands for the student that comes of it.
+
+    Args:
+        config: A model dict, or the path of a config file that holds one
+            (``'mmseg::deeplabv3/….py'``, ``'mmpretrain::…'`` or a local
+            file). A file's ``default_scope`` applies to its model.
+    """
+    if isinstance(config, dict):
+        model = Config(dict(model=config)).model
+    else:
+        file = get_config(config) if '::' in config else Config.fromfile(config)
+        model = file.model
+        if file.get('data_preprocessor') is not None:
+            model.setdefault('data_preprocessor', file.data_preprocessor)
+        if file.get('default_scope') is not None:
+            model.setdefault('_scope_', file.default_scope)
+    return student_dict(model) if 'student' in model else model
+
+
+def student_dict(distiller: dict[str, Any]) -> dict[str, Any]:
+    """The plain student's model dict of a distiller's.
+
+    Args:
+        distiller: The dict of a :class:`mmkd.models.Distiller`; not changed.
+    """
+    student = model_dict(distiller['student'])
+    for name in ('data_preprocessor', '_scope_'):
+        if distiller.get(name) is not None:
+            student.setdefault(name, distiller[name])
+    if distiller.get('num_classes') is not None:
+        set_num_classes(student, distiller['num_classes'])
+    return student

@@ -1,0 +1,59 @@
+"""The parts that a distiller's config names: teachers and methods."""
+
+import difflib
+import inspect
+from typing import Any
+
+from mmengine.registry import Registry
+
+
+def build_part(
+    registry: Registry, where: str, cfg: dict[str, Any], **given: Any
+) -> Any:
+    """Build what a config names, with errors that name the nearest word.
+
+    Args:
+        registry: Where its type is looked up.
+        where: What the config is called in the distiller's, as ``methods.kd``.
+        cfg: The config, with its ``type``.
+        **given: Further arguments, which the config cannot set.
+
+    Raises:
+        ValueError: If there is no such type, or it takes no such argument.
+    """
+    settings = dict(cfg)
+    kind = settings.pop('type', None)
+    found = registry.get(kind) if isinstance(kind, str) else kind
+    if found is None:
+        raise ValueError(
+            f'{where} is of the unknown type {kind!r}.'
+            + _near(kind, registry.module_dict)
+        )
+    allowed = _arguments(found) - set(given)
+    for name in settings:
+        if name not in allowed:
+            raise ValueError(
+                f'{where}: {found.__name__} has no setting {name!r}.'
+                + _near(name, allowed)
+            )
+    return found(**given, **settings)
+
+
+def _arguments(kind: type) -> set[str]:
+    """All arguments of a class, those it hands on to its bases too."""
+    names: set[str] = set()
+    for base in kind.__mro__:
+        init = vars(base).get('__init__')
+        if init is None:
+            continue
+        arguments = inspect.signature(init).parameters.values()
+        names |= {a.name for a in arguments if a.kind is not a.VAR_KEYWORD}
+        if not any(a.kind is a.VAR_KEYWORD for a in arguments):
+            break
+    return names - {'self'}
+
+
+def _near(name: Any, known: Any) -> str:
+    near = difflib.get_close_matches(str(name), known, n=3)
+    hint = f' Did you mean {near[0]!r}?' if near else ''
+    return f'{hint} Known: {", ".join(sorted(known))}.'

@@ -1,0 +1,55 @@
+"""Whether what a method returns can teach the student anything."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from mmkd.models.methods import Method
+from mmkd.models.taps import Tap
+
+
+def check_terms(
+    name: str,
+    method: Method,
+    terms: Mapping[str, Tensor],
+    student_taps: Mapping[Tap, Tensor],
+) -> None:
+    """Refuse a method without effect on the student.
+
+    Args:
+        name: What the method is called.
+        method: The method.
+        terms: What its loss returned.
+        student_taps: What was captured in the student.
+
+    Raises:
+        ValueError: If no term is to be minimised, or none of those that are
+            depends on a parameter of the student; the message names the taps.
+    """
+    minimised = {key: value for key, value in terms.items() if 'loss' in key}
+    if not minimised:
+        raise ValueError(
+            f'methods.{name} ({type(method).__name__}) returns nothing that is '
+            f'minimised: of its values {sorted(terms)} none has loss in its name.'
+        )
+    if not torch.is_grad_enabled():
+        return
+    own = [student_taps[tap] for tap in method.taps_in_student]
+    reached = [tensor for tensor in own if tensor.requires_grad]
+    total = torch.stack([value.sum() for value in minimised.values()]).sum()
+    if reached and total.requires_grad:
+        gradients = torch.autograd.grad(
+            total, reached, retain_graph=True, allow_unused=True
+        )
+        if any(gradient is not None for gradient in gradients):
+            return
+    places = ', '.join(
+        f'the {tap.kind} of {tap.path or "the model"}' for tap in method.taps_in_student
+    )
+    raise ValueError(
+        f'methods.{name} ({type(method).__name__}) teaches the student nothing: its '
+        f'loss has no gradient to a parameter of the student through {places}. Is '
+        'this part frozen (frozen_stages), or recomputed by re-entrant checkpointing '
+        '(with_cp)? Tap another module, or leave the method out.'
+    )

@@ -236,14 +236,16 @@ class Distiller(BaseModel):
 
 
 @cache
-def _taught(student: type) -> type:
+def _taught(student: type) -> 'type[Distiller]':
     """The class of a student of some class that is a distiller too."""
-    return new_class(f'Distilled{student.__name__}', (Distiller, student))
+    return cast(
+        type[Distiller],
+        new_class(f'Distilled{student.__name__}', (Distiller, student)),
+    )
 
 
 def _blank(student: type) -> Distiller:
-    kind = _taught(student)
-    return kind.__new__(kind)
+    return Distiller.__new__(_taught(student))
 
 
 @contextmanager

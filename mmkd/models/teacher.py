@@ -15,6 +15,7 @@ from mmkd.models.discovery import ModelView
 from mmkd.models.taps import Tap, record
 from mmkd.models.tasks import set_num_classes
 from mmkd.registry import MODELS
+from mmkd.setup import setup
 
 HOW_TO_PASS = (
     'Pass a checkpoint file with `--teacher FILE`, or set '
@@ -55,6 +56,7 @@ def model_dict(config: str | dict[str, Any]) -> dict[str, Any]:
 
     A file's ``data_preprocessor`` and ``default_scope`` are kept with it.
     """
+    setup()
     if isinstance(config, dict):
         return Config(dict(model=config)).model
     file = get_config(config) if '::' in config else Config.fromfile(config)

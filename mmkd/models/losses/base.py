@@ -24,16 +24,18 @@ class LogitLoss(nn.Module):
         tau: Temperature, which both logits are divided by.
 
     Attributes:
+        needs_labels: Whether the loss is defined with labels.
         ndim: The number of dimensions that the logits must have; None for any
             from 2 on.
         divergence: Takes softened student and teacher logits ``(N, K, *)``,
-            and the labels if the loss needs them; gives one value a position,
+            and the labels where the loss needs them; gives one value a position,
             ``(N, *)``.
 
     Raises:
         ValueError: If ``tau`` is not above 0.
     """
 
+    needs_labels = False
     ndim: int | None = None
     divergence: Callable[..., Tensor]
 
@@ -62,13 +64,16 @@ class LogitLoss(nn.Module):
             A scalar of at least float32.
 
         Raises:
-            TypeError: If ``mask`` is not bool, or ``labels`` are passed to a
-                loss without them or missing.
+            TypeError: If ``mask`` is not bool, or ``labels`` are missing or
+                passed to a loss that is defined without.
             ValueError: If the shapes do not fit.
         """
         student, teacher = prepare_pair(student, teacher, self.ndim)
         check_mask(mask, student)
         args = [student / self.tau, teacher / self.tau]
+        if self.needs_labels != (labels is not None):
+            takes = 'needs' if self.needs_labels else 'is defined without'
+            raise TypeError(f'{type(self).__name__} {takes} labels')
         if labels is not None:
             check_positions('labels', labels, student)
             args.append(labels if mask is None else labels.where(mask, 0))

@@ -42,6 +42,8 @@ class DKDLoss(LogitLoss):
         torch.Size([])
     """
 
+    needs_labels = True
+
     def __init__(self, alpha: float = 1.0, beta: float = 8.0, tau: float = 4.0) -> None:
         super().__init__(tau)
         self.alpha = not_negative('alpha', alpha)

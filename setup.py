@@ -24,6 +24,8 @@ setup(
         'Topic :: Scientific/Engineering :: Artificial Intelligence',
     ],
     packages=find_packages(include=['mmkd', 'mmkd.*']),
+    # Links to configs/, which MMEngine looks for in the package.
+    package_data={'mmkd': ['.mim/model-index.yml', '.mim/configs/**/*']},
     python_requires='>=3.10',
     install_requires=[
         'matplotlib',

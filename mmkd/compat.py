@@ -1,37 +1,21 @@
 """Defects of the packages below mmkd, each worked around here and nowhere else.
 
-Every entry names the upstream report and what makes it removable. Importing
-this module applies the ones that must come before ``mmseg`` or ``mmpretrain``
-is imported; ``import mmkd`` does it first of all.
+Every entry names the upstream report and what makes it removable. They are
+functions, which :func:`mmkd.setup.setup` calls; importing them changes nothing.
 """
 
 import importlib.metadata
 import importlib.util
 from importlib.machinery import ModuleSpec
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import torch
-
-try:
-    from mmengine import utils as engine_utils
-    from mmengine.config import config as config_reader
-    from mmengine.config import utils as config_utils
-    from mmengine.hub import hub
-    from mmengine.optim.optimizer import amp_optimizer_wrapper
-    from mmengine.runner import checkpoint as checkpoint_io
-    from mmengine.utils import package_utils
-except ModuleNotFoundError as error:
-    if error.name != 'mmengine':
-        raise
-    raise ImportError(
-        'mmkd finds no MMEngine. Install one of the two stacks that it extends: '
-        "pip install 'mmkd[onedl]' (the maintained continuation) or "
-        "pip install 'mmkd[openmmlab]' (the original packages)"
-    ) from None
-
-from mmkd.checkpoint import safe_load, safe_load_url
+from mmengine import utils as engine_utils
+from mmengine.config import config as config_reader
+from mmengine.config import utils as config_utils
+from mmengine.hub import hub
+from mmengine.optim.optimizer import amp_optimizer_wrapper
+from mmengine.utils import package_utils
 
 
 def define_torchvision_ops() -> None:
@@ -107,34 +91,6 @@ def find_packages_without_pkg_resources() -> None:
         user.get_installed_path = get_installed_path
 
 
-class SafeTorch(ModuleType):
-    """``torch`` as MMEngine's checkpoint reader sees it: ``load`` is safe."""
-
-    @staticmethod
-    def load(file: Any, map_location: Any = None, **_: Any) -> Any:
-        """Read a checkpoint, whatever the caller says of ``weights_only``."""
-        return safe_load(file, map_location)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(torch, name)
-
-
-def load_checkpoints_safely() -> None:
-    """Make MMEngine read every checkpoint with :mod:`mmkd.checkpoint`.
-
-    That covers teachers, pretrained backbones, resumed and tested runs, from
-    files, object stores and addresses. Unpatched, the original MMEngine cannot
-    read its own training checkpoints since PyTorch 2.6; onedl-mmengine allows
-    ``getattr``, which leads to any function, and falls back to
-    ``weights_only=False``.
-
-    Upstream: open-mmlab/mmengine#1655, in 0.10.7 and in onedl-mmengine
-    0.10.12. Removable when both read with ``weights_only=True`` alone.
-    """
-    checkpoint_io.torch = SafeTorch('torch')
-    checkpoint_io.load_url = safe_load_url
-
-
 def allow_mixed_precision_on_cpus() -> None:
     """Let ``AmpOptimWrapper`` train on a machine without a GPU, in bfloat16.
 
@@ -146,10 +102,3 @@ def allow_mixed_precision_on_cpus() -> None:
     Removable with the release that looks for CPUs too.
     """
     amp_optimizer_wrapper.is_cuda_available = lambda: True
-
-
-define_torchvision_ops()
-map_distribution_names()
-find_packages_without_pkg_resources()
-load_checkpoints_safely()
-allow_mixed_precision_on_cpus()

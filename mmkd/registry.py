@@ -1,18 +1,35 @@
 """mmkd's nodes in MMEngine's registry tree, under the scope ``mmkd``."""
 
-from mmengine.registry import DATASETS as MMENGINE_DATASETS
-from mmengine.registry import HOOKS as MMENGINE_HOOKS
-from mmengine.registry import LOOPS as MMENGINE_LOOPS
-from mmengine.registry import MODEL_WRAPPERS as MMENGINE_MODEL_WRAPPERS
-from mmengine.registry import MODELS as MMENGINE_MODELS
-from mmengine.registry import (
-    OPTIM_WRAPPER_CONSTRUCTORS as MMENGINE_OPTIM_WRAPPER_CONSTRUCTORS,
-)
-from mmengine.registry import OPTIM_WRAPPERS as MMENGINE_OPTIM_WRAPPERS
-from mmengine.registry import Registry
+try:
+    from mmengine.registry import DATASETS as MMENGINE_DATASETS
+    from mmengine.registry import HOOKS as MMENGINE_HOOKS
+    from mmengine.registry import LOOPS as MMENGINE_LOOPS
+    from mmengine.registry import MODEL_WRAPPERS as MMENGINE_MODEL_WRAPPERS
+    from mmengine.registry import MODELS as MMENGINE_MODELS
+    from mmengine.registry import (
+        OPTIM_WRAPPER_CONSTRUCTORS as MMENGINE_OPTIM_WRAPPER_CONSTRUCTORS,
+    )
+    from mmengine.registry import OPTIM_WRAPPERS as MMENGINE_OPTIM_WRAPPERS
+    from mmengine.registry import Registry
+except ModuleNotFoundError as error:
+    if error.name != 'mmengine':
+        raise
+    raise ImportError(
+        'mmkd finds no MMEngine. Install one of the two stacks that it extends: '
+        "pip install 'mmkd[onedl]' (the maintained continuation) or "
+        "pip install 'mmkd[openmmlab]' (the original packages)"
+    ) from None
 
 MODELS = Registry(
-    'model', parent=MMENGINE_MODELS, scope='mmkd', locations=['mmkd.models']
+    'model',
+    parent=MMENGINE_MODELS,
+    scope='mmkd',
+    locations=[
+        'mmkd.models.backbones',
+        'mmkd.models.distiller',
+        'mmkd.models.heads',
+        'mmkd.models.losses',
+    ],
 )
 """Distillers, losses, heads and backbones."""
 

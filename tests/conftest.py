@@ -11,8 +11,10 @@ from mmengine.registry import DefaultScope
 from mmengine.visualization import Visualizer
 from torch._tensor import _rebuild_from_type_v2
 
+from mmkd.setup import setup
+
 # First of all tests, so that they import mmseg and mmpretrain in any order.
-import mmkd  # noqa: F401
+setup()
 
 # Their tensors are tiny; and OpenMP's threads do not survive the fork that some
 # of them start trainings with.

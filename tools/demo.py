@@ -8,11 +8,11 @@ from pathlib import Path
 from mmengine.config import Config
 from rich.console import Console
 
-import mmkd  # noqa: F401 -- before mmengine's consumers, see mmkd/compat.py
 from mmkd.demo.folders import save_image
 from mmkd.demo.networks import Network, train_network
 from mmkd.demo.report import captioned_grid, score_table
 from mmkd.demo.tasks import TASKS
+from mmkd.setup import setup
 
 CONFIGS = Path('configs/demo')
 STAGES = {
@@ -58,6 +58,7 @@ def train_all(args: argparse.Namespace) -> list[Network]:
 
 def main() -> None:
     """Train the three networks, then report."""
+    setup()
     args = parse_args()
     task = TASKS[args.task]
     networks = train_all(args)

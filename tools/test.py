@@ -11,6 +11,7 @@ from mmkd.config import (
     name_corrupt_files,
     set_data_root,
 )
+from mmkd.setup import setup
 
 
 def parse_args() -> argparse.Namespace:
@@ -24,6 +25,7 @@ def parse_args() -> argparse.Namespace:
 
 def load_config(args: argparse.Namespace) -> Config:
     """Merge the command line into the config and reduce it to the student."""
+    setup()
     cfg = Config.fromfile(args.config)
     cfg.launcher = args.launcher
     if args.data_root:

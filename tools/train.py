@@ -14,6 +14,7 @@ from mmkd.config import (
 )
 from mmkd.engine.optim.constructor import keep_methods_apart
 from mmkd.resume import choose_checkpoint
+from mmkd.setup import setup
 
 
 def parse_args() -> argparse.Namespace:
@@ -35,6 +36,7 @@ def parse_args() -> argparse.Namespace:
 
 def load_config(args: argparse.Namespace) -> Config:
     """Merge the command line into the config; ``--cfg-options`` wins."""
+    setup()
     cfg = Config.fromfile(args.config)
     cfg.launcher = args.launcher
     if args.data_root:

@@ -1,5 +1,9 @@
 """Data sets that MMPretrain lacks, or reads too strictly."""
 
+from mmkd.setup import setup
+
+setup()  # before mmpretrain is imported
+
 from .checked import CheckedDataset, CorruptSampleError
 from .cifar import CIFAR100
 from .svhn import SVHN

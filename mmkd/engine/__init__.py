@@ -19,6 +19,7 @@ from mmkd.engine.optim import (
     GradientAlignOptimWrapper,
 )
 from mmkd.engine.processes import join_processes
+from mmkd.setup import setup
 
 __all__ = [
     'AmpGradientAlignOptimWrapper',
@@ -38,3 +39,6 @@ __all__ = [
     'join_processes',
     'name_lost_process',
 ]
+
+# Importing this package is what a config asks of a runner that knows no mmkd.
+setup()

@@ -8,6 +8,7 @@ from torch import nn
 
 from mmkd.models.tasks import set_num_classes
 from mmkd.registry import MODELS
+from mmkd.setup import setup
 
 
 def build_model(
@@ -44,6 +45,7 @@ def model_dict(config: str | dict[str, Any]) -> dict[str, Any]:
             (``'mmseg::deeplabv3/….py'``, ``'mmpretrain::…'`` or a local
             file). A file's ``default_scope`` applies to its model.
     """
+    setup()
     if isinstance(config, dict):
         model = Config(dict(model=config)).model
     else:

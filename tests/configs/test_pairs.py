@@ -3,7 +3,6 @@ from typing import Any
 
 import pytest
 from mmengine.config import Config
-
 from mmkd.models.teacher import model_dict
 
 ROOT = Path(__file__).parents[2] / 'configs'

@@ -6,10 +6,10 @@ import pytest
 import torch
 from mmengine.config import Config, ConfigDict
 from mmengine.optim import OptimWrapper
+from mmkd.models.teacher import model_dict
 from torch import Tensor
 
 from mmkd.models import ModelView, Tap, build_model
-from mmkd.models.teacher import model_dict
 
 CITYSCAPES = '4xb2-80k_cityscapes-512x1024.py'
 RESNET = dict(

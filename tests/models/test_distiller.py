@@ -6,8 +6,8 @@ from mmengine.model import BaseModel
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from mmkd.models import build_model
 from mmkd.loss_groups import groups_of
+from mmkd.models import build_model
 
 ALPHA = 0.3
 BOTH = dict(

@@ -10,7 +10,6 @@ from mmengine.fileio import LocalBackend
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-import mmkd  # noqa: F401 -- before mmpretrain
 from mmkd.registry import HOOKS
 
 TRAIN = Path(__file__).parents[2] / 'tools' / 'train.py'

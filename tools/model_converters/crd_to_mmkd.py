@@ -22,6 +22,7 @@ from torch.serialization import safe_globals
 
 from mmkd.checkpoint import safe_load
 from mmkd.models import build_model
+from mmkd.setup import setup
 
 CONFIGS = Path(__file__).parents[2] / 'configs/_base_/models'
 HEAD = re.compile(r'(?:fc|linear|classifier(?:\.0)?)\.(weight|bias)')
@@ -183,6 +184,7 @@ def target_state(arch: str, num_classes: int | None) -> dict[str, Tensor]:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Read the command line, convert and write."""
+    setup()
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

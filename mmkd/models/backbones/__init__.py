@@ -1,5 +1,9 @@
 """The CIFAR model families of the field, and MobileNetV1."""
 
+from mmkd.setup import setup
+
+setup()  # before mmpretrain is imported
+
 from .mobilenetv1 import MobileNetV1
 from .mobilenetv2_cifar import MobileNetV2CIFAR
 from .resnet_cifar import ResNetCIFAR

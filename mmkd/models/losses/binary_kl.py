@@ -1,20 +1,14 @@
 """Binary KL divergence between the logits taken class by class."""
 
-from torch import Tensor, nn
+from torch import Tensor
+from torch.nn.functional import kl_div, logsigmoid
 
-from mmkd.models.losses.inputs import (
-    check_mask,
-    masked_mean,
-    not_negative,
-    positive,
-    prepare_pair,
-)
-from mmkd.models.losses.numerics import bernoulli_kl
+from mmkd.models.losses.base import LogitLoss
 from mmkd.registry import MODELS
 
 
 @MODELS.register_module()
-class BinaryKLLoss(nn.Module):
+class BinaryKLLoss(LogitLoss):
     r"""KL divergence between the Bernoulli distributions of every class.
 
     .. math::
@@ -30,10 +24,6 @@ class BinaryKLLoss(nn.Module):
 
     Args:
         tau: Temperature.
-        loss_weight: Factor on the loss.
-
-    Raises:
-        ValueError: If ``tau`` is not above 0 or ``loss_weight`` is below 0.
 
     Examples:
         >>> import torch
@@ -42,29 +32,23 @@ class BinaryKLLoss(nn.Module):
         torch.Size([])
     """
 
-    def __init__(self, tau: float = 2.0, loss_weight: float = 1.0) -> None:
-        super().__init__()
-        self.tau = positive('tau', tau)
-        self.loss_weight = not_negative('loss_weight', loss_weight)
+    def __init__(self, tau: float = 2.0) -> None:
+        super().__init__(tau)
 
-    def forward(
-        self, student: Tensor, teacher: Tensor, *, mask: Tensor | None = None
-    ) -> Tensor:
-        """Compute the loss.
+    def divergence(self, student: Tensor, teacher: Tensor) -> Tensor:
+        """Sum of the binary divergences of all classes, ``(N, *)``."""
+        return bernoulli_kl(student, teacher).sum(1)
 
-        Args:
-            student: Student logits ``(N, K, *)``.
-            teacher: Teacher logits ``(N, K, *)``, a constant.
-            mask: Bool ``(N, *)``, which positions count; all if None.
 
-        Returns:
-            A scalar of at least float32.
+def bernoulli_kl(student: Tensor, teacher: Tensor) -> Tensor:
+    """``KL(Ber(sigmoid(teacher)) || Ber(sigmoid(student)))``, elementwise.
 
-        Raises:
-            TypeError: If ``mask`` is not bool.
-            ValueError: If the shapes do not fit.
-        """
-        student, teacher = prepare_pair(student, teacher)
-        check_mask(mask, student)
-        divergence = bernoulli_kl(student, teacher, self.tau).sum(1)
-        return self.loss_weight * self.tau**2 * masked_mean(divergence, mask)
+    Args:
+        student: Logits of any shape.
+        teacher: Logits of the same shape.
+    """
+    yes, no = (
+        kl_div(logsigmoid(s), logsigmoid(t), reduction='none', log_target=True)
+        for s, t in ((student, teacher), (-student, -teacher))
+    )
+    return yes + no

@@ -1,20 +1,16 @@
 """BinaryKL-Norm of Dual-Head Knowledge Distillation."""
 
-from torch import Tensor, nn
+import math
 
-from mmkd.models.losses.inputs import (
-    check_mask,
-    masked_mean,
-    not_negative,
-    positive,
-    prepare_pair,
-)
-from mmkd.models.losses.numerics import log_cosh
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from mmkd.models.losses.base import LogitLoss
 from mmkd.registry import MODELS
 
 
 @MODELS.register_module()
-class BinaryKLNormLoss(nn.Module):
+class BinaryKLNormLoss(LogitLoss):
     r"""BinaryKL-Norm: how far student and teacher logits lie apart, per class.
 
     .. math::
@@ -32,15 +28,11 @@ class BinaryKLNormLoss(nn.Module):
     The values agree with ``distiller_zoo/BinaryKLNorm.py`` of
     https://github.com/penghui-yang/DHKD where that is finite. It clamps the
     sigmoid at ``1 - 1e-8``, which float32 rounds to 1, and so returns infinity
-    once a difference passes about ``17 tau``; the closed form is finite and
-    accurate for every difference.
+    once a difference passes about ``17 tau``; the closed form is finite for
+    every difference.
 
     Args:
         tau: Temperature.
-        loss_weight: Factor on the loss.
-
-    Raises:
-        ValueError: If ``tau`` is not above 0 or ``loss_weight`` is below 0.
 
     Examples:
         >>> import torch
@@ -49,29 +41,11 @@ class BinaryKLNormLoss(nn.Module):
         torch.Size([])
     """
 
-    def __init__(self, tau: float = 2.0, loss_weight: float = 1.0) -> None:
-        super().__init__()
-        self.tau = positive('tau', tau)
-        self.loss_weight = not_negative('loss_weight', loss_weight)
+    def __init__(self, tau: float = 2.0) -> None:
+        super().__init__(tau)
 
-    def forward(
-        self, student: Tensor, teacher: Tensor, *, mask: Tensor | None = None
-    ) -> Tensor:
-        """Compute the loss.
-
-        Args:
-            student: Student logits ``(N, K, *)``.
-            teacher: Teacher logits ``(N, K, *)``, a constant.
-            mask: Bool ``(N, *)``, which positions count; all if None.
-
-        Returns:
-            A scalar of at least float32.
-
-        Raises:
-            TypeError: If ``mask`` is not bool.
-            ValueError: If the shapes do not fit.
-        """
-        student, teacher = prepare_pair(student, teacher)
-        check_mask(mask, student)
-        divergence = log_cosh((student - teacher) / (2 * self.tau)).sum(1)
-        return self.loss_weight * self.tau**2 * masked_mean(divergence, mask)
+    def divergence(self, student: Tensor, teacher: Tensor) -> Tensor:
+        """Sum over the classes of ``log cosh`` of half the difference, ``(N, *)``."""
+        half = ((student - teacher) / 2).abs()
+        # cosh itself overflows.
+        return (half + softplus(-2 * half) - math.log(2)).sum(1)

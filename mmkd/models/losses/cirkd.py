@@ -15,7 +15,7 @@ from mmkd.models.losses.inputs import (
     select_positions,
     without_autocast,
 )
-from mmkd.models.losses.numerics import softmax_kl
+from mmkd.models.losses.kl_divergence import softmax_kl
 from mmkd.registry import MODELS
 
 
@@ -44,7 +44,6 @@ class CIRKDLoss(nn.Module):
         batch_weight: Weight of the mini-batch part.
         pixel_weight: Weight of the memory part over pixels.
         region_weight: Weight of the memory part over regions.
-        loss_weight: Factor on the loss.
 
     Raises:
         ValueError: If ``tau`` is not above 0 or a weight is below 0.
@@ -64,14 +63,12 @@ class CIRKDLoss(nn.Module):
         batch_weight: float = 1.0,
         pixel_weight: float = 0.1,
         region_weight: float = 0.1,
-        loss_weight: float = 1.0,
     ) -> None:
         super().__init__()
         self.tau = positive('tau', tau)
         self.batch_weight = not_negative('batch_weight', batch_weight)
         self.pixel_weight = not_negative('pixel_weight', pixel_weight)
         self.region_weight = not_negative('region_weight', region_weight)
-        self.loss_weight = not_negative('loss_weight', loss_weight)
 
     def forward(
         self,
@@ -118,7 +115,7 @@ class CIRKDLoss(nn.Module):
             if bank is not None:
                 part = memory_divergence(embedded, teacher, bank, self.tau, mask)
                 loss = loss + weight * part
-        return self.loss_weight * loss
+        return loss
 
 
 def mini_batch_divergence(student: Tensor, teacher: Tensor, tau: float) -> Tensor:
@@ -135,7 +132,7 @@ def mini_batch_divergence(student: Tensor, teacher: Tensor, tau: float) -> Tenso
     s, t = (normalize(features, dim=1).flatten(2) for features in (student, teacher))
     with without_autocast(student):
         parts = [
-            softmax_kl(s[i].T @ s[j], t[i].T @ t[j], tau).mean()
+            softmax_kl(s[i].T @ s[j] / tau, t[i].T @ t[j] / tau).mean()
             for i, j in product(range(len(s)), repeat=2)
         ]
     return torch.stack(parts).mean()
@@ -165,8 +162,8 @@ def memory_divergence(
     bank = normalize(bank.detach().to(teacher.dtype).flatten(0, -2), dim=1)
 
     def similarity(features: Tensor) -> Tensor:
-        return normalize(select_positions(features, mask), dim=1) @ bank.T
+        return normalize(select_positions(features, mask), dim=1) @ bank.T / tau
 
     with without_autocast(student):
-        divergence = softmax_kl(similarity(student), similarity(teacher), tau)
+        divergence = softmax_kl(similarity(student), similarity(teacher))
     return masked_mean(divergence, None)

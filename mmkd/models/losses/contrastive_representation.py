@@ -8,7 +8,6 @@ from torch.nn.functional import logsigmoid
 
 from mmkd.models.losses.inputs import (
     check_pair,
-    not_negative,
     positive,
     widen,
     without_autocast,
@@ -39,10 +38,9 @@ class ContrastiveRepresentationLoss(nn.Module):
 
     Args:
         tau: Temperature.
-        loss_weight: Factor on the loss; 0.8 is usual.
 
     Raises:
-        ValueError: If ``tau`` is not above 0 or ``loss_weight`` is below 0.
+        ValueError: If ``tau`` is not above 0.
 
     Examples:
         >>> import torch
@@ -54,10 +52,9 @@ class ContrastiveRepresentationLoss(nn.Module):
         torch.Size([])
     """
 
-    def __init__(self, tau: float = 0.07, loss_weight: float = 1.0) -> None:
+    def __init__(self, tau: float = 0.07) -> None:
         super().__init__()
         self.tau = positive('tau', tau)
-        self.loss_weight = not_negative('loss_weight', loss_weight)
 
     def forward(
         self,
@@ -97,7 +94,7 @@ class ContrastiveRepresentationLoss(nn.Module):
         log_noise = math.log((indices.shape[1] - 1) / len(student_memory))
         odds = scores - log_normalizers.to(scores).view(2, 1, 1) - log_noise
         log_likelihood = logsigmoid(odds[..., 0]) + logsigmoid(-odds[..., 1:]).sum(-1)
-        return self.loss_weight * -log_likelihood.mean(1).sum()
+        return -log_likelihood.mean(1).sum()
 
     @torch.no_grad()
     def log_normalizers(

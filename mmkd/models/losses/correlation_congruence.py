@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from mmkd.models.losses.inputs import not_negative, prepare_pair
+from mmkd.models.losses.inputs import prepare_pair
 from mmkd.registry import MODELS
 
 
@@ -19,22 +19,12 @@ class CorrelationCongruenceLoss(nn.Module):
     values agree with ``distiller_zoo/CC.py`` of
     https://github.com/HobbitLong/RepDistiller.
 
-    Args:
-        loss_weight: Factor on the loss; 0.02 is usual.
-
-    Raises:
-        ValueError: If ``loss_weight`` is below 0.
-
     Examples:
         >>> import torch
         >>> loss = CorrelationCongruenceLoss()
         >>> loss(torch.randn(8, 128), torch.randn(8, 128)).shape
         torch.Size([])
     """
-
-    def __init__(self, loss_weight: float = 1.0) -> None:
-        super().__init__()
-        self.loss_weight = not_negative('loss_weight', loss_weight)
 
     def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
         """Compute the loss.
@@ -52,4 +42,4 @@ class CorrelationCongruenceLoss(nn.Module):
         student, teacher = prepare_pair(student, teacher, ndim=2)
         delta = (student - teacher).abs()
         total = (delta[:-1] * delta[1:]).sum()
-        return self.loss_weight * total / max(len(delta) - 1, 1)
+        return total / max(len(delta) - 1, 1)

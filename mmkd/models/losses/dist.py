@@ -1,19 +1,14 @@
 """The relation-matching loss of DIST."""
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from mmkd.models.losses.inputs import (
-    check_mask,
-    not_negative,
-    positive,
-    prepare_pair,
-    select_positions,
-)
+from mmkd.models.losses.base import LogitLoss
+from mmkd.models.losses.inputs import not_negative, select_positions
 from mmkd.registry import MODELS
 
 
 @MODELS.register_module()
-class DISTLoss(nn.Module):
+class DISTLoss(LogitLoss):
     r"""One minus Pearson's correlation, between classes and within classes.
 
     .. math::
@@ -32,7 +27,6 @@ class DISTLoss(nn.Module):
         beta: Weight of the relation between classes.
         gamma: Weight of the relation within classes.
         tau: Temperature.
-        loss_weight: Factor on the loss.
 
     Raises:
         ValueError: If ``tau`` is not above 0 or a weight is below 0.
@@ -44,48 +38,20 @@ class DISTLoss(nn.Module):
         torch.Size([])
     """
 
-    def __init__(
-        self,
-        beta: float = 1.0,
-        gamma: float = 1.0,
-        tau: float = 1.0,
-        loss_weight: float = 1.0,
-    ) -> None:
-        super().__init__()
+    def __init__(self, beta: float = 1.0, gamma: float = 1.0, tau: float = 1.0) -> None:
+        super().__init__(tau)
         self.beta = not_negative('beta', beta)
         self.gamma = not_negative('gamma', gamma)
-        self.tau = positive('tau', tau)
-        self.loss_weight = not_negative('loss_weight', loss_weight)
 
-    def forward(
-        self, student: Tensor, teacher: Tensor, *, mask: Tensor | None = None
-    ) -> Tensor:
-        """Compute the loss.
-
-        Args:
-            student: Student logits ``(N, K, *)``.
-            teacher: Teacher logits ``(N, K, *)``, a constant.
-            mask: Bool ``(N, *)``, which positions count; all if None.
-
-        Returns:
-            A scalar of at least float32.
-
-        Raises:
-            TypeError: If ``mask`` is not bool.
-            ValueError: If the shapes do not fit.
-        """
-        student, teacher = prepare_pair(student, teacher)
-        check_mask(mask, student)
-        student = select_positions(student, mask)
-        teacher = select_positions(teacher, mask)
+    def compare(self, *args: Tensor, mask: Tensor | None) -> Tensor:
+        """The weighed sum of both distances over the positions that count."""
+        student, teacher = (select_positions(logits, mask) for logits in args)
         if not len(student):
             return student.sum()
-        student = (student / self.tau).softmax(1)
-        teacher = (teacher / self.tau).softmax(1)
+        student, teacher = student.softmax(1), teacher.softmax(1)
         between = pearson_distance(student, teacher)
         within = pearson_distance(student.T, teacher.T)
-        loss = self.beta * between + self.gamma * within
-        return self.loss_weight * self.tau**2 * loss
+        return self.beta * between + self.gamma * within
 
 
 def pearson_distance(a: Tensor, b: Tensor) -> Tensor:

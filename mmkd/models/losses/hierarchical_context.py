@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, mse_loss
 
-from mmkd.models.losses.inputs import not_negative, prepare_pair
+from mmkd.models.losses.inputs import prepare_pair
 from mmkd.registry import MODELS
 
 
@@ -22,10 +22,9 @@ class HierarchicalContextLoss(nn.Module):
 
     Args:
         pools: Side lengths of the pooled maps, in the order of their weights.
-        loss_weight: Factor on the loss; 0.6 to 8 are usual.
 
     Raises:
-        ValueError: If a pool is below 1 or ``loss_weight`` is below 0.
+        ValueError: If a pool is below 1.
 
     Examples:
         >>> import torch
@@ -35,14 +34,11 @@ class HierarchicalContextLoss(nn.Module):
         torch.Size([])
     """
 
-    def __init__(
-        self, pools: tuple[int, ...] = (4, 2, 1), loss_weight: float = 1.0
-    ) -> None:
+    def __init__(self, pools: tuple[int, ...] = (4, 2, 1)) -> None:
         super().__init__()
         if any(pool < 1 for pool in pools):
             raise ValueError(f'pools must all be at least 1, got {pools}')
         self.pools = tuple(pools)
-        self.loss_weight = not_negative('loss_weight', loss_weight)
 
     def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
         """Compute the loss of one stage.
@@ -67,4 +63,4 @@ class HierarchicalContextLoss(nn.Module):
             total += weight
             pooled = adaptive_avg_pool2d(student - teacher, pool)
             loss = loss + weight * pooled.square().mean()
-        return self.loss_weight * loss / total
+        return loss / total

@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
-from mmkd.models.losses.inputs import not_negative, prepare_pair
+from mmkd.models.losses.inputs import prepare_pair
 from mmkd.registry import MODELS
 
 
@@ -16,12 +16,6 @@ class HintLoss(nn.Module):
     https://github.com/HobbitLong/RepDistiller: the mean over all entries,
     where the paper has half the sum.
 
-    Args:
-        loss_weight: Factor on the loss; 100 is usual.
-
-    Raises:
-        ValueError: If ``loss_weight`` is below 0.
-
     Examples:
         >>> import torch
         >>> loss = HintLoss()
@@ -29,10 +23,6 @@ class HintLoss(nn.Module):
         >>> loss(student, teacher).shape
         torch.Size([])
     """
-
-    def __init__(self, loss_weight: float = 1.0) -> None:
-        super().__init__()
-        self.loss_weight = not_negative('loss_weight', loss_weight)
 
     def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
         """Compute the loss.
@@ -47,4 +37,4 @@ class HintLoss(nn.Module):
         Raises:
             ValueError: If the shapes do not fit.
         """
-        return self.loss_weight * mse_loss(*prepare_pair(student, teacher))
+        return mse_loss(*prepare_pair(student, teacher))

@@ -8,7 +8,6 @@ from mmkd.models.losses.inputs import (
     check_mask,
     check_positions,
     masked_mean,
-    not_negative,
     prepare_pair,
 )
 from mmkd.registry import MODELS
@@ -30,12 +29,6 @@ class IFVDLoss(nn.Module):
     https://github.com/YukangWang/IFVD where every pixel counts; it divides by
     the number of all pixels, whether they count or not.
 
-    Args:
-        loss_weight: Factor on the loss.
-
-    Raises:
-        ValueError: If ``loss_weight`` is below 0.
-
     Examples:
         >>> import torch
         >>> loss = IFVDLoss()
@@ -43,10 +36,6 @@ class IFVDLoss(nn.Module):
         >>> loss(student, teacher, torch.randint(19, (4, 32, 64))).shape
         torch.Size([])
     """
-
-    def __init__(self, loss_weight: float = 1.0) -> None:
-        super().__init__()
-        self.loss_weight = not_negative('loss_weight', loss_weight)
 
     def forward(
         self,
@@ -78,7 +67,7 @@ class IFVDLoss(nn.Module):
         image = torch.arange(len(labels), device=labels.device)
         groups = groups + len(classes) * image.view(-1, 1, 1)
         difference = variation(student, groups) - variation(teacher, groups)
-        return self.loss_weight * masked_mean(difference.square(), mask)
+        return masked_mean(difference.square(), mask)
 
 
 def variation(features: Tensor, groups: Tensor) -> Tensor:

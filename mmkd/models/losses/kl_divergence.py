@@ -1,20 +1,14 @@
 """The softened KL divergence of Hinton's knowledge distillation."""
 
-from torch import Tensor, nn
+from torch import Tensor
+from torch.nn.functional import kl_div, log_softmax
 
-from mmkd.models.losses.inputs import (
-    check_mask,
-    masked_mean,
-    not_negative,
-    positive,
-    prepare_pair,
-)
-from mmkd.models.losses.numerics import softmax_kl
+from mmkd.models.losses.base import LogitLoss
 from mmkd.registry import MODELS
 
 
 @MODELS.register_module()
-class KLDivergenceLoss(nn.Module):
+class KLDivergenceLoss(LogitLoss):
     r"""KL divergence between softened class distributions.
 
     .. math::
@@ -28,10 +22,6 @@ class KLDivergenceLoss(nn.Module):
 
     Args:
         tau: Temperature.
-        loss_weight: Factor on the loss.
-
-    Raises:
-        ValueError: If ``tau`` is not above 0 or ``loss_weight`` is below 0.
 
     Examples:
         >>> import torch
@@ -40,29 +30,21 @@ class KLDivergenceLoss(nn.Module):
         torch.Size([])
     """
 
-    def __init__(self, tau: float = 4.0, loss_weight: float = 1.0) -> None:
-        super().__init__()
-        self.tau = positive('tau', tau)
-        self.loss_weight = not_negative('loss_weight', loss_weight)
+    def __init__(self, tau: float = 4.0) -> None:
+        super().__init__(tau)
 
-    def forward(
-        self, student: Tensor, teacher: Tensor, *, mask: Tensor | None = None
-    ) -> Tensor:
-        """Compute the loss.
+    def divergence(self, student: Tensor, teacher: Tensor) -> Tensor:
+        """The divergence of each position, ``(N, *)``."""
+        return softmax_kl(student, teacher)
 
-        Args:
-            student: Student logits ``(N, K, *)``.
-            teacher: Teacher logits ``(N, K, *)``, a constant.
-            mask: Bool ``(N, *)``, which positions count; all if None.
 
-        Returns:
-            A scalar of at least float32.
+def softmax_kl(student: Tensor, teacher: Tensor, dim: int = 1) -> Tensor:
+    """``KL(softmax(teacher) || softmax(student))`` over one dimension.
 
-        Raises:
-            TypeError: If ``mask`` is not bool.
-            ValueError: If the shapes do not fit.
-        """
-        student, teacher = prepare_pair(student, teacher)
-        check_mask(mask, student)
-        divergence = softmax_kl(student, teacher, self.tau)
-        return self.loss_weight * self.tau**2 * masked_mean(divergence, mask)
+    Args:
+        student: Logits of any shape.
+        teacher: Logits of the same shape.
+        dim: The dimension of the outcomes, which the result has not.
+    """
+    p, q = log_softmax(teacher, dim), log_softmax(student, dim)
+    return kl_div(q, p, reduction='none', log_target=True).sum(dim)

@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 from torch.nn.functional import max_pool2d, mse_loss, normalize
 
-from mmkd.models.losses.inputs import not_negative, prepare_pair, without_autocast
+from mmkd.models.losses.inputs import prepare_pair, without_autocast
 from mmkd.registry import MODELS
 
 
@@ -27,11 +27,9 @@ class PairwiseAffinityLoss(nn.Module):
 
     Args:
         pool_scale: Side of a region, as a fraction of the map's.
-        loss_weight: Factor on the loss.
 
     Raises:
-        ValueError: If ``pool_scale`` is not above 0 and at most 1, or
-            ``loss_weight`` is below 0.
+        ValueError: If ``pool_scale`` is not above 0 and at most 1.
 
     Examples:
         >>> import torch
@@ -41,14 +39,13 @@ class PairwiseAffinityLoss(nn.Module):
         torch.Size([])
     """
 
-    def __init__(self, pool_scale: float = 0.5, loss_weight: float = 1.0) -> None:
+    def __init__(self, pool_scale: float = 0.5) -> None:
         super().__init__()
         if not 0 < pool_scale <= 1:
             raise ValueError(
                 f'pool_scale must be above 0 and at most 1, got {pool_scale}'
             )
         self.pool_scale = pool_scale
-        self.loss_weight = not_negative('loss_weight', loss_weight)
 
     def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
         """Compute the loss.
@@ -66,7 +63,7 @@ class PairwiseAffinityLoss(nn.Module):
         student, teacher = prepare_pair(student, teacher, ndim=4, same_width=False)
         with without_autocast(student):
             loss = mse_loss(self._affinity(student), self._affinity(teacher))
-        return self.loss_weight * loss
+        return loss
 
     def _affinity(self, features: Tensor) -> Tensor:
         size = [max(int(side * self.pool_scale), 1) for side in features.shape[2:]]

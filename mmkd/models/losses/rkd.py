@@ -24,7 +24,6 @@ class RKDLoss(nn.Module):
     Args:
         distance_weight: Weight of the distances.
         angle_weight: Weight of the angles.
-        loss_weight: Factor on the loss.
 
     Raises:
         ValueError: If a weight is below 0.
@@ -40,12 +39,10 @@ class RKDLoss(nn.Module):
         self,
         distance_weight: float = 25.0,
         angle_weight: float = 50.0,
-        loss_weight: float = 1.0,
     ) -> None:
         super().__init__()
         self.distance_weight = not_negative('distance_weight', distance_weight)
         self.angle_weight = not_negative('angle_weight', angle_weight)
-        self.loss_weight = not_negative('loss_weight', loss_weight)
 
     def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
         """Compute the loss.
@@ -66,7 +63,7 @@ class RKDLoss(nn.Module):
             teacher_distance, teacher_angle = relations(teacher)
         loss = self.distance_weight * smooth_l1_loss(distance, teacher_distance)
         loss = loss + self.angle_weight * smooth_l1_loss(angle, teacher_angle)
-        return self.loss_weight * loss
+        return loss
 
 
 def relations(features: Tensor) -> tuple[Tensor, Tensor]:

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from mmkd.loss_groups import groups_of
 from mmkd.models import Tap, record
 from mmkd.models.discovery import OUTPUT
 from mmkd.models.methods import DualHead
-from mmkd.loss_groups import groups_of
 from mmkd.structures import Targets
 
 TAU = 3.0

@@ -1,0 +1,75 @@
+"""What mmkd changes in the libraries below it, in one place and on request."""
+
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.config import utils as config_utils
+from mmengine.runner import checkpoint as checkpoint_io
+
+from mmkd import compat
+from mmkd.checkpoint import safe_load, safe_load_url
+
+
+@cache
+def setup() -> None:
+    """Mend what is broken, read checkpoints safely, find mmkd's own configs.
+
+    ``import mmkd`` changes nothing. The tools, ``build_model`` and every module
+    of mmkd that imports mmseg or mmpretrain call this before; calls after the
+    first one do nothing. It is what a program calls before it reads a config
+    that names ``mmkd::...``.
+    """
+    compat.define_torchvision_ops()
+    compat.map_distribution_names()
+    find_own_configs()
+    compat.find_packages_without_pkg_resources()
+    compat.allow_mixed_precision_on_cpus()
+    load_checkpoints_safely()
+
+
+class SafeTorch(ModuleType):
+    """``torch`` as MMEngine's checkpoint reader sees it: ``load`` is safe."""
+
+    @staticmethod
+    def load(file: Any, map_location: Any = None, **_: Any) -> Any:
+        """Read a checkpoint, whatever the caller says of ``weights_only``."""
+        return safe_load(file, map_location)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(torch, name)
+
+
+def load_checkpoints_safely() -> None:
+    """Make MMEngine read every checkpoint with :mod:`mmkd.checkpoint`.
+
+    That covers teachers, pretrained backbones, resumed and tested runs, from
+    files, object stores and addresses. By itself the original MMEngine cannot
+    read its own training checkpoints since PyTorch 2.6
+    (open-mmlab/mmengine#1655); onedl-mmengine allows ``getattr``, which leads
+    to any function, and falls back to ``weights_only=False``.
+    """
+    checkpoint_io.torch = SafeTorch('torch')
+    checkpoint_io.load_url = safe_load_url
+
+
+def find_own_configs() -> None:
+    """Let ``mmkd::dhkd/deeplabv3_r18_cityscapes.py`` name a config of mmkd.
+
+    As with ``mmseg::...``, as ``_base_`` and in MMEngine's ``get_config``.
+    """
+    # MMEngine looks for a distribution of this name, which there is none of, and
+    # then for a module, whose folder it takes: that of the package which was
+    # imported. A distribution installed editable has no folder to be found.
+    config_utils.MODULE2PACKAGE['mmkd'] = __name__
+    locate = Config._get_cfg_path
+
+    def locate_without_scope(cfg_path: str, filename: str) -> tuple[str, str | None]:
+        # What a scope marks is looked up there first and in MMEngine next;
+        # mmkd's configs name things of mmseg and mmpretrain.
+        path, scope = locate(cfg_path, filename)
+        return path, None if scope == 'mmkd' else scope
+
+    Config._get_cfg_path = staticmethod(locate_without_scope)

@@ -1,13 +1,7 @@
 """Decoupled knowledge distillation."""
 
-from collections.abc import Mapping
-
-from torch import Tensor
-
 from mmkd.models.methods.logit import LogitMethod
-from mmkd.models.taps import Tap
 from mmkd.registry import METHODS
-from mmkd.structures import Targets
 
 
 @METHODS.register_module()
@@ -22,23 +16,3 @@ class DKD(LogitMethod):
     """
 
     default_loss = {'type': 'DKDLoss'}  # noqa: RUF012
-
-    def loss(
-        self,
-        student_taps: Mapping[Tap, Tensor],
-        teacher_taps: Mapping[Tap, Tensor],
-        targets: Targets,
-    ) -> dict[str, Tensor]:
-        """Both parts together, a scalar.
-
-        Raises:
-            ValueError: If images are mixed, which have no single target class.
-        """
-        if targets.scores is not None:
-            raise ValueError(
-                'DKD needs one target class for every image: leave out mixup and '
-                'CutMix (batch_augments of the data preprocessor), or use LogitsKD.'
-            )
-        logits, expected, targets = self.compared(student_taps, teacher_taps, targets)
-        loss = self.loss_fn(logits, expected, targets.labels, mask=targets.valid)
-        return {'loss': loss}

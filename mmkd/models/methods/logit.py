@@ -76,9 +76,22 @@ class LogitMethod(Method):
         teacher_taps: Mapping[Tap, Tensor],
         targets: Targets,
     ) -> dict[str, Tensor]:
-        """The loss over the positions that have a class, a scalar."""
-        logits, expected, targets = self.compared(student_taps, teacher_taps, targets)
-        return {'loss': self.loss_fn(logits, expected, mask=targets.valid)}
+        """The loss over the positions that have a class, a scalar.
+
+        Raises:
+            ValueError: If the loss needs one class for every image, and images
+                are mixed.
+        """
+        *logits, targets = self.compared(student_taps, teacher_taps, targets)
+        if getattr(self.loss_fn, 'needs_labels', False):
+            if targets.scores is not None:
+                raise ValueError(
+                    f'{type(self).__name__} needs one target class for every image: '
+                    'leave out mixup and CutMix (batch_augments of the data '
+                    'preprocessor), or use LogitsKD.'
+                )
+            logits.append(targets.labels)
+        return {'loss': self.loss_fn(*logits, mask=targets.valid)}
 
 
 def same_classes(method: Method, student: ModelView, teacher: ModelView) -> None:

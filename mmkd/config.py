@@ -5,8 +5,6 @@ from pathlib import Path
 
 from mmengine.config import Config, ConfigDict
 
-from mmkd.models.build import student_dict
-
 AMP_WRAPPERS = {
     'OptimWrapper': 'AmpOptimWrapper',
     'mmkd.GradientAlignOptimWrapper': 'mmkd.AmpGradientAlignOptimWrapper',
@@ -144,17 +142,29 @@ def enable_amp(cfg: Config) -> None:
     wrapper.setdefault('loss_scale', 'dynamic')
 
 
-def deploy_student(cfg: Config) -> None:
-    """Replace a distiller by its plain student, for testing.
+def check_preprocessor(cfg: Config) -> None:
+    """Refuse a data preprocessor at the top level that would do nothing.
 
-    The teacher is not built, and hooks of mmkd, which serve training alone,
-    are dropped. A config without a distiller stays as it is.
+    A student's model brings its own, which MMEngine prefers.
 
     Args:
-        cfg: The config; changed in place.
+        cfg: The config of any training.
+
+    Raises:
+        ValueError: If it says otherwise than the student's own.
     """
-    if 'student' not in cfg.model:
+    top, model = cfg.get('data_preprocessor') or {}, cfg.model
+    student = model.get('student')
+    if not isinstance(student, dict):
         return
-    cfg.model = student_dict(cfg.model)
-    hooks = cfg.get('custom_hooks') or []
-    cfg.custom_hooks = [hook for hook in hooks if not hook.type.startswith('mmkd.')]
+    own = {
+        **(student.get('data_preprocessor') or {}),
+        **(model.get('data_preprocessor') or {}),
+    }
+    for key, value in top.items():
+        if own and own.get(key, value) != value:
+            raise ValueError(
+                f'data_preprocessor.{key} is {value!r} at the top level of the config '
+                f"and {own[key]!r} in the student's model, which counts. Set it as "
+                f'model = dict(data_preprocessor=dict({key}=...)).'
+            )

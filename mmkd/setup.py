@@ -27,6 +27,7 @@ def setup() -> None:
     find_own_configs()
     compat.find_packages_without_pkg_resources()
     compat.allow_mixed_precision_on_cpus()
+    compat.escape_quotes_in_paths()
     load_checkpoints_safely()
 
 

@@ -1,17 +1,19 @@
 """Test a student: the checkpoint of a distillation or of a plain training."""
 
 import argparse
+from pathlib import Path
 
 from mmengine.config import Config
 
 from mmkd.command_line import launched, parse_with_common_options, set_work_dir
 from mmkd.config import (
     check_data,
-    deploy_student,
     name_corrupt_files,
     set_data_root,
 )
-from mmkd.setup import setup
+from mmkd.experiments import drop_parts, load_config
+from mmkd.models.deploy import drop_distillation
+from mmkd.resume import LAST
 
 
 def parse_args() -> argparse.Namespace:
@@ -23,25 +25,28 @@ def parse_args() -> argparse.Namespace:
     return parse_with_common_options(parser, 'test_dataloader.batch_size=4')
 
 
-def load_config(args: argparse.Namespace) -> Config:
+def merged_config(args: argparse.Namespace) -> Config:
     """Merge the command line into the config and reduce it to the student."""
-    setup()
-    cfg = Config.fromfile(args.config)
+    cfg = load_config(args.config)
     cfg.launcher = args.launcher
     if args.data_root:
         set_data_root(cfg, args.data_root)
     if args.cfg_options:
         cfg.merge_from_dict(args.cfg_options)
-    deploy_student(cfg)
+    drop_distillation(cfg)
+    drop_parts(cfg)
     name_corrupt_files(cfg)
     cfg.load_from = args.checkpoint
     set_work_dir(cfg, args)
+    if args.work_dir is None or Path(cfg.work_dir, LAST).exists():
+        # The folder holds the record of a training.
+        cfg.work_dir = str(Path(cfg.work_dir, 'test'))
     return cfg
 
 
 def main() -> None:
     """Build the runner and test."""
-    cfg = load_config(parse_args())
+    cfg = merged_config(parse_args())
     check_data(cfg)
     with launched(cfg) as runner:
         runner.test()

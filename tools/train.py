@@ -2,25 +2,42 @@
 
 import argparse
 
-from mmengine.config import Config
+from mmengine.config import Config, DictAction
 
 from mmkd.command_line import launched, parse_with_common_options, set_work_dir
 from mmkd.config import (
     check_data,
+    check_preprocessor,
     enable_amp,
     protect_training,
     set_data_root,
     set_teacher,
 )
 from mmkd.engine.optim.constructor import keep_methods_apart
+from mmkd.experiments import drop_parts, load_config, set_methods, set_values
 from mmkd.resume import choose_checkpoint
-from mmkd.setup import setup
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config file')
+    parser.add_argument(
+        'config', help='config file, or the name of a pair in configs/_base_/pairs'
+    )
+    parser.add_argument(
+        '--method',
+        nargs='+',
+        metavar='NAME',
+        help='methods of configs/_base_/methods in place of those of the config; '
+        'none for the student alone',
+    )
+    parser.add_argument(
+        '--set',
+        nargs='+',
+        action=DictAction,
+        metavar='METHOD.SETTING=VALUE',
+        help='change methods, as dual_head.weight=0.5',
+    )
     parser.add_argument('--work-dir', help='folder for logs and checkpoints')
     parser.add_argument('--teacher', metavar='CKPT', help='checkpoint of the teacher')
     parser.add_argument(
@@ -34,10 +51,14 @@ def parse_args() -> argparse.Namespace:
     return parse_with_common_options(parser, 'optim_wrapper.optimizer.lr=0.02')
 
 
-def load_config(args: argparse.Namespace) -> Config:
+def merged_config(args: argparse.Namespace) -> Config:
     """Merge the command line into the config; ``--cfg-options`` wins."""
-    setup()
-    cfg = Config.fromfile(args.config)
+    cfg = load_config(args.config)
+    if args.method:
+        set_methods(cfg, args.method)
+    if args.set:
+        set_values(cfg, args.set)
+    drop_parts(cfg)
     cfg.launcher = args.launcher
     if args.data_root:
         set_data_root(cfg, args.data_root)
@@ -51,6 +72,7 @@ def load_config(args: argparse.Namespace) -> Config:
     set_work_dir(cfg, args)
     if args.cfg_options:
         cfg.merge_from_dict(args.cfg_options)
+    check_preprocessor(cfg)
     protect_training(cfg)
     keep_methods_apart(cfg)
     return cfg
@@ -58,7 +80,7 @@ def load_config(args: argparse.Namespace) -> Config:
 
 def main() -> None:
     """Build the runner and train."""
-    cfg = load_config(parse_args())
+    cfg = merged_config(parse_args())
     check_data(cfg)
     choose_checkpoint(cfg)
     with launched(cfg) as runner:

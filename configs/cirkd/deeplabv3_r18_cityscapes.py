@@ -1,9 +1,12 @@
 # Beside KD without temperature: task loss and KD count in full, as in CIRKD's code.
-_base_ = '../kd/deeplabv3_r18_cityscapes.py'
+_base_ = [
+    '../_base_/pairs/deeplabv3_r18_cityscapes.py',
+    '../_base_/methods/cirkd.py'
+]
 model = dict(
     methods=dict(
         kd=dict(
-            alpha=1.0,
-            task_weight=1.0,
-            loss=dict(type='KLDivergenceLoss', tau=1.0)),
-        cirkd=dict(type='CIRKD')))
+            type='LogitsKD',
+            loss=dict(type='KLDivergenceLoss', tau=1.0),
+            weight=1.0),
+        cirkd={{_base_.cirkd}}))

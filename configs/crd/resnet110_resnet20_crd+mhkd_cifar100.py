@@ -1,3 +1,11 @@
 # Table 1 of Multi-Head KD, last row.
-_base_ = '../mhkd/resnet110_resnet20_cifar100.py'
-model = dict(methods=dict(crd=dict(type='CRD', loss_weight=0.8)))
+_base_ = [
+    '../_base_/pairs/resnet110_resnet20_cifar100.py',
+    '../_base_/methods/mhkd.py',
+    '../_base_/methods/crd.py'
+]
+model = dict(
+    methods=dict(
+        kd={{_base_.kd}},
+        multi_head={{_base_.multi_head}},
+        crd={{_base_.crd}}))

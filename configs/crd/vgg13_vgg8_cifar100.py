@@ -1,6 +1,12 @@
 # Beside KD: task loss, KD and this count in full, as RepDistiller adds them.
-_base_ = '../kd/vgg13_vgg8_cifar100.py'
+_base_ = [
+    '../_base_/pairs/vgg13_vgg8_cifar100.py',
+    '../_base_/methods/crd.py'
+]
 model = dict(
     methods=dict(
-        kd=dict(alpha=1.0, task_weight=1.0),
-        crd=dict(type='CRD', loss_weight=0.8)))
+        kd=dict(
+            type='LogitsKD',
+            loss=dict(type='KLDivergenceLoss', tau=4.0),
+            weight=1.0),
+        crd={{_base_.crd}}))

@@ -1,8 +1,7 @@
-_base_ = '../kd/deeplabv3_r18_cityscapes.py'
+_base_ = [
+    '../_base_/pairs/deeplabv3_r18_cityscapes.py',
+    '../_base_/methods/cwd.py'
+]
 model = dict(
     methods=dict(
-        _delete_=True,
-        cwd=dict(
-            type='CWD',
-            loss=dict(type='ChannelWiseDivergenceLoss', tau=4.0),
-            loss_weight=3.0)))
+        cwd={{_base_.cwd}}))

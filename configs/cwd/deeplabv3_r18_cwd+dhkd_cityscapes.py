@@ -1,7 +1,9 @@
-_base_ = '../dhkd/deeplabv3_r18_cityscapes.py'
+_base_ = [
+    '../_base_/pairs/deeplabv3_r18_cityscapes.py',
+    '../_base_/methods/dhkd.py',
+    '../_base_/methods/cwd.py'
+]
 model = dict(
     methods=dict(
-        cwd=dict(
-            type='CWD',
-            loss=dict(type='ChannelWiseDivergenceLoss', tau=4.0),
-            loss_weight=3.0)))
+        dual_head={{_base_.dual_head}},
+        cwd={{_base_.cwd}}))

@@ -1,10 +1,7 @@
-_base_ = '../kd/resnet50_vgg8_cifar100.py'
+_base_ = [
+    '../_base_/pairs/resnet50_vgg8_cifar100.py',
+    '../_base_/methods/dhkd.py'
+]
 model = dict(
     methods=dict(
-        _delete_=True,
-        dual_head=dict(
-            type='DualHead',
-            head=dict(type='MLPClassifier'),
-            loss=dict(type='BinaryKLNormLoss', tau=2.0),
-            loss_weight=1.0)))
-optim_wrapper = dict(type='mmkd.GradientAlignOptimWrapper')
+        dual_head=_base_.dual_head | _base_.settings.dual_head))

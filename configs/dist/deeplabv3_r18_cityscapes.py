@@ -1,7 +1,7 @@
-_base_ = '../kd/deeplabv3_r18_cityscapes.py'
+_base_ = [
+    '../_base_/pairs/deeplabv3_r18_cityscapes.py',
+    '../_base_/methods/dist.py'
+]
 model = dict(
     methods=dict(
-        _delete_=True,
-        dist=dict(
-            type='DIST',
-            loss=dict(type='DISTLoss', beta=1.0, gamma=1.0, tau=1.0))))
+        dist=_base_.dist | _base_.settings.dist))

@@ -1,7 +1,7 @@
-_base_ = '../kd/vgg13_vgg8_cifar100.py'
+_base_ = [
+    '../_base_/pairs/vgg13_vgg8_cifar100.py',
+    '../_base_/methods/dist.py'
+]
 model = dict(
     methods=dict(
-        _delete_=True,
-        dist=dict(
-            type='DIST',
-            loss=dict(type='DISTLoss', beta=1.0, gamma=1.0, tau=4.0))))
+        dist={{_base_.dist}}))

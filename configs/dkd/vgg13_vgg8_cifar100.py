@@ -1,12 +1,7 @@
-_base_ = '../kd/vgg13_vgg8_cifar100.py'
+_base_ = [
+    '../_base_/pairs/vgg13_vgg8_cifar100.py',
+    '../_base_/methods/dkd.py'
+]
 model = dict(
     methods=dict(
-        _delete_=True,
-        dkd=dict(
-            type='DKD',
-            loss=dict(type='DKDLoss', alpha=1.0, beta=6.0, tau=4.0))))
-custom_hooks = [
-    *_base_.custom_hooks,
-    dict(
-        type='mmkd.DistillScheduleHook', schedules=dict(dkd=dict(warmup=20)))
-]
+        dkd=_base_.dkd | _base_.settings.dkd))

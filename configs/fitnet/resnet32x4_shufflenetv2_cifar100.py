@@ -1,6 +1,12 @@
 # Beside KD: task loss, KD and this count in full, as RepDistiller adds them.
-_base_ = '../kd/resnet32x4_shufflenetv2_cifar100.py'
+_base_ = [
+    '../_base_/pairs/resnet32x4_shufflenetv2_cifar100.py',
+    '../_base_/methods/fitnet.py'
+]
 model = dict(
     methods=dict(
-        kd=dict(alpha=1.0, task_weight=1.0),
-        fitnet=dict(type='FitNet', loss_weight=100.0)))
+        kd=dict(
+            type='LogitsKD',
+            loss=dict(type='KLDivergenceLoss', tau=4.0),
+            weight=1.0),
+        fitnet={{_base_.fitnet}}))

@@ -1,9 +1,12 @@
 # Beside KD without temperature: task loss and KD count in full, as in CIRKD's code.
-_base_ = '../kd/deeplabv3-w48_deeplabv3-w16_camvid.py'
+_base_ = [
+    '../_base_/pairs/deeplabv3-w48_deeplabv3-w16_camvid.py',
+    '../_base_/methods/ifvd.py'
+]
 model = dict(
     methods=dict(
         kd=dict(
-            alpha=1.0,
-            task_weight=1.0,
-            loss=dict(type='KLDivergenceLoss', tau=1.0)),
-        ifvd=dict(type='IFVD', loss_weight=20.0)))
+            type='LogitsKD',
+            loss=dict(type='KLDivergenceLoss', tau=1.0),
+            weight=1.0),
+        ifvd={{_base_.ifvd}}))

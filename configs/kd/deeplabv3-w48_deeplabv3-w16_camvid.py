@@ -1,11 +1,7 @@
 _base_ = [
-    '../students/deeplabv3-w16_camvid.py', '../_base_/distill.py'
+    '../_base_/pairs/deeplabv3-w48_deeplabv3-w16_camvid.py',
+    '../_base_/methods/kd.py'
 ]
 model = dict(
-    _delete_=True,
-    type='mmkd.Distiller',
-    student={{_base_.model}},
-    teacher=dict(
-        config='{{fileDirname}}/../teachers/deeplabv3-w48_camvid.py',
-        checkpoint='work_dirs/deeplabv3-w48_camvid/iter_4000.pth'),
-    methods=dict(kd=dict(type='LogitsKD', alpha=0.5)))
+    methods=dict(
+        kd=_base_.kd | _base_.settings.kd))

@@ -1,9 +1,7 @@
-_base_ = ['../students/resnet32_cifar100.py', '../_base_/distill.py']
+_base_ = [
+    '../_base_/pairs/resnet110_resnet32_cifar100.py',
+    '../_base_/methods/kd.py'
+]
 model = dict(
-    _delete_=True,
-    type='mmkd.Distiller',
-    student={{_base_.model}},
-    teacher=dict(
-        config='{{fileDirname}}/../teachers/resnet110_cifar100.py',
-        checkpoint='work_dirs/resnet110_cifar100/epoch_240.pth'),
-    methods=dict(kd=dict(type='LogitsKD', alpha=0.9)))
+    methods=dict(
+        kd={{_base_.kd}}))

@@ -1,14 +1,7 @@
-_base_ = ['mmpretrain::resnet/resnet18_8xb32_in1k.py', '../_base_/distill.py']
+_base_ = [
+    '../_base_/pairs/resnet34_resnet18_imagenet.py',
+    '../_base_/methods/kd.py'
+]
 model = dict(
-    _delete_=True,
-    type='mmkd.Distiller',
-    student={{_base_.model}},
-    teacher=dict(
-        config='mmpretrain::resnet/resnet34_8xb32_in1k.py',
-        checkpoint='https://mmassets.onedl.ai/mmclassification/v0/resnet/'
-        'resnet34_8xb32_in1k_20210831-f257d4e6.pth'),
     methods=dict(
-        kd=dict(
-            type='LogitsKD',
-            alpha=0.5,
-            loss=dict(type='KLDivergenceLoss', tau=1.0))))
+        kd=_base_.kd | _base_.settings.kd))

@@ -1,14 +1,7 @@
-_base_ = ['../students/mobilenetv1_imagenet.py', '../_base_/distill.py']
+_base_ = [
+    '../_base_/pairs/resnet50_mobilenetv1_imagenet.py',
+    '../_base_/methods/kd.py'
+]
 model = dict(
-    _delete_=True,
-    type='mmkd.Distiller',
-    student={{_base_.model}},
-    teacher=dict(
-        config='mmpretrain::resnet/resnet50_8xb32_in1k.py',
-        checkpoint='https://mmassets.onedl.ai/mmclassification/v0/resnet/'
-        'resnet50_8xb32_in1k_20210831-ea4938fc.pth'),
     methods=dict(
-        kd=dict(
-            type='LogitsKD',
-            alpha=0.5,
-            loss=dict(type='KLDivergenceLoss', tau=1.0))))
+        kd=_base_.kd | _base_.settings.kd))

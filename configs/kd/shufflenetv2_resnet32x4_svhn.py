@@ -1,9 +1,7 @@
-_base_ = ['../students/resnet32x4_svhn.py', '../_base_/distill.py']
+_base_ = [
+    '../_base_/pairs/shufflenetv2_resnet32x4_svhn.py',
+    '../_base_/methods/kd.py'
+]
 model = dict(
-    _delete_=True,
-    type='mmkd.Distiller',
-    student={{_base_.model}},
-    teacher=dict(
-        config='{{fileDirname}}/../teachers/shufflenetv2_svhn.py',
-        checkpoint='work_dirs/shufflenetv2_svhn/epoch_150.pth'),
-    methods=dict(kd=dict(type='LogitsKD', alpha=0.9)))
+    methods=dict(
+        kd={{_base_.kd}}))

@@ -1,9 +1,7 @@
-_base_ = ['../students/wrn16-2_cifar100.py', '../_base_/distill.py']
+_base_ = [
+    '../_base_/pairs/wrn40-2_wrn16-2_cifar100.py',
+    '../_base_/methods/kd.py'
+]
 model = dict(
-    _delete_=True,
-    type='mmkd.Distiller',
-    student={{_base_.model}},
-    teacher=dict(
-        config='{{fileDirname}}/../teachers/wrn40-2_cifar100.py',
-        checkpoint='work_dirs/wrn40-2_cifar100/epoch_240.pth'),
-    methods=dict(kd=dict(type='LogitsKD', alpha=0.9)))
+    methods=dict(
+        kd={{_base_.kd}}))

@@ -1,2 +1,8 @@
-_base_ = '../kd/mobilenetv2_vgg13_svhn.py'
-model = dict(methods=dict(multi_head=dict(type='MultiHead', beta=5.0)))
+_base_ = [
+    '../_base_/pairs/mobilenetv2_vgg13_svhn.py',
+    '../_base_/methods/mhkd.py'
+]
+model = dict(
+    methods=dict(
+        kd={{_base_.kd}},
+        multi_head=_base_.multi_head | _base_.settings.multi_head))

@@ -1,2 +1,8 @@
-_base_ = '../kd/resnet110_resnet20_cifar100.py'
-model = dict(methods=dict(multi_head=dict(type='MultiHead', beta=0.5)))
+_base_ = [
+    '../_base_/pairs/resnet110_resnet20_cifar100.py',
+    '../_base_/methods/mhkd.py'
+]
+model = dict(
+    methods=dict(
+        kd={{_base_.kd}},
+        multi_head={{_base_.multi_head}}))

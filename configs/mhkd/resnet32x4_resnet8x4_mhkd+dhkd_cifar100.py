@@ -1,10 +1,11 @@
 # Both methods on one student: heads after three stages, and beside the classifier.
-_base_ = '../kd/resnet32x4_resnet8x4_cifar100.py'
+_base_ = [
+    '../_base_/pairs/resnet32x4_resnet8x4_cifar100.py',
+    '../_base_/methods/mhkd.py',
+    '../_base_/methods/dhkd.py'
+]
 model = dict(
     methods=dict(
-        multi_head=dict(type='MultiHead', beta=0.5),
-        dual_head=dict(
-            type='DualHead',
-            head=dict(type='LinearClassifier'),
-            loss=dict(type='BinaryKLNormLoss', tau=2.0),
-            loss_weight=1.0)))
+        kd={{_base_.kd}},
+        multi_head={{_base_.multi_head}},
+        dual_head=_base_.dual_head | _base_.settings.dual_head))

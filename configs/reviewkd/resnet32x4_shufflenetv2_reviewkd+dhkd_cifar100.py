@@ -1,8 +1,9 @@
-_base_ = '../dhkd/resnet32x4_shufflenetv2_cifar100.py'
-model = dict(
-    methods=dict(review=dict(type='ReviewKD', loss_weight=8.0)))
-custom_hooks = [
-    *_base_.custom_hooks,
-    dict(
-        type='mmkd.DistillScheduleHook', schedules=dict(review=dict(warmup=20)))
+_base_ = [
+    '../_base_/pairs/resnet32x4_shufflenetv2_cifar100.py',
+    '../_base_/methods/dhkd.py',
+    '../_base_/methods/reviewkd.py'
 ]
+model = dict(
+    methods=dict(
+        dual_head=_base_.dual_head | _base_.settings.dual_head,
+        reviewkd=_base_.reviewkd | _base_.settings.reviewkd))

@@ -1,9 +1,7 @@
-_base_ = '../kd/vgg13_vgg8_cifar100.py'
+_base_ = [
+    '../_base_/pairs/vgg13_vgg8_cifar100.py',
+    '../_base_/methods/reviewkd.py'
+]
 model = dict(
     methods=dict(
-        _delete_=True, review=dict(type='ReviewKD', loss_weight=5.0)))
-custom_hooks = [
-    *_base_.custom_hooks,
-    dict(
-        type='mmkd.DistillScheduleHook', schedules=dict(review=dict(warmup=20)))
-]
+        reviewkd={{_base_.reviewkd}}))

@@ -1,8 +1,9 @@
-_base_ = '../dhkd/vgg13_vgg8_cifar100.py'
-model = dict(
-    methods=dict(review=dict(type='ReviewKD', loss_weight=5.0)))
-custom_hooks = [
-    *_base_.custom_hooks,
-    dict(
-        type='mmkd.DistillScheduleHook', schedules=dict(review=dict(warmup=20)))
+_base_ = [
+    '../_base_/pairs/vgg13_vgg8_cifar100.py',
+    '../_base_/methods/dhkd.py',
+    '../_base_/methods/reviewkd.py'
 ]
+model = dict(
+    methods=dict(
+        dual_head=_base_.dual_head | _base_.settings.dual_head,
+        reviewkd={{_base_.reviewkd}}))

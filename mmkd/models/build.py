@@ -21,16 +21,13 @@ def build_model(
     Args:
         config: See :func:`model_dict`.
         num_classes: Overrides the class count of every head where given.
-        data_preprocessor: Used where the model brings none of its own.
+        data_preprocessor: What it sets takes the place of what the model's own
+            preprocessor has.
 
     Returns:
         The model, with its initial weights not yet set.
     """
-    model = model_dict(config)
-    if data_preprocessor is not None:
-        model.setdefault('data_preprocessor', data_preprocessor)
-    if num_classes is not None:
-        set_num_classes(model, num_classes)
+    model = _adapted(model_dict(config), num_classes, data_preprocessor)
     return MODELS.build(model)
 
 
@@ -65,9 +62,21 @@ def student_dict(distiller: dict[str, Any]) -> dict[str, Any]:
         distiller: The dict of a :class:`mmkd.models.Distiller`; not changed.
     """
     student = model_dict(distiller['student'])
-    for name in ('data_preprocessor', '_scope_'):
-        if distiller.get(name) is not None:
-            student.setdefault(name, distiller[name])
-    if distiller.get('num_classes') is not None:
-        set_num_classes(student, distiller['num_classes'])
-    return student
+    if distiller.get('_scope_') is not None:
+        student.setdefault('_scope_', distiller['_scope_'])
+    return _adapted(
+        student, distiller.get('num_classes'), distiller.get('data_preprocessor')
+    )
+
+
+def _adapted(
+    model: dict[str, Any],
+    num_classes: int | None,
+    data_preprocessor: dict[str, Any] | None,
+) -> dict[str, Any]:
+    if data_preprocessor is not None:
+        own = model.get('data_preprocessor') or {}
+        model['data_preprocessor'] = {**own, **data_preprocessor}
+    if num_classes is not None:
+        set_num_classes(model, num_classes)
+    return model

@@ -25,7 +25,14 @@ from mmkd.registry import METHODS, MODELS, TEACHERS
 PREFIX = 'distill.'
 """Log keys of distillation terms begin with this, then the method's name."""
 
-OWN = ('teacher', 'methods', 'named_methods', 'task_weight', 'student_view')
+OWN = (
+    'gradient_alignment',
+    'methods',
+    'named_methods',
+    'student_view',
+    'task_weight',
+    'teacher',
+)
 """What a distiller has beside what its student has."""
 
 
@@ -59,7 +66,8 @@ class Distiller(BaseModel):
             data other than the configs'.
         classifier: Path of the student's main classifier, where discovery
             shall be overridden.
-        data_preprocessor: Used where the student's config has none.
+        data_preprocessor: What it sets, as ``size``, takes the place of what the
+            student's config has.
 
     Raises:
         ValueError: If an argument is wrong, two methods name different task
@@ -147,6 +155,11 @@ class Distiller(BaseModel):
     def named_methods(self) -> dict[str, Method]:
         """The methods by name."""
         return cast(dict[str, Method], dict(self.methods.items()))
+
+    @property
+    def gradient_alignment(self) -> bool:
+        """Whether a method asks for the gradients to be aligned."""
+        return any(m.gradient_alignment for m in self.named_methods.values())
 
     @property
     def task_weight(self) -> float:

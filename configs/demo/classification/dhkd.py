@@ -4,11 +4,12 @@ model = dict(
     type='mmkd.Distiller',
     student={{_base_.model}},
     teacher=dict(
-        config='{{fileDirname}}/teacher.py',
+        config='mmkd::demo/classification/teacher.py',
         checkpoint='work_dirs/demo/classification/teacher/epoch_30.pth'),
     methods=dict(
         dual_head=dict(
             type='DualHead',
             head=dict(type='LinearClassifier'),
             loss=dict(type='BinaryKLNormLoss', tau=2.0),
-            loss_weight=1.0)))
+            weight=1.0)))
+default_hooks = _base_.distill_hooks

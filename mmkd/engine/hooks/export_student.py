@@ -6,8 +6,9 @@ from mmengine.dist import master_only
 from mmengine.hooks import EMAHook, Hook
 from mmengine.runner import Runner
 
-from mmkd.engine.files import save_atomically
+from mmkd.engine.files import save_atomically, whole_or_nothing
 from mmkd.engine.unwrap import distiller_of
+from mmkd.models.deploy import student_config
 from mmkd.models.distiller import student_alone
 from mmkd.registry import HOOKS
 
@@ -19,8 +20,9 @@ class ExportStudentHook(Hook):
     The file holds ``meta.dataset_meta`` and ``state_dict``, nothing of mmkd,
     and loads strictly into the student's own config in MMSegmentation and
     MMPretrain. Under ``EMAHook`` it is the averaged student, as in that
-    hook's checkpoints. The main process writes it into the work directory, to
-    a temporary file first.
+    hook's checkpoints. Its config, for tests and deployment, stands beside it
+    under the same name with the suffix ``.py``. The main process writes both
+    into the work directory, to temporary files first.
 
     Args:
         filename: Name of the file in the work directory.
@@ -55,4 +57,9 @@ class ExportStudentHook(Hook):
         }
         path = Path(runner.work_dir) / self.filename
         save_atomically(content, path)
-        runner.logger.info(f'The student stands in {path}.')
+        config = path.with_suffix('.py')
+        with whole_or_nothing(config) as partial:
+            partial.write_text(student_config(runner.cfg).pretty_text)
+        runner.logger.info(
+            f'The student stands in {path}, its config in {config.name} beside it.'
+        )

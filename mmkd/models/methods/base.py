@@ -34,6 +34,9 @@ class Method(BaseModule):
             which the method counts, from 0.
         warmup: Epochs or iterations over which its weight then rises linearly.
         stop: First epoch or iteration in which it counts no more.
+        gradient_alignment: Whether the training is to align the gradient of
+            distillation with the task's, as Dual-Head KD does. It selects the
+            optimiser wrapper, which is the pair's otherwise.
         source: Where the setting comes from, for the table that a training
             starts with.
 
@@ -66,6 +69,7 @@ class Method(BaseModule):
         start: float = 0,
         warmup: float = 0,
         stop: float | None = None,
+        gradient_alignment: bool = False,
         source: str = 'default',
     ) -> None:
         super().__init__()
@@ -81,6 +85,7 @@ class Method(BaseModule):
                 raise ValueError(f'{name} must be finite and at least 0, got {value}')
         self.task_weight = task_weight
         self.schedule = Schedule(start, warmup, stop)
+        self.gradient_alignment = gradient_alignment
         self.source = source
         self.task = student.task
         self.taps_in_student: list[Tap] = []

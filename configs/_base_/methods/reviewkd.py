@@ -1,0 +1,2 @@
+# ReviewKD; its weight differs by pair.
+reviewkd = dict(type='ReviewKD', weight=5.0, warmup=20, source='published')

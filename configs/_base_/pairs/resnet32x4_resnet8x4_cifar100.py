@@ -1,0 +1,15 @@
+_base_ = ['../../students/resnet8x4_cifar100.py', '../distill.py']
+model = dict(
+    _delete_=True,
+    type='mmkd.Distiller',
+    student={{_base_.model}},
+    teacher=dict(
+        config='mmkd::teachers/resnet32x4_cifar100.py',
+        checkpoint='work_dirs/resnet32x4_cifar100/epoch_240.pth'),
+    methods=dict())
+default_hooks = _base_.distill_hooks
+# What methods need differently on this pair, by the name of the method.
+settings = dict(
+    dual_head=dict(
+        gradient_alignment=True,
+        source="pair's"))

@@ -1,0 +1,22 @@
+_base_ = ['mmpretrain::resnet/resnet18_8xb32_in1k.py', '../distill.py']
+model = dict(
+    _delete_=True,
+    type='mmkd.Distiller',
+    student={{_base_.model}},
+    teacher=dict(
+        config='mmpretrain::resnet/resnet34_8xb32_in1k.py',
+        checkpoint='https://mmassets.onedl.ai/mmclassification/v0/resnet/'
+        'resnet34_8xb32_in1k_20210831-f257d4e6.pth'),
+    methods=dict())
+default_hooks = _base_.distill_hooks
+# What methods need differently on this pair, by the name of the method.
+settings = dict(
+    dual_head=dict(
+        weight=0.1,
+        stop=50,
+        source="pair's"),
+    kd=dict(
+        loss=dict(type='KLDivergenceLoss', tau=1.0),
+        weight=0.5,
+        task_weight=0.5,
+        source="pair's"))

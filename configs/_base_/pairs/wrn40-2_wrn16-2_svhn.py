@@ -1,0 +1,15 @@
+_base_ = ['../../students/wrn16-2_svhn.py', '../distill.py']
+model = dict(
+    _delete_=True,
+    type='mmkd.Distiller',
+    student={{_base_.model}},
+    teacher=dict(
+        config='mmkd::teachers/wrn40-2_svhn.py',
+        checkpoint='work_dirs/wrn40-2_svhn/epoch_150.pth'),
+    methods=dict())
+default_hooks = _base_.distill_hooks
+# What methods need differently on this pair, by the name of the method.
+settings = dict(
+    multi_head=dict(
+        weight=5.0,
+        source="pair's"))

@@ -1,0 +1,129 @@
+"""Pairs and methods: how experiments are put together from the command line.
+
+A pair (``configs/_base_/pairs``) is a student, a teacher, data and a schedule,
+and says in ``settings`` what a method needs differently there. A method
+(``configs/_base_/methods``) is a file of variables, each the config of one
+method under its own name.
+"""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config, ConfigDict
+
+import mmkd
+from mmkd.models.deploy import drop_distillation
+from mmkd.setup import setup
+
+CONFIGS = Path(mmkd.__file__).parent / '.mim' / 'configs'
+NONE = 'none'
+"""The name that stands for the student alone."""
+
+
+def load_config(name: str) -> Config:
+    """Read a config, as the tools do.
+
+    Args:
+        name: Path of a config file, one in a package (``mmkd::...``), or the
+            name of a pair.
+
+    Raises:
+        FileNotFoundError: If there is none; the message names the nearest pair.
+    """
+    setup()
+    path = Path(name)
+    if '::' in name:
+        scope, _, rest = name.partition('::')
+        if scope == 'mmkd':
+            return Config.fromfile(CONFIGS / rest)
+    elif not path.suffix and not path.exists():
+        pairs = {file.stem: file for file in _files('pairs')}
+        if name not in pairs:
+            raise FileNotFoundError(
+                f'there is no config file and no pair {name!r}.{_near(name, pairs)}'
+            )
+        path = pairs[name]
+    return Config.fromfile(path)
+
+
+def set_methods(cfg: Config, names: Iterable[str]) -> None:
+    """Let a distillation use these methods, with the pair's settings.
+
+    Args:
+        cfg: The config of a pair or a distillation; changed in place.
+        names: Names of files in ``configs/_base_/methods``, or ``none`` alone for
+            the student without a teacher, with all else equal.
+
+    Raises:
+        ValueError: If a name is unknown, ``none`` is not alone, or the config has
+            no teacher.
+    """
+    names = list(names)
+    if names == [NONE]:
+        drop_distillation(cfg)
+        return
+    if 'teacher' not in cfg.model:
+        raise ValueError(
+            f'{cfg.filename} trains {cfg.model.type} without a teacher: --method '
+            'needs a pair of a student and a teacher.'
+        )
+    files = {file.stem: file for file in _files('methods')}
+    settings, methods = cfg.get('settings') or {}, {}
+    for name in names:
+        if name not in files:
+            raise ValueError(
+                f'--method knows no {name!r}.{_near(name, [*files, NONE])} '
+                f'{NONE} stands alone.'
+            )
+        for method, values in Config.fromfile(files[name]).to_dict().items():
+            methods[method] = {**values, **settings.get(method, {})}
+    cfg.model.methods = ConfigDict(methods)
+
+
+def set_values(cfg: Config, values: Mapping[str, Any]) -> None:
+    """Change settings of methods.
+
+    Args:
+        cfg: The config of a distillation; changed in place.
+        values: Values by ``METHOD.SETTING``, as ``dual_head.weight``.
+
+    Raises:
+        ValueError: If the distillation has no such method.
+    """
+    methods = cfg.model.get('methods') or {}
+    for name in values:
+        method, _, setting = name.partition('.')
+        if method not in methods or not setting:
+            raise ValueError(
+                f'--set takes METHOD.SETTING=VALUE, and got {name!r}.'
+                f'{_near(method, methods)}'
+            )
+    cfg.merge_from_dict({f'model.methods.{name}': v for name, v in values.items()})
+
+
+def drop_parts(cfg: Config) -> None:
+    """Drop the variables that an experiment was put together from.
+
+    What trains stands in ``model.methods``: a change of them would do nothing.
+
+    Args:
+        cfg: The config; changed in place.
+    """
+    for file in _files('methods'):
+        for name in Config.fromfile(file):
+            cfg.pop(name, None)
+    for name in ('settings', 'distill_hooks'):
+        cfg.pop(name, None)
+
+
+def _files(kind: str) -> list[Path]:
+    return sorted((CONFIGS / '_base_' / kind).glob('*.py'))
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    known = list(known)
+    near = difflib.get_close_matches(name, known, n=3)
+    hint = f' Did you mean {near[0]!r}?' if near else ''
+    return f'{hint} Known: {", ".join(known)}.'

@@ -1,0 +1,77 @@
+"""From the config of a distillation to that of its plain student."""
+
+import copy
+from typing import Any
+
+from mmengine.config import Config
+
+from mmkd.models.build import student_dict
+
+TRAINING = (
+    'train_cfg',
+    'train_dataloader',
+    'train_pipeline',
+    'optim_wrapper',
+    'optimizer',
+    'param_scheduler',
+    'auto_scale_lr',
+    'custom_hooks',
+    'default_hooks',
+    'load_from',
+    'resume',
+    'launcher',
+    'work_dir',
+    'experiment_name',
+)
+"""What a config says of training alone."""
+
+
+def drop_distillation(cfg: Config) -> None:
+    """Let a config train or test the student alone, all else equal.
+
+    A config without a distiller stays as it is.
+
+    Args:
+        cfg: The config; changed in place.
+    """
+    if 'student' not in cfg.model:
+        return
+    cfg.model = student_dict(cfg.model)
+    hooks = cfg.get('default_hooks') or {}
+    for name in [name for name, hook in hooks.items() if _is_ours(hook)]:
+        hooks.pop(name)
+    if cfg.get('custom_hooks'):
+        cfg.custom_hooks = [hook for hook in cfg.custom_hooks if not _is_ours(hook)]
+
+
+def student_config(cfg: Config) -> Config:
+    """The config that a trained student is tested and deployed with.
+
+    It needs mmkd only where the student's own backbone or data set is mmkd's,
+    and then imports it.
+
+    Args:
+        cfg: The config of its training; not changed.
+    """
+    cfg = copy.deepcopy(cfg)
+    drop_distillation(cfg)
+    for name in TRAINING:
+        cfg.pop(name, None)
+    imports = cfg.pop('custom_imports', None) or dict(imports=[])
+    names = imports['imports']
+    names = [names] if isinstance(names, str) else names
+    if not _names_ours(cfg.to_dict()):
+        names = [name for name in names if name.partition('.')[0] != 'mmkd']
+    if names:
+        cfg.custom_imports = dict(imports, imports=names)
+    return cfg
+
+
+def _is_ours(hook: Any) -> bool:
+    return isinstance(hook, dict) and str(hook.get('type')).startswith('mmkd.')
+
+
+def _names_ours(value: Any) -> bool:
+    if isinstance(value, dict):
+        return _is_ours(value) or any(map(_names_ours, value.values()))
+    return isinstance(value, (list, tuple)) and any(map(_names_ours, value))

@@ -5,6 +5,7 @@ from typing import Any
 from mmengine.hooks import Hook
 from mmengine.runner import IterBasedTrainLoop, Runner
 
+from mmkd.engine.optim import GradientAlignOptimWrapper
 from mmkd.engine.unwrap import distiller_of
 from mmkd.registry import HOOKS
 
@@ -19,6 +20,21 @@ class DistillScheduleHook(Hook):
     state of it. Where there is a schedule the factor is logged as
     ``{method}_schedule_factor``.
     """
+
+    def before_train(self, runner: Runner) -> None:
+        """See that gradients are aligned where a method asks for it.
+
+        Raises:
+            TypeError: If they are not.
+        """
+        wrapper = runner.optim_wrapper
+        asked = distiller_of(runner).gradient_alignment
+        if asked and not isinstance(wrapper, GradientAlignOptimWrapper):
+            raise TypeError(
+                'a method asks for gradient_alignment, and the optimiser wrapper is '
+                f'{type(wrapper).__name__}: use tools/train.py, or set '
+                "optim_wrapper.constructor='mmkd.DistillOptimWrapperConstructor'."
+            )
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Set the factors of an epoch."""

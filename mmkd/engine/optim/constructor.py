@@ -1,5 +1,6 @@
 """Parameter groups of a distiller: the student's own, then the methods'."""
 
+import copy
 from typing import Any
 
 from mmengine.config import Config
@@ -12,6 +13,11 @@ from mmkd.registry import OPTIM_WRAPPER_CONSTRUCTORS
 
 DEFAULT = 'DefaultOptimWrapperConstructor'
 NAME = 'mmkd.DistillOptimWrapperConstructor'
+ALIGNED = {
+    'OptimWrapper': 'mmkd.GradientAlignOptimWrapper',
+    'AmpOptimWrapper': 'mmkd.AmpGradientAlignOptimWrapper',
+}
+"""Optimiser wrappers and their forms that align gradients."""
 
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
@@ -21,7 +27,8 @@ class DistillOptimWrapperConstructor:
     Another constructor, any that is registered, builds the optimiser wrapper of
     the student; it sees no method. The parameters of each method then form one
     more group with the optimiser's settings, unmoved by ``custom_keys``,
-    multipliers and layer-wise decay, which are the student's.
+    multipliers and layer-wise decay, which are the student's. Where a method asks
+    for gradient alignment the optimiser wrapper is the form of it that aligns.
 
     Args:
         optim_wrapper_cfg: As for the other constructor.
@@ -30,19 +37,33 @@ class DistillOptimWrapperConstructor:
 
     Raises:
         TypeError: If the other constructor builds several optimisers.
+        ValueError: If gradients are to be aligned and the optimiser wrapper has no
+            form that does.
     """
 
     def __init__(
         self, optim_wrapper_cfg: dict[str, Any], paramwise_cfg: dict[str, Any] | None
     ) -> None:
-        paramwise = dict(paramwise_cfg or {})
-        kind = paramwise.pop('constructor', DEFAULT)
-        # An empty dict and None are not the same to all constructors.
-        self.inner = OPTIM_WRAPPER_CONSTRUCTORS.build(
+        self.paramwise_cfg = dict(paramwise_cfg or {})
+        self.kind = self.paramwise_cfg.pop('constructor', DEFAULT)
+        self.optim_wrapper_cfg = optim_wrapper_cfg
+
+    def _inner(self, aligned: bool) -> Any:
+        wrapper = copy.deepcopy(self.optim_wrapper_cfg)
+        kind = wrapper.get('type', 'OptimWrapper')
+        if aligned and kind not in ALIGNED.values():
+            if kind not in ALIGNED:
+                raise ValueError(
+                    f'gradient alignment has no form of the optimiser wrapper {kind!r}; '
+                    f'it has those of {", ".join(ALIGNED)}.'
+                )
+            wrapper['type'] = ALIGNED[kind]
+        return OPTIM_WRAPPER_CONSTRUCTORS.build(
             dict(
-                type=kind,
-                optim_wrapper_cfg=optim_wrapper_cfg,
-                paramwise_cfg=paramwise or None,
+                type=self.kind,
+                optim_wrapper_cfg=wrapper,
+                # An empty dict and None are not the same to all constructors.
+                paramwise_cfg=self.paramwise_cfg or None,
             )
         )
 
@@ -54,12 +75,12 @@ class DistillOptimWrapperConstructor:
         """
         distiller: Any = model.module if is_model_wrapper(model) else model
         if not isinstance(distiller, Distiller):
-            return self.inner(model)
+            return self._inner(False)(model)
         with student_alone(distiller):
-            wrapper = self.inner(model)
+            wrapper = self._inner(distiller.gradient_alignment)(model)
         if isinstance(wrapper, OptimWrapperDict):
             raise TypeError(
-                f'{type(self.inner).__name__} builds a {type(wrapper).__name__}: a '
+                f'{self.kind} builds a {type(wrapper).__name__}: a '
                 'distiller trains with one optimiser.'
             )
         for name, method in distiller.named_methods.items():

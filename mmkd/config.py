@@ -142,29 +142,17 @@ def enable_amp(cfg: Config) -> None:
     wrapper.setdefault('loss_scale', 'dynamic')
 
 
-def check_preprocessor(cfg: Config) -> None:
-    """Refuse a data preprocessor at the top level that would do nothing.
+def settle_preprocessor(cfg: Config) -> None:
+    """Let ``model.data_preprocessor`` act where the student brings its own.
 
-    A student's model brings its own, which MMEngine prefers.
+    MMSegmentation's users set it there, as in ``dict(size=crop_size)``.
 
     Args:
-        cfg: The config of any training.
-
-    Raises:
-        ValueError: If it says otherwise than the student's own.
+        cfg: The config of any training; changed in place.
     """
-    top, model = cfg.get('data_preprocessor') or {}, cfg.model
-    student = model.get('student')
-    if not isinstance(student, dict):
-        return
-    own = {
-        **(student.get('data_preprocessor') or {}),
-        **(model.get('data_preprocessor') or {}),
-    }
-    for key, value in top.items():
-        if own and own.get(key, value) != value:
-            raise ValueError(
-                f'data_preprocessor.{key} is {value!r} at the top level of the config '
-                f"and {own[key]!r} in the student's model, which counts. Set it as "
-                f'model = dict(data_preprocessor=dict({key}=...)).'
-            )
+    given, student = cfg.model.get('data_preprocessor'), cfg.model.get('student')
+    if given and isinstance(student, dict) and student.get('data_preprocessor'):
+        student['data_preprocessor'].update(given)
+        cfg.model.pop('data_preprocessor')
+        if cfg.get('data_preprocessor'):
+            cfg.data_preprocessor.update(given)

@@ -7,11 +7,11 @@ from mmengine.config import Config, DictAction
 from mmkd.command_line import launched, parse_with_common_options, set_work_dir
 from mmkd.config import (
     check_data,
-    check_preprocessor,
     enable_amp,
     protect_training,
     set_data_root,
     set_teacher,
+    settle_preprocessor,
 )
 from mmkd.engine.optim.constructor import keep_methods_apart
 from mmkd.experiments import drop_parts, load_config, set_methods, set_values
@@ -72,7 +72,7 @@ def merged_config(args: argparse.Namespace) -> Config:
     set_work_dir(cfg, args)
     if args.cfg_options:
         cfg.merge_from_dict(args.cfg_options)
-    check_preprocessor(cfg)
+    settle_preprocessor(cfg)
     protect_training(cfg)
     keep_methods_apart(cfg)
     return cfg

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 from mmengine.config import Config
 from mmengine.hub import get_config
 from torch import nn
@@ -21,11 +22,13 @@ def build_model(
     Args:
         config: See :func:`model_dict`.
         num_classes: Overrides the class count of every head where given.
-        data_preprocessor: What it sets takes the place of what the model's own
-            preprocessor has.
+        data_preprocessor: Adds to what the model's own preprocessor has.
 
     Returns:
         The model, with its initial weights not yet set.
+
+    Raises:
+        ValueError: If ``data_preprocessor`` contradicts the model's own.
     """
     model = _adapted(model_dict(config), num_classes, data_preprocessor)
     return MODELS.build(model)
@@ -76,7 +79,15 @@ def _adapted(
 ) -> dict[str, Any]:
     if data_preprocessor is not None:
         own = model.get('data_preprocessor') or {}
-        model['data_preprocessor'] = {**own, **data_preprocessor}
+        for key, value in data_preprocessor.items():
+            if key in own and np.any(np.asarray(own[key]) != np.asarray(value)):
+                raise ValueError(
+                    f'data_preprocessor.{key} is {value!r} beside the model and '
+                    f'{own[key]!r} in it. Set one of them, the top level of a config '
+                    'or model.student, or both alike; in a config of mmkd '
+                    f'model = dict(data_preprocessor=dict({key}=...)) sets both.'
+                )
+        model['data_preprocessor'] = {**data_preprocessor, **own}
     if num_classes is not None:
         set_num_classes(model, num_classes)
     return model

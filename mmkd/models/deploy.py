@@ -40,6 +40,11 @@ def drop_distillation(cfg: Config) -> None:
     hooks = cfg.get('default_hooks') or {}
     for name in [name for name, hook in hooks.items() if _is_ours(hook)]:
         hooks.pop(name)
+    wrapper = cfg.get('optim_wrapper') or {}
+    if str(wrapper.get('constructor')).startswith('mmkd.'):
+        wrapper.pop('constructor')
+        if 'constructor' in (wrapper.get('paramwise_cfg') or {}):
+            wrapper['constructor'] = wrapper['paramwise_cfg'].pop('constructor')
     if cfg.get('custom_hooks'):
         cfg.custom_hooks = [hook for hook in cfg.custom_hooks if not _is_ours(hook)]
 

@@ -66,8 +66,7 @@ class Distiller(BaseModel):
             data other than the configs'.
         classifier: Path of the student's main classifier, where discovery
             shall be overridden.
-        data_preprocessor: What it sets, as ``size``, takes the place of what the
-            student's config has.
+        data_preprocessor: Adds to what the student's config has.
 
     Raises:
         ValueError: If an argument is wrong, two methods name different task

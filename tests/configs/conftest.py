@@ -10,7 +10,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
-from mmkd.models.teacher import model_dict
+from mmkd.models.build import model_dict
 from scipy.io import savemat
 
 from mmkd.config import set_data_root, set_teacher
@@ -148,6 +148,8 @@ def trained(
             shrink_data(cfg)
             if 'teacher' in cfg.model:
                 shrink_model(cfg.model.student)
+                if 'size' in cfg.model.student.get('data_preprocessor', {}):
+                    cfg.data_preprocessor.size = (64, 64)
                 teacher = shrink_model(model_dict(cfg.model.teacher.config))
                 cfg.model.teacher.config = teacher
                 classes = cfg.model.get('num_classes')

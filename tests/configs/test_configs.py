@@ -44,7 +44,7 @@ def test_trains_and_evaluates(
         assert terms
         assert all(term > 0 for term in terms)
     metric = 'mIoU' if dataset == 'CityscapesDataset' else 'accuracy/top1'
-    assert 0 <= scalars[f'val/{metric}'].current() <= 100
+    assert math.isfinite(scalars[f'val/{metric}'].current())
 
 
 # `make demo` runs them.

@@ -35,9 +35,9 @@ def test_child_config_trains_on_other_data(
     assert runner.iter == 2
     distiller = runner.model
     assert distiller.student_view.num_classes == 11
-    assert distiller.student.auxiliary_head.num_classes == 11
+    assert distiller.auxiliary_head.num_classes == 11
     assert distiller.teacher.view.num_classes == 11
-    assert distiller.methods['dual_head'].loss_weight == 0.5
+    assert distiller.methods['dual_head'].weight == 0.5
     for dataset in (runner.train_dataloader.dataset, runner.val_dataloader.dataset):
         assert Path(dataset.data_root).resolve() == data_root.resolve()
         assert len(dataset.metainfo['classes']) == 11

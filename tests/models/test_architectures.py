@@ -6,7 +6,7 @@ import pytest
 import torch
 from mmengine.config import Config, ConfigDict
 from mmengine.optim import OptimWrapper
-from mmkd.models.teacher import model_dict
+from mmkd.models.build import model_dict
 from torch import Tensor
 
 from mmkd.models import ModelView, Tap, build_model

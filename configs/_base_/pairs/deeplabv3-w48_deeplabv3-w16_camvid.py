@@ -10,6 +10,7 @@ model = dict(
         checkpoint='work_dirs/deeplabv3-w48_camvid/iter_4000.pth'),
     methods=dict())
 default_hooks = _base_.distill_hooks
+optim_wrapper = dict(constructor='mmkd.DistillOptimWrapperConstructor')
 # What methods need differently on this pair, by the name of the method.
 settings = dict(
     kd=dict(

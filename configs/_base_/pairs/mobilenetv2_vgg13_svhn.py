@@ -8,6 +8,7 @@ model = dict(
         checkpoint='work_dirs/mobilenetv2_svhn/epoch_150.pth'),
     methods=dict())
 default_hooks = _base_.distill_hooks
+optim_wrapper = dict(constructor='mmkd.DistillOptimWrapperConstructor')
 # What methods need differently on this pair, by the name of the method.
 settings = dict(
     multi_head=dict(

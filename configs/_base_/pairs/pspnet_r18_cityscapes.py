@@ -14,6 +14,7 @@ model = dict(
         '512x1024_80k_cityscapes_20200606_112211-e1e1100f.pth'),
     methods=dict())
 default_hooks = _base_.distill_hooks
+optim_wrapper = dict(constructor='mmkd.DistillOptimWrapperConstructor')
 # What methods need differently on this pair, by the name of the method.
 settings = dict(
     kd=dict(

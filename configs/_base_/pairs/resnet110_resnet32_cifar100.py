@@ -8,6 +8,7 @@ model = dict(
         checkpoint='work_dirs/resnet110_cifar100/epoch_240.pth'),
     methods=dict())
 default_hooks = _base_.distill_hooks
+optim_wrapper = dict(constructor='mmkd.DistillOptimWrapperConstructor')
 # What methods need differently on this pair, by the name of the method.
 settings = dict(
     dual_head=dict(

@@ -9,6 +9,7 @@ model = dict(
         'resnet34_8xb32_in1k_20210831-f257d4e6.pth'),
     methods=dict())
 default_hooks = _base_.distill_hooks
+optim_wrapper = dict(constructor='mmkd.DistillOptimWrapperConstructor')
 # What methods need differently on this pair, by the name of the method.
 settings = dict(
     dual_head=dict(

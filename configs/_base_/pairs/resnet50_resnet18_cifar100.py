@@ -31,6 +31,7 @@ val_dataloader = dict(dataset=dict(type='mmkd.CIFAR100'))
 test_dataloader = dict(dataset=dict(type='mmkd.CIFAR100'))
 optim_wrapper = dict(
     type='OptimWrapper',
+    constructor='mmkd.DistillOptimWrapperConstructor',
     optimizer=dict(type='SGD', lr=0.05, momentum=0.9, weight_decay=5e-4))
 param_scheduler = dict(
     _delete_=True,

@@ -13,3 +13,4 @@ model = dict(
             loss=dict(type='BinaryKLNormLoss', tau=2.0),
             weight=1.0)))
 default_hooks = _base_.distill_hooks
+optim_wrapper = dict(constructor='mmkd.DistillOptimWrapperConstructor')

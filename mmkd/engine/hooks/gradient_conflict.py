@@ -1,12 +1,8 @@
 """A diagnostic: where in the student the two losses oppose each other."""
 
 import copy
-import random
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -14,6 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from mmkd.engine.optim.gradients import Gradients, backward_into, compare
+from mmkd.engine.random_state import random_state_kept
 from mmkd.engine.unwrap import distiller_of
 from mmkd.loss_groups import groups_of
 from mmkd.models.distiller import Distiller, student_alone
@@ -109,7 +106,7 @@ def _both_gradients(
     parameters = list(distiller.parameters())
     buffers = {name: buffer.clone() for name, buffer in distiller.named_buffers()}
     with (
-        _random_state_kept(parameters[0].device),
+        random_state_kept(parameters[0].device),
         # A region compiled for one backward pass refuses a second.
         torch.compiler.set_stance('force_eager'),
         runner.optim_wrapper.optim_context(distiller),
@@ -127,14 +124,3 @@ def _both_gradients(
     backward_into(stores[0], task, parameters, retain_graph=True)
     backward_into(stores[1], distillation, parameters)
     return stores
-
-
-@contextmanager
-def _random_state_kept(device: torch.device) -> Iterator[None]:
-    python, numpy = random.getstate(), np.random.get_state()
-    try:
-        with torch.random.fork_rng([device] if device.type == 'cuda' else []):
-            yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)

@@ -7,6 +7,7 @@ from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from mmkd.engine.random_state import random_state_kept
 from mmkd.engine.unwrap import distiller_of
 from mmkd.models.summary import summary
 from mmkd.registry import HOOKS
@@ -31,8 +32,9 @@ class StartTableHook(Hook):
             return
         self._shown = True
         distiller = distiller_of(runner)
-        # Preprocessors change a batch in place.
-        batch = distiller.data_preprocessor(copy.deepcopy(data_batch), False)
+        with random_state_kept(next(distiller.parameters()).device):
+            # Preprocessors change a batch in place.
+            batch = distiller.data_preprocessor(copy.deepcopy(data_batch), True)
         rates = {
             group['method']: group['lr']
             for group in runner.optim_wrapper.optimizer.param_groups

@@ -54,8 +54,8 @@ class DistillOptimWrapperConstructor:
         if aligned and kind not in ALIGNED.values():
             if kind not in ALIGNED:
                 raise ValueError(
-                    f'gradient alignment has no form of the optimiser wrapper {kind!r}; '
-                    f'it has those of {", ".join(ALIGNED)}.'
+                    f'gradient alignment has no form of the wrapper {kind!r}; it '
+                    f'has those of {", ".join(ALIGNED)}.'
                 )
             wrapper['type'] = ALIGNED[kind]
         return OPTIM_WRAPPER_CONSTRUCTORS.build(
@@ -76,8 +76,9 @@ class DistillOptimWrapperConstructor:
         distiller: Any = model.module if is_model_wrapper(model) else model
         if not isinstance(distiller, Distiller):
             return self._inner(False)(model)
+        inner = self._inner(distiller.gradient_alignment)
         with student_alone(distiller):
-            wrapper = self._inner(distiller.gradient_alignment)(model)
+            wrapper = inner(model)
         if isinstance(wrapper, OptimWrapperDict):
             raise TypeError(
                 f'{self.kind} builds a {type(wrapper).__name__}: a '

@@ -18,7 +18,7 @@ __all__ = ['Distiller', 'FrozenTeacher', 'ModelView', 'Tap', 'build_model', 'cap
 
 PLACES = {
     'Distiller': 'distiller',
-    'FrozenTeacher': 'teachers',
+    'FrozenTeacher': 'teachers.frozen',
     'ModelView': 'discovery',
     'Tap': 'taps',
     'build_model': 'build',

@@ -165,7 +165,7 @@ class Distiller(BaseModel):
         """What multiplies the student's own loss now."""
         naming = [m for m in self.named_methods.values() if m.task_weight is not None]
         share = max((m.schedule_factor or 0.0 for m in naming), default=1.0)
-        return 1 - share * (1 - self._task_weight)
+        return share * self._task_weight + (1 - share)
 
     def forward(
         self,
@@ -243,8 +243,11 @@ class Distiller(BaseModel):
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         """Copy and pickle by the student's class: the made one has no address."""
-        rest = super().__reduce_ex__(protocol)[2:]
-        return _blank, (type(self).__bases__[1],), *rest
+        function, args, *rest = super().__reduce_ex__(protocol)
+        student = vars(type(self)).get('student_class')
+        if student is not None:
+            function, args = _blank, (student,)
+        return function, args, *rest
 
 
 @cache
@@ -252,7 +255,11 @@ def _taught(student: type) -> 'type[Distiller]':
     """The class of a student of some class that is a distiller too."""
     return cast(
         type[Distiller],
-        new_class(f'Distilled{student.__name__}', (Distiller, student)),
+        new_class(
+            student.__name__,
+            (Distiller, student),
+            exec_body=lambda names: names.update(student_class=student),
+        ),
     )
 
 

@@ -35,7 +35,7 @@ def summary(
     counted = f'multiply-adds at {_size(image)}'
     networks = Table('network', 'class', 'parameters', counted)
     with student_alone(distiller):
-        kind = type(distiller).__bases__[1].__name__
+        kind = type(distiller).__name__
         networks.add_row('student', kind, *_costs(distiller, image))
     teacher = distiller.teacher.view.model
     networks.add_row('teacher', type(teacher).__name__, *_costs(teacher, image))

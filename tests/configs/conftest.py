@@ -10,11 +10,11 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
-from mmkd.models.build import model_dict
 from scipy.io import savemat
 
 from mmkd.config import set_data_root, set_teacher
 from mmkd.models import build_model
+from mmkd.models.build import model_dict
 
 COUNT = 8
 """Images of each split of each data set."""

@@ -22,7 +22,8 @@ FSDP = dict(
     type='FSDPStrategy',
     model_wrapper=dict(type='MMFullyShardedDataParallel', device_id='cpu'),
 )
-LATER = dict(type='mmkd.DistillScheduleHook', schedules=dict(all=dict(start=1)))
+LATER = dict(dual_head=dict(type='DualHead', start=1))
+SCHEDULE = dict(type='mmkd.DistillScheduleHook')
 Train = Callable[..., Runner]
 
 
@@ -40,7 +41,7 @@ def train(tiny: Any, tmp_path: Path) -> Train:
         name = f'run_{next(numbers)}'
         hooks = settings.pop('custom_hooks', [dict(type='mmkd.PrepareMethodsHook')])
         runner = kind(
-            tiny.distiller('images'),
+            tiny.distiller('images', settings.pop('methods', None)),
             work_dir=str(tmp_path / name),
             train_dataloader=dict(
                 batch_size=4,
@@ -106,9 +107,9 @@ def test_a_compiled_distiller_trains_alike(
     train: Train, tiny: Any, wrapper: str
 ) -> None:
     """The distillation loss starts when the task's is compiled already."""
-    settings = dict(wrapper=wrapper, custom_hooks=[LATER])
+    settings = dict(wrapper=wrapper, custom_hooks=[SCHEDULE], methods=LATER)
     expected = checkpoint(train(**settings))
-    start = tiny.distiller('images').state_dict()
+    start = tiny.distiller('images', LATER).state_dict()
     with compiler_config.patch(donated_buffer=True):
         compiled = train(**settings, cfg=dict(compile=dict(backend='aot_eager')))
     found = checkpoint(compiled)
@@ -123,7 +124,7 @@ def test_the_averaged_copy_shares_the_teacher(train: Train, tiny: Any) -> None:
     [hook] = [hook for hook in runner.hooks if isinstance(hook, EMAHook)]
     average = hook.ema_model.module
     assert average.teacher is runner.model.teacher
-    assert average.student is not runner.model.student
+    assert average is not runner.model
     names = dict(average.named_parameters())
     assert names.keys() == dict(runner.model.named_parameters()).keys()
     assert not any('teacher' in name for name in hook.ema_model.state_dict())

@@ -7,6 +7,7 @@ import pytest
 import torch
 from mmengine.model import BaseModel, ExponentialMovingAverage
 from mmengine.runner import load_checkpoint
+from small_models import own_state
 from torch import nn
 
 from mmkd.models import Distiller, build_model
@@ -67,13 +68,13 @@ def test_checkpoint_loads_in_plain_mmengine(
 
     assert 'unexpected key in source state_dict: methods.' in caplog.text
     assert 'missing' not in caplog.text
-    state = distiller.student.state_dict()
+    state = own_state(distiller)
     assert all(value.equal(state[key]) for key, value in student.state_dict().items())
 
 
 def test_versions_of_modules_are_kept(distiller: Distiller) -> None:
     """BatchNorm and others read old checkpoints by them."""
-    plain = distiller.student.state_dict()._metadata
+    plain = own_state(distiller)._metadata
     found = distiller.state_dict()._metadata
 
     for name, value in plain.items():
@@ -121,7 +122,7 @@ def test_student_alone_may_be_loaded(
 
     assert report.unexpected_keys == []
     assert all(key.startswith('methods.') for key in report.missing_keys)
-    state = distiller.student.state_dict()
+    state = own_state(distiller)
     assert all(value.equal(state[key]) for key, value in student.state_dict().items())
 
 
@@ -170,7 +171,7 @@ def test_teacher_stays_in_evaluation(distiller: Distiller) -> None:
 def test_teacher_follows_the_dtype(distiller: Distiller, dtype: torch.dtype) -> None:
     distiller.to(dtype)
 
-    weights = [distiller.student, distiller.teacher.model]
+    weights = [distiller, distiller.teacher.model]
     assert {p.dtype for each in weights for p in each.parameters()} == {dtype}
 
 
@@ -197,7 +198,7 @@ def test_copy_shares_the_teacher_alone(
     other = copy.deepcopy(distiller)
 
     assert other.teacher is distiller.teacher
-    assert other.student_view.model is other.student
+    assert other.student_view.model is other
     own = {id(p) for p in distiller.parameters()}
     assert not own & {id(p) for p in other.parameters()}
     for model in (distiller, other):

@@ -9,8 +9,9 @@ from mmengine.config import Config
 from mmengine.logging import HistoryBuffer
 from torch import nn
 
-from mmkd.models import FrozenTeacher, Tap, build_model, teacher
+from mmkd.models import FrozenTeacher, Tap, build_model
 from mmkd.models.discovery import OUTPUT
+from mmkd.models.teachers import frozen as teacher
 
 HOW = r'`--teacher FILE`, or set `model\.teacher\.checkpoint`'
 

@@ -86,7 +86,7 @@ def test_tin100(
         *('--data-root', tmp_path / 'data', '--teacher', teacher),
         *('--work-dir', tmp_path, '--cfg-options', *ONE_PROCESS),
         *('train_cfg.max_epochs=2', 'train_cfg.val_interval=2'),
-        *('model.methods.dual_head.loss_weight=0', 'randomness.seed=0'),
+        *('model.methods.dual_head.weight=0', 'randomness.seed=0'),
     )
     assert len(score('train/loss')) == 2 * (2000 // 64 + 1)
     # One in a hundred by chance.

@@ -57,9 +57,8 @@ class ExportStudentHook(Hook):
         }
         path = Path(runner.work_dir) / self.filename
         save_atomically(content, path)
-        config = path.with_suffix('.py')
-        with whole_or_nothing(config) as partial:
-            partial.write_text(student_config(runner.cfg).pretty_text)
-        runner.logger.info(
-            f'The student stands in {path}, its config in {config.name} beside it.'
-        )
+        # A runner that was handed a model knows no config of it.
+        if 'model' in runner.cfg:
+            with whole_or_nothing(path.with_suffix('.py')) as partial:
+                partial.write_text(student_config(runner.cfg).pretty_text)
+        runner.logger.info(f'The student stands in {path}.')

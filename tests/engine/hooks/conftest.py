@@ -13,6 +13,8 @@ from torch.nn import functional as F  # noqa: N812
 from torch.utils.data import Dataset
 
 from mmkd.loss_groups import LossGroups, sum_of_groups
+from mmkd.models import Distiller
+from mmkd.models.methods import Schedule
 
 
 class Images(Dataset):
@@ -36,34 +38,38 @@ class Doubling(BaseDataPreprocessor):
         return {name: torch.stack(values) for name, values in data.items()}
 
 
-class Student(nn.Module):
+class TinyMethod(nn.Linear):
+    """As much of a method as hooks see of one."""
+
+    gradient_alignment = False
+    schedule_factor = 1.0
+
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(6, 3)
+        self.schedule = Schedule()
+
+
+class TinyDistiller(Distiller):
+    """As much of a distiller as hooks see of one."""
+
+    def __init__(self) -> None:
+        BaseModel.__init__(self, data_preprocessor=Doubling())
         self.backbone = nn.Sequential(
             nn.Linear(5, 6), nn.BatchNorm1d(6), nn.Tanh(), nn.Dropout(0.5)
         )
         self.head = nn.ModuleDict(dict(fc=nn.Linear(6, 3)))
-
-
-class TinyDistiller(BaseModel):
-    """As much of a distiller as hooks see of one."""
-
-    def __init__(self) -> None:
-        super().__init__(data_preprocessor=Doubling())
-        self.student = Student()
+        self.teacher = SimpleNamespace(apply=lambda fn: None)
         self.student_view = SimpleNamespace(classifier='head.fc')
-        self.methods = nn.ModuleDict(
-            dict(dual_head=nn.Linear(6, 3), crd=nn.Linear(6, 3))
-        )
+        self.methods = nn.ModuleDict(dict(dual_head=TinyMethod(), crd=TinyMethod()))
         self.register_buffer('memory', torch.zeros(6))
         self.active, self.one_head = True, True
 
     def forward(
         self, images: Tensor, labels: Tensor, mode: str = 'tensor'
     ) -> dict[str, Tensor]:
-        feature = self.student.backbone(images)
+        feature = self.backbone(images)
         self.memory = 0.5 * self.memory + feature.detach().mean(0)
-        logits = self.student.head['fc'](feature)
+        logits = self.head['fc'](feature)
         head = self.methods['dual_head']
         losses = dict(loss_cls=F.cross_entropy(logits, labels))
         if self.active:

@@ -42,8 +42,8 @@ def test_student_and_teacher_change_layout_and_keep_their_values(
 ) -> None:
     before, state = losses(distiller), distiller.state_dict()
     teacher = distiller.teacher.model
-    assert layouts(distiller.student) == layouts(teacher) == {False}
+    assert layouts(distiller) == layouts(teacher) == {False}
     ChannelsLastHook().before_run(SimpleNamespace(model=distiller))
-    assert layouts(distiller.student) == layouts(teacher) == {True}
+    assert layouts(distiller) == layouts(teacher) == {True}
     torch.testing.assert_close(losses(distiller), before)
     torch.testing.assert_close(distiller.state_dict(), state, rtol=0, atol=0)

@@ -2,25 +2,9 @@ from typing import Any
 
 import pytest
 
-from mmkd.engine import DistillScheduleHook
-from mmkd.engine.hooks.distill_schedule import Schedule
+from mmkd.models.methods import Schedule
 
-
-@pytest.mark.parametrize(
-    ('settings', 'expected'),
-    [
-        ({}, [1, 1, 1, 1, 1, 1]),
-        (dict(stop=2), [1, 1, 0, 0, 0, 0]),
-        (dict(start=4), [0, 0, 0, 0, 1, 1]),
-        # The published code counts epochs from 1: epoch / warmup, at most 1.
-        (dict(warmup=4), [0.25, 0.5, 0.75, 1, 1, 1]),
-        (dict(start=1, warmup=2, stop=4), [0, 0.5, 1, 1, 0, 0]),
-        (dict(stop=None), [1, 1, 1, 1, 1, 1]),
-        (dict(stop=0), [0, 0, 0, 0, 0, 0]),
-    ],
-)
-def test_factor(settings: dict, expected: list[float]) -> None:
-    assert [Schedule(**settings).factor(step) for step in range(6)] == expected
+HOOKS = [dict(type='mmkd.DistillScheduleHook')]
 
 
 class Recorder:
@@ -38,79 +22,46 @@ class Recorder:
         distiller.train_step = train_step
 
 
-def hook(**settings: Any) -> dict[str, Any]:
-    return dict(type='mmkd.DistillScheduleHook', **settings)
+@pytest.fixture
+def scheduled(distiller: Any) -> Any:
+    """One method has a schedule, the other has none."""
+    distiller.methods['crd'].schedule = Schedule(warmup=4)
+    distiller.methods['crd'].schedule_factor = None
+    return distiller
 
 
-def test_by_epoch(distiller: Any, runner_of: Any) -> None:
-    recorder = Recorder(distiller)
-    schedules = dict(dual_head=dict(stop=1), crd=dict(warmup=2))
-    runner = runner_of(distiller, custom_hooks=[hook(schedules=schedules)])
+def test_by_epoch(scheduled: Any, runner_of: Any) -> None:
+    scheduled.methods['dual_head'].schedule = Schedule(stop=1)
+    recorder = Recorder(scheduled)
+    runner = runner_of(scheduled, custom_hooks=HOOKS)
     runner.train()
     assert recorder.seen == dict(
-        dual_head=[1.0] * 3 + [0.0] * 3, crd=[0.5] * 3 + [1.0] * 3
+        dual_head=[1.0] * 3 + [0.0] * 3, crd=[0.25] * 3 + [0.5] * 3
     )
     history = runner.message_hub.get_scalar('train/crd_schedule_factor')
-    assert history.data[0].tolist() == [0.5, 1.0]
+    assert history.data[0].tolist() == [0.25, 0.5]
 
 
-def test_by_iteration(distiller: Any, runner_of: Any) -> None:
-    recorder = Recorder(distiller)
-    schedules = dict(all=dict(warmup=4), crd=dict(start=2))
-    custom = [hook(schedules=schedules, by_epoch=False)]
+def test_by_iteration(scheduled: Any, runner_of: Any) -> None:
+    recorder = Recorder(scheduled)
     loop = dict(by_epoch=False, max_iters=5)
-    runner_of(distiller, custom_hooks=custom, train_cfg=loop).train()
+    runner_of(scheduled, custom_hooks=HOOKS, train_cfg=loop).train()
     assert recorder.seen == dict(
-        dual_head=[0.25, 0.5, 0.75, 1.0, 1.0], crd=[0.0, 0.0, 1.0, 1.0, 1.0]
+        dual_head=[1.0] * 5, crd=[0.25, 0.5, 0.75, 1.0, 1.0]
     )
 
 
-def test_a_resumed_run_goes_on_where_it_was(distiller: Any, runner_of: Any) -> None:
-    custom = [hook(schedules=dict(crd=dict(warmup=4)))]
-    runner_of(distiller, custom_hooks=custom).train()
-    recorder = Recorder(distiller)
+def test_a_resumed_run_goes_on_where_it_was(scheduled: Any, runner_of: Any) -> None:
+    runner_of(scheduled, custom_hooks=HOOKS).train()
+    recorder = Recorder(scheduled)
     loop = dict(by_epoch=True, max_epochs=3)
-    runner_of(distiller, custom_hooks=custom, train_cfg=loop, resume=True).train()
-    assert recorder.seen == dict(dual_head=[None] * 3, crd=[0.75] * 3)
+    runner_of(scheduled, custom_hooks=HOOKS, train_cfg=loop, resume=True).train()
+    assert recorder.seen['crd'] == [0.75] * 3
 
 
-def test_an_unknown_method_is_named_with_the_known_ones(
+def test_alignment_that_is_asked_for_and_not_there(
     distiller: Any, runner_of: Any
 ) -> None:
-    custom = [hook(schedules=dict(dual_haed=dict(stop=1)))]
-    runner = runner_of(distiller, custom_hooks=custom)
-    with pytest.raises(
-        ValueError, match=r"'dual_haed'.*\['dual_head', 'crd'\].*mean 'dual_head'"
-    ):
-        runner.train()
-
-
-def test_epochs_of_an_iteration_based_loop_are_refused(
-    distiller: Any, runner_of: Any
-) -> None:
-    custom = [hook(schedules=dict(crd=dict(stop=1)))]
-    loop = dict(by_epoch=False, max_iters=5)
-    runner = runner_of(distiller, custom_hooks=custom, train_cfg=loop)
-    with pytest.raises(ValueError, match='by_epoch=False'):
-        runner.train()
-
-
-@pytest.mark.parametrize(
-    ('settings', 'error', 'message'),
-    [
-        (dict(stop=-1), ValueError, r"'crd'.*stop .* got -1"),
-        (dict(warmup=float('inf')), ValueError, r"'crd'.*warmup .* got inf"),
-        (dict(start=float('nan')), ValueError, r"'crd'.*start .* got nan"),
-        (dict(start='5'), TypeError, r"'crd'.*start must be a number, got '5'"),
-        (dict(warmup=True), TypeError, r"'crd'.*warmup must be a number, got True"),
-        (dict(start=None), TypeError, r"'crd'.*start must be a number, got None"),
-        (dict(start=5, stop=4), ValueError, r"'crd'.*start \(5\), got 4"),
-        (dict(end=5), ValueError, r"'crd'.*'stop'.*\['end'\]"),
-        (50, TypeError, r"'crd'.*dict.*got 50"),
-    ],
-)
-def test_bad_settings_are_named(
-    settings: Any, error: type[Exception], message: str
-) -> None:
-    with pytest.raises(error, match=message):
-        DistillScheduleHook(schedules=dict(crd=settings))
+    distiller.methods['crd'].gradient_alignment = True
+    with pytest.raises(TypeError, match=r'asks for gradient_alignment.*OptimWrapper'):
+        runner_of(distiller, custom_hooks=HOOKS).train()

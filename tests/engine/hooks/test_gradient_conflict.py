@@ -51,8 +51,8 @@ def test_cosines_of_the_batch_about_to_be_trained_on(
     losses = again(**again.data_preprocessor(copy.deepcopy(batch)), mode='loss')
     groups = groups_of(again.parse_losses(losses)[0])
     parts = dict(
-        classifier=list(again.student.head.parameters()),
-        rest=list(again.student.backbone.parameters()),
+        classifier=list(again.head.parameters()),
+        rest=list(again.backbone.parameters()),
     )
     assert sorted(logged) == [f'train/grad_cos_{part}' for part in sorted(parts)]
     for part, parameters in parts.items():
@@ -77,7 +77,7 @@ def test_nothing_is_logged_where_no_method_is_active(
 
 
 def test_accumulated_gradients_stay(runner: Any, distiller: Any) -> None:
-    weight, bias = distiller.student.head['fc'].parameters()
+    weight, bias = distiller.head['fc'].parameters()
     weight.grad = torch.ones_like(weight)
     look(runner)
     assert torch.equal(weight.grad, torch.ones_like(weight))

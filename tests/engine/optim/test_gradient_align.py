@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import torch
 from mmengine.optim import OptimWrapper
+from torch import Tensor
 from torch._functorch import config as compiler_config
 from torch.distributed.fsdp import FullyShardedDataParallel
 from torch.nn import functional as F  # noqa: N812
@@ -52,14 +53,23 @@ def test_a_conflict_scales_the_head_that_only_the_task_reaches(
     assert seen['unused'] is None
 
 
-def test_a_loss_without_groups_trains_as_the_plain_wrapper(
-    net: Any, batches: Any
-) -> None:
+def alone(groups: LossGroups) -> Tensor:
+    """The loss of a step in which no method counts."""
+    return sum_of_groups(LossGroups(groups.task, None))
+
+
+def test_a_loss_without_groups_is_refused(net: Any, batches: Any) -> None:
+    aligned = GradientAlignOptimWrapper(SGD(net.parameters()))
+    with pytest.raises(TypeError, match='does not tell the task from distillation'):
+        aligned.update_params(net.losses(*batches[0]).task)
+
+
+def test_the_task_alone_trains_as_the_plain_wrapper(net: Any, batches: Any) -> None:
     other = copy.deepcopy(net)
     aligned = GradientAlignOptimWrapper(SGD(net.parameters()))
     plain = OptimWrapper(SGD(other.parameters()))
     for batch in batches:
-        aligned.update_params(net.losses(*batch).task)
+        aligned.update_params(alone(net.losses(*batch)))
         plain.update_params(other.losses(*batch).task)
         assert aligned.cosine is None
     for ours, theirs in zip(net.parameters(), other.parameters(), strict=True):
@@ -126,10 +136,10 @@ def test_micro_steps_without_distillation_still_count_as_task(
 ) -> None:
     wrapper = GradientAlignOptimWrapper(SGD(net.parameters()), accumulative_counts=2)
     seen = stepped(wrapper)
-    both, alone = net.losses(*batches[0]), net.losses(*batches[1]).task
-    total = LossGroups((both.task + alone) / 2, both.distillation / 2)
+    both, first = net.losses(*batches[0]), net.losses(*batches[1])
+    total = LossGroups((both.task + first.task) / 2, both.distillation / 2)
     expected = net.aligned(total)
-    wrapper.update_params(alone)
+    wrapper.update_params(alone(first))
     wrapper.update_params(sum_of_groups(both))
     close(seen.pop(), expected)
 
@@ -174,7 +184,7 @@ def test_a_compiled_model_may_start_distilling_later(
         wrapper = GradientAlignOptimWrapper(SGD(net.parameters()))
         seen = stepped(wrapper)
         compiled = torch.compile(net.losses, backend='aot_eager')
-        wrapper.update_params(compiled(*batches[0]).task)
+        wrapper.update_params(alone(compiled(*batches[0])))
         expected = net.aligned(net.losses(*batches[1]))
         wrapper.update_params(sum_of_groups(compiled(*batches[1])))
         close(seen.pop(), expected)

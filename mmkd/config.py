@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config, ConfigDict
+from mmengine.fileio import get_file_backend
 
 AMP_WRAPPERS = {
     'OptimWrapper': 'AmpOptimWrapper',
@@ -42,19 +44,40 @@ def set_data_root(cfg: Config, root: str) -> None:
 def check_data(cfg: Config) -> None:
     """Look whether every folder that a dataset reads holds a file.
 
+    Folders are looked at through MMEngine's file backends; one that cannot list
+    is taken at its word.
+
     Raises:
         ValueError: If one is missing or empty; the message names it.
     """
     for dataset in _datasets(cfg):
         prefixes = dataset.get('data_prefix') or {}
+        options = dataset.get('backend_args')
         for prefix in prefixes.values() if isinstance(prefixes, dict) else [prefixes]:
-            folder = Path(dataset.get('data_root') or '', prefix)
-            if not any(path.is_file() for path in folder.rglob('*')):
+            folder = _joined(dataset.get('data_root') or '', prefix or '')
+            if not _holds_a_file(folder, options):
                 raise ValueError(
                     f'no training or test data: {dataset.type} reads the folder '
-                    f'{str(folder)!r}, which is missing or empty. Pass --data-root, '
+                    f'{folder!r}, which is missing or empty. Pass --data-root, '
                     'or set data_root and data_prefix of the dataloaders.'
                 )
+
+
+def _joined(root: str, prefix: str) -> str:
+    if '://' in prefix or not root:
+        return prefix or '.'
+    return get_file_backend(root, enable_singleton=True).join_path(root, prefix)
+
+
+def _holds_a_file(folder: str, options: dict[str, Any] | None) -> bool:
+    backend = get_file_backend(folder, backend_args=options, enable_singleton=True)
+    try:
+        listed = backend.list_dir_or_file(folder, list_dir=False, recursive=True)
+        return next(iter(listed), None) is not None
+    except FileNotFoundError:
+        return False
+    except (AttributeError, NotImplementedError):
+        return True
 
 
 def _datasets(cfg: Config) -> Iterator[ConfigDict]:
@@ -73,9 +96,8 @@ def protect_training(cfg: Config) -> None:
     """Let a training lose nothing when it is interrupted.
 
     MMEngine's training loops and checkpoint hook give way to mmkd's forms of
-    them, with the settings they have; other ones stay as they are. The data
-    sets for validation and test name files that they cannot read, as those for
-    training do.
+    them, with the settings they have; other ones stay as they are. A guard stops
+    a training that cannot succeed, and names files that cannot be read.
 
     Args:
         cfg: The config of any training, of MMSegmentation or MMPretrain too;
@@ -91,22 +113,10 @@ def protect_training(cfg: Config) -> None:
         cfg.default_hooks = {}
     if 'checkpoint' not in cfg.default_hooks:
         cfg.default_hooks.checkpoint = dict(interval=1)
+    cfg.default_hooks.setdefault('guard', dict(type='mmkd.TrainingGuardHook'))
     hook = cfg.default_hooks.checkpoint
     if hook is not None and hook.get('type', 'CheckpointHook') == 'CheckpointHook':
         hook['type'] = 'mmkd.AtomicCheckpointHook'
-    name_corrupt_files(cfg)
-
-
-def name_corrupt_files(cfg: Config) -> None:
-    """Let validation and test name the files that they cannot read.
-
-    Args:
-        cfg: The config; changed in place.
-    """
-    for name in ('val_dataloader', 'test_dataloader'):
-        loader = cfg.get(name)
-        if loader is not None and loader.dataset.get('type') != 'mmkd.CheckedDataset':
-            loader['dataset'] = dict(type='mmkd.CheckedDataset', dataset=loader.dataset)
 
 
 def set_teacher(cfg: Config, checkpoint: str) -> None:

@@ -84,6 +84,7 @@ CONVNEXT = dict(
     backbone=dict(
         _delete_=True,
         type='mmpretrain.ConvNeXt',
+        stem_patch_size=2,
         arch=dict(depths=[1, 1, 1, 1], channels=[4, 4, 8, 8]),
         out_indices=[0, 1, 2, 3],
         drop_path_rate=0.0,
@@ -513,7 +514,11 @@ def train(cfg: Config, work_dir: Path) -> tuple[list[Any], dict[str, torch.Tenso
 
 
 @pytest.mark.parametrize('name', TRIES)
-def test_trains_as_under_mmengine(name: str, folder: Path, tmp_path: Path) -> None:
+def test_trains_as_under_mmengine(
+    name: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Laying a config out for the log takes longer than training.
+    monkeypatch.setattr(Config, 'pretty_text', '')
     expected, weights = train(config(folder, name), tmp_path / 'plain')
     protected = config(folder, name)
     protect(protected)

@@ -6,11 +6,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from mmkd.command_line import launched, parse_with_common_options, set_work_dir
-from mmkd.config import (
-    check_data,
-    name_corrupt_files,
-    set_data_root,
-)
+from mmkd.config import check_data, set_data_root
 from mmkd.experiments import drop_parts, load_config
 from mmkd.models.deploy import drop_distillation
 from mmkd.resume import LAST
@@ -35,7 +31,8 @@ def merged_config(args: argparse.Namespace) -> Config:
         cfg.merge_from_dict(args.cfg_options)
     drop_distillation(cfg)
     drop_parts(cfg)
-    name_corrupt_files(cfg)
+    guard = dict(type='mmkd.TrainingGuardHook')
+    cfg.setdefault('default_hooks', {}).setdefault('guard', guard)
     cfg.load_from = args.checkpoint
     set_work_dir(cfg, args)
     if args.work_dir is None or Path(cfg.work_dir, LAST).exists():

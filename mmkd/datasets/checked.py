@@ -1,4 +1,4 @@
-"""Data sets that say which file is corrupt, and can do without it."""
+"""How samples are read, so that an error names the file and nothing is random twice."""
 
 import logging
 from typing import Any
@@ -9,8 +9,7 @@ from mmengine.logging import print_log
 from PIL import Image
 from torch.utils.data import get_worker_info
 
-from mmkd.randomness import seed_everything
-from mmkd.registry import DATASETS
+from mmkd.randomness import seed_sample
 
 Key = tuple[int, ...]
 """Whole numbers from which the random numbers of a sample follow."""
@@ -20,23 +19,17 @@ class CorruptSampleError(ValueError):
     """A sample cannot be read; the message names its files."""
 
 
-@DATASETS.register_module()
-class CheckedDataset:
-    """A data set whose errors name the file, and whose samples are repeatable.
+class SampleReader:
+    """Reads samples of a data set, names corrupt files, and repeats itself.
 
-    All else is the inner data set's own. A sample may be asked for by
-    ``(index, key)``: all that is random in it then follows from the key alone,
-    in whichever process and order it is read. The training loops of mmkd ask
-    in that way.
+    A sample may be asked for by ``(index, key)``: all that is random in it then
+    follows from the key alone, in whichever process and order it is read.
 
     Args:
-        dataset: The data set, or its config.
+        dataset: The data set.
         skip_corrupt: Whether a sample that cannot be read is replaced by
             another, drawn by the key, and counted. It is an error otherwise.
         workers: How many processes read, at most.
-
-    Examples:
-        >>> train_cfg = dict(skip_corrupt=True)
     """
 
     TRIES = 10
@@ -45,16 +38,10 @@ class CheckedDataset:
     def __init__(
         self, dataset: Any, skip_corrupt: bool = False, workers: int = 0
     ) -> None:
-        self.dataset = DATASETS.build(dataset) if isinstance(dataset, dict) else dataset
+        self.dataset = dataset
         self.skip_corrupt = skip_corrupt
         self._named: set[int] = set()
         self._skipped = torch.zeros(workers + 1, dtype=torch.int64).share_memory_()
-
-    def __getattr__(self, name: str) -> Any:
-        # Unpickling asks for special methods before there is a data set.
-        if name == 'dataset' or name.startswith('__'):
-            raise AttributeError(name)
-        return getattr(self.dataset, name)
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -77,7 +64,7 @@ class CheckedDataset:
         number, key = index if isinstance(index, tuple) else (index, None)
         for attempt in range(self.TRIES):
             if key is not None:
-                seed_everything(*key, attempt)
+                seed_sample(*key, attempt)
             try:
                 _refuse_truncated(self._files_of(number))
                 return self.dataset[number]

@@ -1,6 +1,7 @@
 """Training loops that go on after a break as if there had been none."""
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, cast
 
 import torch
 from mmengine.dist import all_gather, all_reduce
@@ -8,9 +9,8 @@ from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 from torch import nn
 from torch.utils.data import DataLoader
 
-from mmkd.datasets.checked import CheckedDataset
-from mmkd.engine.batches import NumberedBatches, number_batches
-from mmkd.engine.stop_signal import StopSignal, WorkerStart
+from mmkd.engine.batches import Place, WatchedLoader, refuse_endless, watch
+from mmkd.engine.stop_signal import StopSignal
 from mmkd.randomness import seed_everything
 from mmkd.registry import LOOPS
 
@@ -33,7 +33,7 @@ class _ResumableLoop:
 
     endless: bool
     runner: Runner
-    dataloader: DataLoader
+    dataloader: WatchedLoader
     val_begin: int
     val_interval: int
     _iter: int
@@ -49,17 +49,16 @@ class _ResumableLoop:
         # MMEngine's own loops would start to read it.
         different = runner._randomness_cfg.get('diff_rank_seed', False)
         loader = runner.build_dataloader(dataloader, runner.seed, different)
-        loader = number_batches(loader, self.endless, skip_corrupt)
+        if not self.endless:
+            refuse_endless(loader)
+        watch(loader, numbered=True, skip_corrupt=skip_corrupt)
         self.stop = StopSignal()
         super().__init__(runner, loader, *args, **kwargs)  # type: ignore[call-arg]
 
-    @property
-    def _batches(self) -> NumberedBatches:
-        return self.dataloader.batch_sampler  # type: ignore[return-value]
-
-    @property
-    def _dataset(self) -> CheckedDataset:
-        return self.dataloader.dataset  # type: ignore[return-value]
+    def _from(self, done: int) -> Iterator[Any]:
+        """The batches from this iteration on."""
+        place = Place(cast(int, self.runner.seed), self._iter, done, self.endless)
+        return self.dataloader.start(place)
 
     def run(self) -> nn.Module:
         """Launch training."""
@@ -80,9 +79,10 @@ class _ResumableLoop:
         Args:
             args: Arguments of the method of MMEngine's loop.
         """
-        if self._dataset.skip_corrupt:
+        reader = self.dataloader.reader
+        if reader.skip_corrupt:
             self.runner.message_hub.update_scalar(
-                'train/skipped_samples', self._dataset.skipped
+                'train/skipped_samples', reader.skipped
             )
         seed_everything(self.runner.seed, self._iter)
         super().run_iter(*args)  # type: ignore[misc]
@@ -99,16 +99,13 @@ class _ResumableLoop:
                 f'the processes go on from different iterations: {places}. The work '
                 'directory must be one folder that all of them see.'
             )
-        sampler, hub = self._batches.sampler, self.runner.message_hub
+        batches, hub = self.dataloader.batch_sampler, self.runner.message_hub
+        sampler: Any = getattr(batches, 'sampler', batches)
         if hasattr(sampler, 'seed'):
             if self._iter > 0:
                 # Without a seed in the config, this run has drawn another.
                 sampler.seed = hub.get_info('sampler_seed', sampler.seed)
             hub.update_info('sampler_seed', sampler.seed)
-        validation = self.runner.val_loop
-        if validation is not None:
-            loader = validation.dataloader
-            loader.worker_init_fn = WorkerStart(loader.worker_init_fn)
 
     def _validate(self, time: int, last: int) -> None:
         """Validate if it is time for it and it has not been done."""
@@ -121,8 +118,9 @@ class _ResumableLoop:
             self.runner.message_hub.update_info(VALIDATED, self._iter)
 
     def _report_skipped(self) -> None:
-        if self._dataset.skip_corrupt:
-            skipped = torch.tensor(self._dataset.skipped)
+        reader = self.dataloader.reader
+        if reader.skip_corrupt:
+            skipped = torch.tensor(reader.skipped)
             all_reduce(skipped)
             self.runner.logger.info(
                 f'Corrupt samples replaced by others since the start: {int(skipped)}.'
@@ -144,11 +142,10 @@ class ResumableIterLoop(_ResumableLoop, IterBasedTrainLoop):
 
     def _train(self) -> None:
         self.runner.call_hook('before_train_epoch')
-        self._batches.start(self.runner.seed, self._iter, self._iter)
         if self._iter > 0:
             self._decide_current_val_interval()
             self._validate(self._iter, self._max_iters)
-        batches = iter(self.dataloader)
+        batches = self._from(self._iter)
         while self._iter < self._max_iters and not self.stop_training:
             self.runner.model.train()
             self.run_iter(next(batches))
@@ -187,10 +184,9 @@ class ResumableEpochLoop(_ResumableLoop, EpochBasedTrainLoop):
     def run_epoch(self) -> None:
         """Iterate over an epoch, or over what is left of it."""
         done, hub = self._done, self.runner.message_hub
-        self._batches.start(self.runner.seed, self._iter, done)
         self.runner.call_hook('before_train_epoch')
         self.runner.model.train()
-        for number, batch in enumerate(self.dataloader, done):
+        for number, batch in enumerate(self._from(done), done):
             hub.update_info('batches_of_epoch', number + 1)
             self.run_iter(number, batch)
         hub.update_info('batches_of_epoch', 0)

@@ -31,15 +31,11 @@ CONFIG = """
 _base_ = {base!r}
 model = dict(
     student=dict(backbone=dict(drop_path_rate=0.2)),
-    methods=dict(crd=dict(type='CRD', channels=8, negatives=16)))
-optim_wrapper = dict(type='mmkd.GradientAlignOptimWrapper')
+    methods=dict(
+        dual_head=dict(warmup=7, gradient_alignment=True),
+        crd=dict(type='CRD', channels=8, negatives=16)))
 custom_hooks = [
-    *_base_.custom_hooks,
     dict(type='EMAHook', momentum=0.1),
-    dict(
-        type='mmkd.DistillScheduleHook',
-        by_epoch={by_epoch},
-        schedules=dict(dual_head=dict(warmup=7))),
     dict(type='mmkd.NoteHook')
 ]
 randomness = dict(seed=3)

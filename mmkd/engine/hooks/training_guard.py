@@ -8,6 +8,7 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from mmkd.engine.batches import watch
 from mmkd.engine.unwrap import model_of
 from mmkd.registry import HOOKS
 
@@ -44,6 +45,14 @@ class TrainingGuardHook(Hook):
                 'see that the folders and file name suffixes are those of the data.'
             )
         self._infinite_by_design = set(_not_finite(model_of(runner).state_dict()))
+
+    def before_val(self, runner: Runner) -> None:
+        """Let validation name the files that it cannot read."""
+        watch(runner.val_dataloader)
+
+    def before_test(self, runner: Runner) -> None:
+        """Let a test name the files that it cannot read."""
+        watch(runner.test_dataloader)
 
     def after_train_iter(
         self,

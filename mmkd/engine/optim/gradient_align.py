@@ -37,7 +37,7 @@ class GradientAlignOptimWrapper(OptimWrapper):
     loss reaches belongs to the vector.
 
     The two losses are those that the distiller puts together with
-    :func:`mmkd.structures.sum_of_groups`; any other loss is all task loss.
+    :func:`mmkd.loss_groups.sum_of_groups`; any other loss is refused.
     Gradients are clipped after alignment. With ``accumulative_counts`` both
     gradients are accumulated apart and aligned at the update. In several
     processes both are averaged at the update, by this class instead of the
@@ -73,11 +73,9 @@ class GradientAlignOptimWrapper(OptimWrapper):
     def scale_loss(self, loss: Tensor) -> Tensor:
         """Divide both losses by the number of micro-steps of an update."""
         task, distillation = groups_of(loss)
-        if distillation is None:
-            return super().scale_loss(loss)
-        return sum_of_groups(
-            LossGroups(super().scale_loss(task), super().scale_loss(distillation))
-        )
+        if distillation is not None:
+            distillation = super().scale_loss(distillation)
+        return sum_of_groups(LossGroups(super().scale_loss(task), distillation))
 
     def backward(self, loss: Tensor, **kwargs: Any) -> None:
         """Accumulate the gradients of both losses apart.

@@ -59,7 +59,7 @@ def overflow(wrapper: str, folder: Path) -> dict[str, Any]:
     """One update with an infinite gradient in the last process, and one without."""
     trial = Trial(Setting(DHKD, wrapper, dtype=torch.float32), folder)
     batches = samples()
-    loss = trial.model.student.head.loss_module
+    loss = trial.model.head.loss_module
     loss.loss_weight = 1e38 if get_rank() == 1 else 1.0
     trial.step(next(batches))
     result: dict[str, Any] = dict(

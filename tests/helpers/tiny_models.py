@@ -1,13 +1,18 @@
+"""Tiny students, teachers, batches and trainings of both tasks."""
+
+import copy
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import small_models
 import torch
+from mmengine.runner import Runner
 from mmengine.structures import PixelData
 from mmpretrain.structures import DataSample
 from mmseg.structures import SegDataSample
-from torch import Tensor
+from torch import Tensor, nn
+from torch.utils.data import Dataset
 
 from mmkd.models import Distiller, build_model
 
@@ -15,6 +20,26 @@ MEAN = [123.675, 116.28, 103.53]
 STD = [58.395, 57.12, 57.375]
 TASKS = ('images', 'pixels')
 CLASSES = 4
+
+
+class Noise(Dataset):
+    """Eight samples of noise, the same ones each time."""
+
+    metainfo: ClassVar[dict[str, Any]] = dict(classes=('cat', 'dog', 'eel', 'fox'))
+
+    def __init__(self, batch: dict[str, list[Any]]) -> None:
+        self.batch = batch
+
+    def __len__(self) -> int:
+        return len(self.batch['inputs'])
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        sample = {name: values[index] for name, values in self.batch.items()}
+        sample['data_samples'].set_metainfo(dict(sample_idx=index))
+        return copy.deepcopy(sample)
+
+    def get_data_info(self, index: int) -> dict[str, int]:
+        return dict(gt_label=int(self.batch['data_samples'][index].gt_label))
 
 
 class Tiny:
@@ -132,6 +157,39 @@ class Tiny:
             methods = dict(dual_head=dict(type='DualHead'))
         torch.manual_seed(0)
         return Distiller(methods=methods, **settings)
+
+    def plain(self, task: str = 'pixels', **settings: Any) -> nn.Module:
+        """The student of :meth:`distiller` alone, as seeded as that is."""
+        torch.manual_seed(0)
+        return build_model(self.model(task, **settings))
+
+    def runner(
+        self,
+        model: nn.Module,
+        task: str = 'images',
+        name: str = 'run',
+        kind: Any = Runner,
+        **settings: Any,
+    ) -> Any:
+        """A runner of two epochs of two iterations on noise, not yet started."""
+        defaults: dict[str, Any] = dict(
+            train_dataloader=dict(
+                batch_size=4,
+                num_workers=0,
+                dataset=Noise(self.batch(task, count=8)),
+                sampler=dict(type='DefaultSampler', shuffle=True),
+                collate_fn=dict(type='pseudo_collate'),
+            ),
+            train_cfg=dict(by_epoch=True, max_epochs=2),
+            optim_wrapper=dict(
+                type='OptimWrapper', optimizer=dict(type='SGD', lr=0.1, momentum=0.9)
+            ),
+            randomness=dict(seed=0),
+            experiment_name=f'{self.folder.name}_{name}',
+            log_level='ERROR',
+        )
+        folder = str(self.folder / name)
+        return kind(model, work_dir=folder, **(defaults | settings))
 
 
 def _noise(generator: torch.Generator, count: int, size: int) -> list[Tensor]:

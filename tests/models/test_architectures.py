@@ -9,7 +9,7 @@ from mmengine.optim import OptimWrapper
 from torch import Tensor
 
 from mmkd.models import ModelView, Tap, build_model
-from mmkd.models.teacher import model_dict
+from mmkd.models.build import model_dict
 
 CITYSCAPES = '4xb2-80k_cityscapes-512x1024.py'
 RESNET = dict(

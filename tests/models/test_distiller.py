@@ -11,7 +11,7 @@ from mmkd.loss_groups import groups_of
 
 ALPHA = 0.3
 BOTH = dict(
-    dual_head=dict(type='DualHead', loss_weight=0.5, task_weight=2.0),
+    dual_head=dict(type='DualHead', weight=0.5, task_weight=2.0),
     kd=dict(type='LogitsKD', alpha=ALPHA),
 )
 
@@ -29,7 +29,7 @@ def by_hand(tiny: Any, task: str, distiller: BaseModel) -> Tensor:
     """DHKD and KD of plain models, with plain hooks."""
     student = build_model(tiny.model(task))
     teacher = build_model(tiny.model(task, width=8)).eval()
-    student.load_state_dict(distiller.student.state_dict())
+    student.load_state_dict(distiller.state_dict())
     teacher.load_state_dict(torch.load(tiny.folder / 'teacher_1.pth')['state_dict'])
     data = student.data_preprocessor(tiny.batch(task), training=True)
     last = student.head.fc if task == 'images' else student.decode_head.conv_seg
@@ -77,7 +77,7 @@ def test_student_is_trained_as_alone(tiny: Any, task: str) -> None:
     """Neither the teacher nor the auxiliary head disturbs its forward."""
     distiller = tiny.distiller(task).train()
     student = build_model(tiny.model(task))
-    student.load_state_dict(distiller.student.state_dict())
+    student.load_state_dict(distiller.state_dict())
     data = student.data_preprocessor(tiny.batch(task), training=True)
 
     losses = losses_of(distiller, tiny.batch(task))
@@ -86,7 +86,7 @@ def test_student_is_trained_as_alone(tiny: Any, task: str) -> None:
         torch.testing.assert_close(losses.pop(key), value, rtol=0, atol=0)
     assert list(losses) == ['distill.dual_head.loss']
     state = student.state_dict()
-    for key, value in distiller.student.state_dict().items():
+    for key, value in distiller.state_dict().items():
         assert value.equal(state[key]), key
 
 
@@ -110,7 +110,7 @@ def test_weights_multiply(tiny: Any, task: str) -> None:
     weighted = tiny.distiller(
         task,
         dict(
-            dual_head=dict(type='DualHead', loss_weight=0.25, task_weight=3.0),
+            dual_head=dict(type='DualHead', weight=0.25, task_weight=3.0),
         ),
     ).train()
 
@@ -181,9 +181,9 @@ def test_predictions_are_the_students(tiny: Any, task: str) -> None:
     images = torch.randn(2, 3, 32, 32)
 
     found = distiller.val_step(batch)
-    expected = distiller.student.test_step(tiny.batch(task))
+    expected = distiller.test_step(tiny.batch(task))
 
-    assert distiller(images).equal(distiller.student(images, mode='tensor'))
+    assert distiller(images).equal(distiller(images, mode='tensor'))
     field = 'pred_score' if task == 'images' else 'seg_logits'
     for one, other in zip(found, expected, strict=True):
         values = [getattr(each, field) for each in (one, other)]

@@ -9,7 +9,7 @@ from torch import Tensor
 from mmkd.models import Distiller
 
 BOTH = dict(
-    dual_head=dict(type='DualHead', loss_weight=0.5, task_weight=2.0),
+    dual_head=dict(type='DualHead', weight=0.5, task_weight=2.0),
     kd=dict(type='LogitsKD', alpha=0.3),
 )
 
@@ -30,7 +30,7 @@ def test_class_count_reaches_every_head(tiny: Any) -> None:
 
     distiller = tiny.distiller(student=student, teacher=teacher, num_classes=3)
 
-    one, other = distiller.student, distiller.teacher.model
+    one, other = distiller, distiller.teacher.model
     heads = [*one.decode_head, one.auxiliary_head, other.decode_head]
     for head in [*heads, other.auxiliary_head]:
         assert head.conv_seg.out_channels == head.num_classes == 3
@@ -54,7 +54,7 @@ def test_given_preprocessor_is_the_students(tiny: Any) -> None:
         num_classes=6,
     )
 
-    assert distiller.data_preprocessor is distiller.student.data_preprocessor
+    assert distiller.data_preprocessor is distiller.data_preprocessor
     assert distiller.data_preprocessor.num_classes == 6
     assert given == preprocessor
     assert torch.isfinite(stepped(distiller, tiny.batch('images'))['loss'])
@@ -66,7 +66,7 @@ def test_given_preprocessor_is_the_students(tiny: Any) -> None:
         (dict(type='DualHed'), r"methods\.mine .*type 'DualHed'\. Nearest: DualHead"),
         (dict(type='Quux'), r"'Quux'\. Nearest: none\. Known: .*DualHead, .*LogitsKD"),
         (dict(type='mmseg.DualHead'), r"unknown type 'mmseg\.DualHead'"),
-        (dict(loss_weight=0.5), r'methods\.mine has no type\. .*misspelt'),
+        (dict(weight=0.5), r'methods\.mine has no type\. .*misspelt'),
     ],
 )
 def test_unknown_method_is_refused(
@@ -102,7 +102,7 @@ def test_methods_are_changed_by_inheritance(tiny: Any) -> None:
     child.write_text(
         "_base_ = 'base.py'\n"
         'methods = dict(\n'
-        '    dual_head=dict(loss_weight=4.0),\n'
+        '    dual_head=dict(weight=4.0),\n'
         "    second=dict(type='DualHead', head=None),\n"
         "    kd=dict(_delete_=True, type='LogitsKD'))\n"
     )

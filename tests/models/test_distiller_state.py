@@ -67,13 +67,13 @@ def test_checkpoint_loads_in_plain_mmengine(
 
     assert 'unexpected key in source state_dict: methods.' in caplog.text
     assert 'missing' not in caplog.text
-    state = distiller.student.state_dict()
+    state = distiller.state_dict()
     assert all(value.equal(state[key]) for key, value in student.state_dict().items())
 
 
 def test_versions_of_modules_are_kept(distiller: Distiller) -> None:
     """BatchNorm and others read old checkpoints by them."""
-    plain = distiller.student.state_dict()._metadata
+    plain = distiller.state_dict()._metadata
     found = distiller.state_dict()._metadata
 
     for name, value in plain.items():
@@ -121,7 +121,7 @@ def test_student_alone_may_be_loaded(
 
     assert report.unexpected_keys == []
     assert all(key.startswith('methods.') for key in report.missing_keys)
-    state = distiller.student.state_dict()
+    state = distiller.state_dict()
     assert all(value.equal(state[key]) for key, value in student.state_dict().items())
 
 
@@ -170,7 +170,7 @@ def test_teacher_stays_in_evaluation(distiller: Distiller) -> None:
 def test_teacher_follows_the_dtype(distiller: Distiller, dtype: torch.dtype) -> None:
     distiller.to(dtype)
 
-    weights = [distiller.student, distiller.teacher.model]
+    weights = [distiller, distiller.teacher.model]
     assert {p.dtype for each in weights for p in each.parameters()} == {dtype}
 
 

@@ -17,7 +17,7 @@ HOOKS = Path(__file__).parents[2] / 'configs/_base_/distill.py'
 CLASSES = ('road', 'car', 'tree', 'sky')
 HEAD = 'methods.dual_head.head.classifier.weight'
 METHODS = dict(
-    dual_head=dict(type='DualHead', loss_weight=0.5),
+    dual_head=dict(type='DualHead', weight=0.5),
     kd=dict(type='LogitsKD', alpha=0.5),
 )
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mmkd.models.taps import Tap, find_module, first_tensor, record
+from mmkd.models.taps import Tap, find_module, first_tensor, capture
 
 
 class Net(nn.Module):
@@ -57,7 +57,7 @@ def test_taps_hold_what_flows(net: Net) -> None:
         Tap(''),
     ]
 
-    with record(net, taps) as values:
+    with capture(net, taps) as values:
         logits = net(images)
 
     first = net.backbone['layer1'](images)
@@ -70,7 +70,7 @@ def test_taps_hold_what_flows(net: Net) -> None:
 
 
 def test_gradient_flows_through_taps(net: Net) -> None:
-    with record(net, [Tap('backbone.layer1')]) as values:
+    with capture(net, [Tap('backbone.layer1')]) as values:
         net(torch.randn(5, 2))
 
     values[Tap('backbone.layer1')].sum().backward()
@@ -81,7 +81,7 @@ def test_gradient_flows_through_taps(net: Net) -> None:
 
 def test_last_of_several_runs_is_kept(net: Net) -> None:
     images = torch.randn(5, 2)
-    with record(net, [Tap('')]) as values:
+    with capture(net, [Tap('')]) as values:
         net(torch.randn(5, 2))
         logits = net(images)
 
@@ -90,7 +90,7 @@ def test_last_of_several_runs_is_kept(net: Net) -> None:
 
 def test_hooks_leave_with_the_context(net: Net) -> None:
     before = hooks(net)
-    with record(net, [Tap('pair'), Tap('pair', 'input')]):
+    with capture(net, [Tap('pair'), Tap('pair', 'input')]):
         assert hooks(net) == before + 2
         net(torch.randn(5, 2))
 
@@ -100,7 +100,7 @@ def test_hooks_leave_with_the_context(net: Net) -> None:
 def test_errors_pass_and_remove_hooks(net: Net) -> None:
     before = hooks(net)
 
-    with pytest.raises(RuntimeError, match='shapes'), record(net, [Tap('pair')]):
+    with pytest.raises(RuntimeError, match='shapes'), capture(net, [Tap('pair')]):
         net(torch.randn(5, 9))
 
     assert hooks(net) == before
@@ -110,7 +110,7 @@ def test_forward_stops_at_the_deepest_tap(net: Net) -> None:
     taps = [Tap('backbone.layer2', 'input'), Tap('backbone.layer1')]
     after = []
 
-    with record(net, taps, stop_when_filled=True) as values:
+    with capture(net, taps, stop_when_filled=True) as values:
         net(torch.randn(5, 2))
         after.append('the forward')
 
@@ -120,7 +120,7 @@ def test_forward_stops_at_the_deepest_tap(net: Net) -> None:
 
 
 def test_forward_of_an_output_is_complete(net: Net) -> None:
-    with record(net, [Tap('')], stop_when_filled=True) as values:
+    with capture(net, [Tap('')], stop_when_filled=True) as values:
         net(torch.randn(5, 2))
 
     assert list(values) == [Tap('')]
@@ -130,13 +130,13 @@ def test_forward_of_an_output_is_complete(net: Net) -> None:
 def test_silent_tap_is_an_error(net: Net) -> None:
     with (
         pytest.raises(RuntimeError, match=r'forward of Net never ran: unused$'),
-        record(net, [Tap('unused'), Tap('pair')]),
+        capture(net, [Tap('unused'), Tap('pair')]),
     ):
         net(torch.randn(5, 2))
 
 
 def test_silent_tap_may_be_allowed(net: Net) -> None:
-    with record(net, [Tap('unused'), Tap('pair')], strict=False) as values:
+    with capture(net, [Tap('unused'), Tap('pair')], strict=False) as values:
         net(torch.randn(5, 2))
 
     assert list(values) == [Tap('pair')]
@@ -170,7 +170,7 @@ def test_wrong_path_leaves_no_hooks(net: Net) -> None:
     before = hooks(net)
     taps = [Tap('pair'), Tap('backbone'), Tap('backbone.layer9')]
 
-    with pytest.raises(ValueError, match=r'layer9'), record(net, taps):
+    with pytest.raises(ValueError, match=r'layer9'), capture(net, taps):
         pass
 
     assert hooks(net) == before

@@ -1,116 +1,93 @@
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from mmengine.runner import Runner
 
-from mmkd.engine import DistillScheduleHook
-from mmkd.engine.hooks.distill_schedule import Schedule
+from mmkd.models import Distiller
 
-
-@pytest.mark.parametrize(
-    ('settings', 'expected'),
-    [
-        ({}, [1, 1, 1, 1, 1, 1]),
-        (dict(stop=2), [1, 1, 0, 0, 0, 0]),
-        (dict(start=4), [0, 0, 0, 0, 1, 1]),
-        # The published code counts epochs from 1: epoch / warmup, at most 1.
-        (dict(warmup=4), [0.25, 0.5, 0.75, 1, 1, 1]),
-        (dict(start=1, warmup=2, stop=4), [0, 0.5, 1, 1, 0, 0]),
-        (dict(stop=None), [1, 1, 1, 1, 1, 1]),
-        (dict(stop=0), [0, 0, 0, 0, 0, 0]),
-    ],
-)
-def test_factor(settings: dict, expected: list[float]) -> None:
-    assert [Schedule(**settings).factor(step) for step in range(6)] == expected
+HOOK = dict(distill_schedule=dict(type='mmkd.DistillScheduleHook'))
+BY_ITERATION = dict(by_epoch=False, max_iters=4)
+Build = Callable[..., Runner]
 
 
 class Recorder:
     """Note the factors that every training step sees."""
 
-    def __init__(self, distiller: Any) -> None:
+    def __init__(self, distiller: Distiller) -> None:
         self.seen: dict[str, list[Any]] = {name: [] for name in distiller.methods}
         step = distiller.train_step
 
         def train_step(*args: Any, **kwargs: Any) -> Any:
-            for name, method in distiller.methods.items():
-                self.seen[name].append(getattr(method, 'schedule_factor', None))
+            for name, method in distiller.named_methods.items():
+                self.seen[name].append(method.schedule_factor)
             return step(*args, **kwargs)
 
         distiller.train_step = train_step
 
 
-def hook(**settings: Any) -> dict[str, Any]:
-    return dict(type='mmkd.DistillScheduleHook', **settings)
+@pytest.fixture
+def scheduled(tiny: Any) -> Callable[..., Distiller]:
+    """A distiller whose methods have the given schedules."""
+
+    def build(dual_head: dict[str, Any], **kd: Any) -> Distiller:
+        methods = dict(
+            dual_head=dict(type='DualHead', **dual_head),
+            kd=dict(type='LogitsKD', **kd),
+        )
+        return tiny.distiller('images', methods)
+
+    return build
 
 
-def test_by_epoch(distiller: Any, runner_of: Any) -> None:
+def test_an_epoch_based_loop_counts_epochs(scheduled: Any, runner_of: Build) -> None:
+    distiller = scheduled(dict(stop=1), warmup=2)
     recorder = Recorder(distiller)
-    schedules = dict(dual_head=dict(stop=1), crd=dict(warmup=2))
-    runner = runner_of(distiller, custom_hooks=[hook(schedules=schedules)])
+
+    runner = runner_of(distiller, default_hooks=HOOK)
     runner.train()
-    assert recorder.seen == dict(
-        dual_head=[1.0] * 3 + [0.0] * 3, crd=[0.5] * 3 + [1.0] * 3
-    )
-    history = runner.message_hub.get_scalar('train/crd_schedule_factor')
+
+    assert recorder.seen == dict(dual_head=[1, 1, 0, 0], kd=[0.5, 0.5, 1, 1])
+    history = runner.message_hub.get_scalar('train/kd_schedule_factor')
     assert history.data[0].tolist() == [0.5, 1.0]
 
 
-def test_by_iteration(distiller: Any, runner_of: Any) -> None:
+def test_an_iteration_based_loop_counts_iterations(
+    scheduled: Any, runner_of: Build
+) -> None:
+    distiller = scheduled(dict(warmup=4), start=2)
     recorder = Recorder(distiller)
-    schedules = dict(all=dict(warmup=4), crd=dict(start=2))
-    custom = [hook(schedules=schedules, by_epoch=False)]
-    loop = dict(by_epoch=False, max_iters=5)
-    runner_of(distiller, custom_hooks=custom, train_cfg=loop).train()
-    assert recorder.seen == dict(
-        dual_head=[0.25, 0.5, 0.75, 1.0, 1.0], crd=[0.0, 0.0, 1.0, 1.0, 1.0]
-    )
+
+    runner_of(distiller, default_hooks=HOOK, train_cfg=BY_ITERATION).train()
+
+    assert recorder.seen == dict(dual_head=[0.25, 0.5, 0.75, 1], kd=[0, 0, 1, 1])
 
 
-def test_a_resumed_run_goes_on_where_it_was(distiller: Any, runner_of: Any) -> None:
-    custom = [hook(schedules=dict(crd=dict(warmup=4)))]
-    runner_of(distiller, custom_hooks=custom).train()
+def test_a_resumed_run_goes_on_where_it_was(scheduled: Any, runner_of: Build) -> None:
+    runner_of(scheduled({}, warmup=4), default_hooks=HOOK).train()
+    distiller = scheduled({}, warmup=4)
     recorder = Recorder(distiller)
+
     loop = dict(by_epoch=True, max_epochs=3)
-    runner_of(distiller, custom_hooks=custom, train_cfg=loop, resume=True).train()
-    assert recorder.seen == dict(dual_head=[None] * 3, crd=[0.75] * 3)
+    runner_of(distiller, default_hooks=HOOK, train_cfg=loop, resume=True).train()
+
+    assert recorder.seen == dict(dual_head=[1, 1], kd=[0.75, 0.75])
 
 
-def test_an_unknown_method_is_named_with_the_known_ones(
-    distiller: Any, runner_of: Any
+def test_methods_without_a_schedule_have_no_factor_in_the_log(
+    distiller: Distiller, runner_of: Build
 ) -> None:
-    custom = [hook(schedules=dict(dual_haed=dict(stop=1)))]
-    runner = runner_of(distiller, custom_hooks=custom)
-    with pytest.raises(
-        ValueError, match=r"'dual_haed'.*\['dual_head', 'crd'\].*mean 'dual_head'"
-    ):
+    runner = runner_of(distiller, default_hooks=HOOK)
+    runner.train()
+
+    assert not [key for key in runner.message_hub.log_scalars if 'schedule' in key]
+    assert all(m.schedule_factor == 1 for m in distiller.named_methods.values())
+
+
+def test_a_schedule_without_the_hook_stops_the_first_iteration(
+    scheduled: Any, runner_of: Build
+) -> None:
+    runner = runner_of(scheduled({}, stop=1))
+
+    with pytest.raises(RuntimeError, match=r'LogitsKD .*DistillScheduleHook'):
         runner.train()
-
-
-def test_epochs_of_an_iteration_based_loop_are_refused(
-    distiller: Any, runner_of: Any
-) -> None:
-    custom = [hook(schedules=dict(crd=dict(stop=1)))]
-    loop = dict(by_epoch=False, max_iters=5)
-    runner = runner_of(distiller, custom_hooks=custom, train_cfg=loop)
-    with pytest.raises(ValueError, match='by_epoch=False'):
-        runner.train()
-
-
-@pytest.mark.parametrize(
-    ('settings', 'error', 'message'),
-    [
-        (dict(stop=-1), ValueError, r"'crd'.*stop .* got -1"),
-        (dict(warmup=float('inf')), ValueError, r"'crd'.*warmup .* got inf"),
-        (dict(start=float('nan')), ValueError, r"'crd'.*start .* got nan"),
-        (dict(start='5'), TypeError, r"'crd'.*start must be a number, got '5'"),
-        (dict(warmup=True), TypeError, r"'crd'.*warmup must be a number, got True"),
-        (dict(start=None), TypeError, r"'crd'.*start must be a number, got None"),
-        (dict(start=5, stop=4), ValueError, r"'crd'.*start \(5\), got 4"),
-        (dict(end=5), ValueError, r"'crd'.*'stop'.*\['end'\]"),
-        (50, TypeError, r"'crd'.*dict.*got 50"),
-    ],
-)
-def test_bad_settings_are_named(
-    settings: Any, error: type[Exception], message: str
-) -> None:
-    with pytest.raises(error, match=message):
-        DistillScheduleHook(schedules=dict(crd=settings))

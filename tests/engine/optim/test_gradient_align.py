@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import torch
 from mmengine.optim import OptimWrapper
+from torch import Tensor
 from torch._functorch import config as compiler_config
 from torch.distributed.fsdp import FullyShardedDataParallel
 from torch.nn import functional as F  # noqa: N812
@@ -15,6 +16,10 @@ from mmkd.loss_groups import LossGroups, sum_of_groups
 
 SGD = partial(torch.optim.SGD, lr=0.1, momentum=0.9, weight_decay=0.01)
 close = partial(torch.testing.assert_close, rtol=1e-5, atol=1e-7)
+
+
+def task_alone(groups: LossGroups) -> Tensor:
+    return sum_of_groups(groups._replace(distillation=None))
 
 
 @pytest.mark.parametrize('conflict', [True, False])
@@ -52,18 +57,22 @@ def test_a_conflict_scales_the_head_that_only_the_task_reaches(
     assert seen['unused'] is None
 
 
-def test_a_loss_without_groups_trains_as_the_plain_wrapper(
-    net: Any, batches: Any
-) -> None:
+def test_a_task_loss_alone_trains_as_the_plain_wrapper(net: Any, batches: Any) -> None:
     other = copy.deepcopy(net)
     aligned = GradientAlignOptimWrapper(SGD(net.parameters()))
     plain = OptimWrapper(SGD(other.parameters()))
     for batch in batches:
-        aligned.update_params(net.losses(*batch).task)
+        aligned.update_params(task_alone(net.losses(*batch)))
         plain.update_params(other.losses(*batch).task)
         assert aligned.cosine is None
     for ours, theirs in zip(net.parameters(), other.parameters(), strict=True):
         assert torch.equal(ours, theirs)
+
+
+def test_a_loss_without_groups_is_refused(net: Any, batches: Any) -> None:
+    wrapper = GradientAlignOptimWrapper(SGD(net.parameters()))
+    with pytest.raises(TypeError, match='the loss of a Distiller.*use OptimWrapper'):
+        wrapper.update_params(net.losses(*batches[0]).task)
 
 
 @pytest.mark.parametrize('scale', [0.0, 1e-30])
@@ -126,10 +135,10 @@ def test_micro_steps_without_distillation_still_count_as_task(
 ) -> None:
     wrapper = GradientAlignOptimWrapper(SGD(net.parameters()), accumulative_counts=2)
     seen = stepped(wrapper)
-    both, alone = net.losses(*batches[0]), net.losses(*batches[1]).task
-    total = LossGroups((both.task + alone) / 2, both.distillation / 2)
+    both, alone = net.losses(*batches[0]), net.losses(*batches[1])
+    total = LossGroups((both.task + alone.task) / 2, both.distillation / 2)
     expected = net.aligned(total)
-    wrapper.update_params(alone)
+    wrapper.update_params(task_alone(alone))
     wrapper.update_params(sum_of_groups(both))
     close(seen.pop(), expected)
 
@@ -174,7 +183,7 @@ def test_a_compiled_model_may_start_distilling_later(
         wrapper = GradientAlignOptimWrapper(SGD(net.parameters()))
         seen = stepped(wrapper)
         compiled = torch.compile(net.losses, backend='aot_eager')
-        wrapper.update_params(compiled(*batches[0]).task)
+        wrapper.update_params(task_alone(compiled(*batches[0])))
         expected = net.aligned(net.losses(*batches[1]))
         wrapper.update_params(sum_of_groups(compiled(*batches[1])))
         close(seen.pop(), expected)

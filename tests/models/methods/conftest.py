@@ -9,7 +9,7 @@ from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from mmkd.models.taps import Tap, record
+from mmkd.models.taps import Tap, capture
 from mmkd.structures import Targets
 
 
@@ -43,10 +43,10 @@ class Bench:
     def features(self, data: Any) -> tuple[Tensor, Tensor]:
         """The only tap of student and teacher, captured by hand, in float64."""
         distiller = self.distiller
-        [student], [teacher] = self.method.student_taps, self.method.teacher_taps
+        [student], [teacher] = self.method.taps_in_student, self.method.taps_in_teacher
         return (
-            capture(distiller.student, student, data).double(),
-            capture(distiller.teacher.model, teacher, data).double(),
+            value_of(distiller, student, data).double(),
+            value_of(distiller.teacher.model, teacher, data).double(),
         )
 
     def targets(self, data: Any) -> Targets:
@@ -82,8 +82,8 @@ class Bench:
             assert parameter.grad is None
         return {
             name.split('.')[0]
-            for name, parameter in distiller.student.named_parameters()
-            if grad_of(parameter)
+            for name, parameter in distiller.named_parameters()
+            if grad_of(parameter) and not name.startswith('methods.')
         }
 
     def check_steps(self, count: int = 2, **settings: Any) -> None:
@@ -105,8 +105,8 @@ class Bench:
             assert torch.equal(value, teacher[name]), name
 
 
-def capture(model: nn.Module, tap: Tap, data: Any) -> Tensor:
-    with torch.no_grad(), record(model, [tap]) as values:
+def value_of(model: nn.Module, tap: Tap, data: Any) -> Tensor:
+    with torch.no_grad(), capture(model, [tap]) as values:
         model(data['inputs'], mode='tensor')
     return values[tap]
 

@@ -13,7 +13,7 @@ from mmengine.config import Config
 from torch.nn.functional import adaptive_avg_pool2d
 
 from mmkd.models import Distiller
-from mmkd.models.taps import record
+from mmkd.models.taps import capture
 from mmkd.registry import METHODS
 
 ROOT = Path(__file__).parents[3]
@@ -54,15 +54,15 @@ def test_it_is_attention_transfer(bench: Any, methods: Any) -> None:
     loss = trial.loss(data)
 
     def maps(model: Any, taps: Any) -> list[torch.Tensor]:
-        with torch.no_grad(), record(model, taps) as values:
+        with torch.no_grad(), capture(model, taps) as values:
             model(data['inputs'], mode='tensor')
         return [values[tap].double() for tap in taps]
 
     distiller: Distiller = trial.distiller
     expected = torch.zeros(())
     for s, t in zip(
-        maps(distiller.student, trial.method.student_taps),
-        maps(distiller.teacher.model, trial.method.teacher_taps),
+        maps(distiller, trial.method.taps_in_student),
+        maps(distiller.teacher.model, trial.method.taps_in_teacher),
         strict=True,
     ):
         q = [(x**2).sum(1).flatten(1) for x in (s, adaptive_avg_pool2d(t, s.shape[2:]))]

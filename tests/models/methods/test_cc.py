@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-CC = dict(type='CC', channels=6, loss_weight=0.5)
+CC = dict(type='CC', channels=6, weight=0.5)
 
 
 def test_multiplies_the_differences_of_neighbours(bench: Any) -> None:

@@ -10,7 +10,7 @@ SIZES = dict(pixel_memory=6, region_memory=4, pixel_contrast=8, region_contrast=
 CIRKD = dict(
     type='CIRKD',
     loss=dict(type='CIRKDLoss', batch_weight=2.0, pixel_weight=3.0, region_weight=5.0),
-    loss_weight=0.5,
+    weight=0.5,
     **SIZES,
 )
 TAU = 0.1

@@ -9,7 +9,7 @@ TAU = 2.0
 CWD = dict(
     type='CWD',
     loss=dict(type='ChannelWiseDivergenceLoss', tau=TAU),
-    loss_weight=0.5,
+    weight=0.5,
 )
 
 

@@ -5,7 +5,7 @@ import pytest
 from torch.nn.functional import interpolate
 
 DIST = dict(
-    type='DIST', loss=dict(type='DISTLoss', beta=2.0, gamma=3.0), loss_weight=0.5
+    type='DIST', loss=dict(type='DISTLoss', beta=2.0, gamma=3.0), weight=0.5
 )
 
 
@@ -43,5 +43,5 @@ def test_trains(bench: Any, task: str) -> None:
 
 def test_other_classes_of_the_teacher(tiny: Any) -> None:
     teacher = tiny.teacher(tiny.classifier(classes=5))
-    with pytest.raises(ValueError, match=r'DIST compares logits, .* 4 classes .* 5'):
+    with pytest.raises(ValueError, match=r'DIST compares class predictions, .* 4 classes .* 5'):
         tiny.distiller('images', dict(dist=DIST), teacher=teacher)

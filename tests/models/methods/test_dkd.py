@@ -9,7 +9,7 @@ ALPHA, BETA, TAU = 0.7, 2.0, 3.0
 DKD = dict(
     type='DKD',
     loss=dict(type='DKDLoss', alpha=ALPHA, beta=BETA, tau=TAU),
-    loss_weight=0.5,
+    weight=0.5,
 )
 
 

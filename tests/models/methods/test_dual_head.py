@@ -6,15 +6,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from mmkd.models import Tap, record
+from mmkd.loss_groups import groups_of
+from mmkd.models import Tap, capture
 from mmkd.models.discovery import OUTPUT
 from mmkd.models.methods import DualHead
-from mmkd.loss_groups import groups_of
 from mmkd.structures import Targets
 
 TAU = 3.0
 DUAL = dict(
-    type='DualHead', loss=dict(type='BinaryKLNormLoss', tau=TAU), loss_weight=0.5
+    type='DualHead', loss=dict(type='BinaryKLNormLoss', tau=TAU), weight=0.5
 )
 
 
@@ -63,7 +63,7 @@ def test_auxiliary_head_learns_the_teachers_logits(
 @pytest.mark.parametrize('head', ['LinearClassifier', 'MLPClassifier'])
 def test_each_head_has_its_own_loss(bench: Any, task: str, head: str) -> None:
     trial = bench(task, dual_head=DUAL | dict(head=dict(type=head)))
-    student, data = trial.distiller.student, trial.data()
+    student, data = trial.distiller, trial.data()
     main = student.get_submodule(trial.distiller.student_view.classifier)
     auxiliary = list(trial.method.parameters())
 
@@ -87,13 +87,13 @@ def test_one_head_for_both_losses(bench: Any, task: str) -> None:
     trial = bench(task, dual_head=DUAL | dict(head=None))
     data = trial.data()
     path = trial.distiller.student_view.classifier
-    main = trial.distiller.student.get_submodule(path)
+    main = trial.distiller.get_submodule(path)
 
     loss = trial.loss(data)
     gradients = torch.autograd.grad(loss, [*main.parameters()])
 
     assert list(trial.method.parameters()) == []
-    assert trial.method.student_taps == [Tap(path)]
+    assert trial.method.taps_in_student == [Tap(path)]
     assert all(gradient.any() for gradient in gradients)
     logits, expected = trial.features(data)
     mask = trial.targets(data).valid
@@ -119,7 +119,7 @@ def test_ignored_pixels_have_no_influence(method: DualHead) -> None:
     feature.requires_grad_()
 
     def loss(student: Tensor, teacher: Tensor) -> Tensor:
-        return method.loss({method.tap: student}, {OUTPUT: teacher}, targets)['loss']
+        return method.loss({method.student_tap: student}, {OUTPUT: teacher}, targets)['loss']
 
     before = loss(feature, logits)
     changed = [x.where(~ignored, 1e3 * torch.randn(1)) for x in (feature, logits)]
@@ -160,9 +160,9 @@ def test_teacher_map_is_resized_to_the_students(
     loss = distiller(**data, mode='loss')['distill.dual_head.loss']
 
     teacher = distiller.teacher(data['inputs'], [OUTPUT])[OUTPUT]
-    with torch.no_grad(), record(distiller.student, [method.tap]) as taps:
+    with torch.no_grad(), capture(distiller, [method.student_tap]) as taps:
         distiller(data['inputs'])
-    auxiliary = method.head(taps[method.tap])
+    auxiliary = method.head(taps[method.student_tap])
     assert teacher.shape[2:] == (size, size)
     assert auxiliary.shape[2:] == (4, 4)
     everywhere = torch.ones(2, 4, 4, dtype=torch.bool)
@@ -195,8 +195,8 @@ def test_mixed_images_are_taught(tiny: Any) -> None:
 
 
 def test_weights_and_class_counts_are_checked(tiny: Any) -> None:
-    for name in ('loss_weight', 'task_weight'):
-        with pytest.raises(ValueError, match=f'{name} must be at least 0, got -1'):
+    for name in ('weight', 'task_weight'):
+        with pytest.raises(ValueError, match=f'^{name} must be .* at least 0, got -1'):
             tiny.distiller('images', dict(dual_head={'type': 'DualHead', name: -1}))
     teacher = tiny.teacher(tiny.classifier(classes=7))
     with pytest.raises(ValueError, match=r'student has 4 classes and the teacher 7'):

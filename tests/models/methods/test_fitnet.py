@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-FITNET = dict(type='FitNet', loss_weight=3.0)
+FITNET = dict(type='FitNet', weight=3.0)
 
 
 def test_is_the_mean_squared_error_of_the_regressed_map(bench: Any, task: str) -> None:
@@ -44,8 +44,8 @@ def test_stages_by_number_and_name(bench: Any) -> None:
     [
         (dict(stage=5), 'has no stage 5'),
         (dict(stage='backbone.layer9'), 'Nearest names: .*backbone.layer1'),
-        (dict(stage='head.fc'), r"'head.fc' of ImageClassifier puts out \(1, 4\)"),
-        (dict(loss_weight=-1), 'loss_weight must be at least 0, got -1'),
+        (dict(stage='head.fc'), r"'head.fc' of \w*ImageClassifier puts out \(1, 4\)"),
+        (dict(weight=-1), 'weight must be finite and at least 0, got -1'),
     ],
 )
 def test_wrong_settings(bench: Any, settings: dict[str, Any], message: str) -> None:

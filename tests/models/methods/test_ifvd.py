@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-IFVD = dict(type='IFVD', loss_weight=2.0)
+IFVD = dict(type='IFVD', weight=2.0)
 
 
 def variation(feature: Tensor, labels: Tensor, row: int, column: int) -> Tensor:
@@ -34,7 +34,7 @@ def test_compares_pixels_with_the_centre_of_their_class(bench: Any) -> None:
 def test_gradients_reach_up_to_the_classifier(bench: Any) -> None:
     trial = bench('pixels', ifvd=IFVD)
     assert trial.check_gradients(trial.data()) == {'backbone', 'decode_head'}
-    assert trial.distiller.student.decode_head.conv_seg.weight.grad is None
+    assert trial.distiller.decode_head.conv_seg.weight.grad is None
 
 
 def test_trains(bench: Any) -> None:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from mmkd.models import Distiller, build_model
 from mmkd.models.methods import MultiHead
-from mmkd.models.taps import record
+from mmkd.models.taps import capture
 
 ALPHA, BETA, TAU = 0.7, 0.3, 2.5
 SETTINGS = dict(
@@ -15,9 +15,14 @@ SETTINGS = dict(
     head=dict(type='ConvClassifier', channels=8),
     loss=dict(type='KLDivergenceLoss', tau=TAU),
     alpha=ALPHA,
-    beta=BETA,
+    weight=BETA,
 )
-KD = dict(type='LogitsKD', alpha=ALPHA, loss=dict(type='KLDivergenceLoss', tau=TAU))
+KD = dict(
+    type='LogitsKD',
+    weight=ALPHA,
+    task_weight=1 - ALPHA,
+    loss=dict(type='KLDivergenceLoss', tau=TAU),
+)
 
 
 def three_stages(tiny: Any, task: str, **backbone: Any) -> dict[str, Any]:
@@ -111,10 +116,10 @@ def head_logits(
     method = distiller.methods['multi_head']
     outputs = []
     for model, taps, heads in (
-        (distiller.teacher.model, method.teacher_taps, method.teacher_heads),
-        (distiller.student, method.student_taps, method.student_heads),
+        (distiller.teacher.model, method.taps_in_teacher, method.teacher_heads),
+        (distiller, method.taps_in_student, method.student_heads),
     ):
-        with record(model, taps) as values:
+        with capture(model, taps) as values:
             model(data['inputs'], mode='tensor')
         pairs = zip(heads, taps, strict=True)
         outputs.append([head(values[tap]) for head, tap in pairs])
@@ -144,10 +149,14 @@ def test_equation_2_with_the_original_kd_beside_it(tiny: Any, task: str) -> None
     distiller = distiller_of(tiny, task, kd=True)
     data = batch_of(distiller, tiny, task)
     total, _ = distiller.parse_losses(distiller(**data, mode='loss'))
-    own = distiller.student(**data, mode='loss')
-    own_loss = sum(value for key, value in own.items() if 'loss' in key)
+    own = distiller(**data, mode='loss')
+    own_loss = sum(
+        value
+        for key, value in own.items()
+        if 'loss' in key and not key.startswith('distill.')
+    )
     teacher = distiller.teacher.model(data['inputs'], mode='tensor')
-    student = distiller.student(data['inputs'], mode='tensor')
+    student = distiller(data['inputs'], mode='tensor')
     final = ALPHA * divergence(teacher, student, data) + (1 - ALPHA) * own_loss
     pairs = head_logits(distiller, data)
     expected = BETA * sum(ohkd(*pair, data) for pair in pairs) + final
@@ -189,7 +198,9 @@ def reached(loss: Tensor, module: nn.Module) -> set[str]:
     return {
         '.'.join(name.split('.')[:2])
         for name, value in gradients(loss, module).items()
-        if value is not None and value.abs().sum() > 0
+        if value is not None
+        and value.abs().sum() > 0
+        and not name.startswith('methods.')
     }
 
 
@@ -197,9 +208,9 @@ def test_gradients_reach_the_backbone_up_to_the_stage(tiny: Any, task: str) -> N
     distiller = distiller_of(tiny, task, stages=(1,))
     losses = losses_of(distiller, batch_of(distiller, tiny, task))
     stem = {'backbone.conv1', 'backbone.bn1'}
-    student = reached(losses['loss_student_heads'], distiller.student)
+    student = reached(losses['loss_student_heads'], distiller)
     assert student == stem | {'backbone.layer1', 'backbone.layer2'}
-    assert reached(losses['loss_teacher_heads'], distiller.student) == set()
+    assert reached(losses['loss_teacher_heads'], distiller) == set()
 
 
 def test_teacher_heads_learn_from_labels_alone(tiny: Any, task: str) -> None:
@@ -254,9 +265,9 @@ def test_teachers_of_other_depths_widths_and_map_sizes(tiny: Any) -> None:
     distiller = distiller_of(tiny, 'images', teacher=teacher)
     data = batch_of(distiller, tiny, 'images', size=32)
     method = distiller.methods['multi_head']
-    with record(distiller.teacher.model, method.teacher_taps) as maps:
+    with capture(distiller.teacher.model, method.taps_in_teacher) as maps:
         distiller.teacher.model(data['inputs'], mode='tensor')
-    shapes = [tuple(maps[tap].shape[1:]) for tap in method.teacher_taps]
+    shapes = [tuple(maps[tap].shape[1:]) for tap in method.taps_in_teacher]
     assert shapes == [(6, 16, 16), (8, 8, 8), (24, 4, 4)]
     losses = losses_of(distiller, data)
     expected = sum(ohkd(*pair, data) for pair in head_logits(distiller, data))
@@ -283,11 +294,11 @@ def test_stages_by_name_and_a_teacher_with_more_of_them(tiny: Any) -> None:
         tiny, 'images', stages=('backbone.layer1', 1), teacher_stages=(1, 2)
     )
     method = distiller.methods['multi_head']
-    assert [tap.path for tap in method.student_taps] == [
+    assert [tap.path for tap in method.taps_in_student] == [
         'backbone.layer1',
         'backbone.layer2',
     ]
-    assert [tap.path for tap in method.teacher_taps] == [
+    assert [tap.path for tap in method.taps_in_teacher] == [
         'backbone.layer2',
         'backbone.layer3',
     ]
@@ -354,7 +365,7 @@ def test_the_deployed_student_has_no_heads(tiny: Any, task: str) -> None:
     [
         (dict(alpha=1.5), 'alpha must be between 0 and 1, got 1.5'),
         (dict(alpha=float('nan')), 'alpha must be between 0 and 1, got nan'),
-        (dict(beta=-1), 'beta must be at least 0, got -1'),
+        (dict(weight=-1), 'weight must be finite and at least 0, got -1'),
         (dict(stages=(0, 7)), 'has no stage 7. Stages found: backbone.layer1'),
         (dict(stages=(0, 1), teacher_stages=(2,)), r'\(0, 1\) .* \(2,\) must pair up'),
         (dict(stages=()), 'stages must name at least one stage'),
@@ -383,7 +394,7 @@ def test_the_defaults_are_the_paper_s(tiny: Any) -> None:
     )
     method = distiller.methods['multi_head']
     assert isinstance(method, MultiHead)
-    assert (method.alpha, method.beta, method.loss_fn.tau) == (0.9, 0.5, 4.0)
+    assert (method.alpha, method.weight, method.loss_fn.tau) == (0.9, 0.5, 4.0)
     taps = [f'backbone.layer{number}' for number in (1, 2, 3)]
-    assert [tap.path for tap in method.student_taps] == taps
-    assert [tap.path for tap in method.teacher_taps] == taps
+    assert [tap.path for tap in method.taps_in_student] == taps
+    assert [tap.path for tap in method.taps_in_teacher] == taps

@@ -5,9 +5,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d, interpolate
 
-from mmkd.models.taps import record
+from mmkd.models.taps import capture
 
-REVIEW = dict(type='ReviewKD', loss_weight=0.5)
+REVIEW = dict(type='ReviewKD', weight=0.5)
 
 
 def context_loss(student: Tensor, teacher: Tensor) -> Tensor:
@@ -23,7 +23,7 @@ def context_loss(student: Tensor, teacher: Tensor) -> Tensor:
 
 
 def maps(model: Any, taps: Any, data: Any) -> list[Tensor]:
-    with torch.no_grad(), record(model, taps) as values:
+    with torch.no_grad(), capture(model, taps) as values:
         model(data['inputs'], mode='tensor')
     features = [values[tap].double() for tap in taps]
     return [x if x.dim() == 4 else x[..., None, None] for x in features]
@@ -36,8 +36,8 @@ def test_reviews_from_the_deepest_level_up(bench: Any, task: str) -> None:
     loss = trial.loss(data)
 
     distiller, method = trial.distiller, trial.method.double()
-    student = maps(distiller.student, method.student_taps, data)
-    teacher = maps(distiller.teacher.model, method.teacher_taps, data)
+    student = maps(distiller, method.taps_in_student, data)
+    teacher = maps(distiller.teacher.model, method.taps_in_teacher, data)
     expected, deeper = [], None
     for level in (2, 1, 0):
         fusion, size = method.fusions[level], teacher[level].shape[2:]
@@ -76,7 +76,7 @@ def test_trains_beside_dual_head(bench: Any, task: str) -> None:
 def test_levels_are_stages_and_the_classifiers_input(bench: Any) -> None:
     method = bench('images', review=REVIEW | dict(max_channels=5)).method
     paths = ['backbone.layer1', 'backbone.layer2', 'head.fc']
-    assert [tap.path for tap in method.student_taps] == paths
+    assert [tap.path for tap in method.taps_in_student] == paths
     assert [fusion.enter[0].out_channels for fusion in method.fusions] == [5, 5, 5]
     assert [fusion.attention is None for fusion in method.fusions] == [
         False,
@@ -88,7 +88,7 @@ def test_levels_are_stages_and_the_classifiers_input(bench: Any) -> None:
 def test_stages_may_be_named(bench: Any) -> None:
     settings = dict(stages=(1,), teacher_stages=('backbone.layer1',))
     trial = bench('images', review=REVIEW | settings)
-    assert [tap.path for tap in trial.method.student_taps] == [
+    assert [tap.path for tap in trial.method.taps_in_student] == [
         'backbone.layer2',
         'head.fc',
     ]
@@ -101,7 +101,7 @@ def test_stages_may_be_named(bench: Any) -> None:
         (dict(stages=(0,), teacher_stages=(0, 1)), 'ReviewKD pairs stages up'),
         (dict(stages=()), 'one at least'),
         (dict(stages=(7,)), 'has no stage 7'),
-        (dict(loss_weight=-1), 'loss_weight'),
+        (dict(weight=-1), 'weight must be finite'),
         (dict(max_channels=0), 'max_channels must be at least 1, got 0'),
     ],
 )

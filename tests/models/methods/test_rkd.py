@@ -8,7 +8,7 @@ from torch import Tensor
 RKD = dict(
     type='RKD',
     loss=dict(type='RKDLoss', distance_weight=2.0, angle_weight=3.0),
-    loss_weight=0.5,
+    weight=0.5,
 )
 
 

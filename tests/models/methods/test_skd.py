@@ -8,7 +8,7 @@ from torch.nn.functional import max_pool2d
 SKD = dict(
     type='SKD',
     loss=dict(type='PairwiseAffinityLoss', pool_scale=0.5),
-    loss_weight=2.0,
+    weight=2.0,
 )
 
 
@@ -34,7 +34,7 @@ def test_compares_how_alike_regions_are(bench: Any) -> None:
 def test_gradients_reach_up_to_the_classifier(bench: Any) -> None:
     trial = bench('pixels', skd=SKD)
     assert trial.check_gradients(trial.data()) == {'backbone', 'decode_head'}
-    assert trial.distiller.student.decode_head.conv_seg.weight.grad is None
+    assert trial.distiller.decode_head.conv_seg.weight.grad is None
 
 
 def test_trains(bench: Any) -> None:

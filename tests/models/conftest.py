@@ -1,0 +1,3 @@
+from tiny_models import task, tiny
+
+__all__ = ['task', 'tiny']

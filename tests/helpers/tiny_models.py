@@ -158,6 +158,11 @@ class Tiny:
         torch.manual_seed(0)
         return Distiller(methods=methods, **settings)
 
+    def own_state(self, distiller: nn.Module) -> dict[str, Tensor]:
+        """What a distiller's state dict holds of the student."""
+        state = distiller.state_dict()
+        return {k: v for k, v in state.items() if not k.startswith('methods.')}
+
     def plain(self, task: str = 'pixels', **settings: Any) -> nn.Module:
         """The student of :meth:`distiller` alone, as seeded as that is."""
         torch.manual_seed(0)

@@ -10,7 +10,7 @@ from mmkd.models import Distiller
 
 BOTH = dict(
     dual_head=dict(type='DualHead', weight=0.5, task_weight=2.0),
-    kd=dict(type='LogitsKD', alpha=0.3),
+    kd=dict(type='LogitsKD', weight=0.3),
 )
 
 
@@ -54,7 +54,6 @@ def test_given_preprocessor_is_the_students(tiny: Any) -> None:
         num_classes=6,
     )
 
-    assert distiller.data_preprocessor is distiller.data_preprocessor
     assert distiller.data_preprocessor.num_classes == 6
     assert given == preprocessor
     assert torch.isfinite(stepped(distiller, tiny.batch('images'))['loss'])
@@ -63,8 +62,8 @@ def test_given_preprocessor_is_the_students(tiny: Any) -> None:
 @pytest.mark.parametrize(
     ('cfg', 'message'),
     [
-        (dict(type='DualHed'), r"methods\.mine .*type 'DualHed'\. Nearest: DualHead"),
-        (dict(type='Quux'), r"'Quux'\. Nearest: none\. Known: .*DualHead, .*LogitsKD"),
+        (dict(type='DualHed'), r"methods\.mine .*type 'DualHed'\. Did you mean 'DualHead'"),
+        (dict(type='Quux'), r"'Quux'\. Known: .*DualHead, .*LogitsKD"),
         (dict(type='mmseg.DualHead'), r"unknown type 'mmseg\.DualHead'"),
         (dict(weight=0.5), r'methods\.mine has no type\. .*misspelt'),
     ],

@@ -6,19 +6,23 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from mmengine.config import Config
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from mmkd.checkpoint import safe_load
 from mmkd.models import FrozenTeacher, build_model
 
-HOOKS = Path(__file__).parents[2] / 'configs/_base_/distill.py'
+HOOKS = dict(
+    prepare_methods=dict(type='mmkd.PrepareMethodsHook'),
+    distill_schedule=dict(type='mmkd.DistillScheduleHook'),
+    start_table=dict(type='mmkd.StartTableHook'),
+    export_student=dict(type='mmkd.ExportStudentHook'),
+)
 CLASSES = ('road', 'car', 'tree', 'sky')
 HEAD = 'methods.dual_head.head.classifier.weight'
 METHODS = dict(
     dual_head=dict(type='DualHead', weight=0.5),
-    kd=dict(type='LogitsKD', alpha=0.5),
+    kd=dict(type='LogitsKD', weight=0.5, task_weight=0.5),
 )
 
 
@@ -102,8 +106,8 @@ def settings(tiny: Any, task: str) -> dict[str, Any]:
                 type='CheckpointHook', interval=1 if epochs else 2, by_epoch=epochs
             ),
             logger=dict(type='LoggerHook', interval=1),
+            **HOOKS,
         ),
-        custom_hooks=Config.fromfile(HOOKS).custom_hooks,
         log_processor=dict(by_epoch=epochs),
         log_level='ERROR',
         randomness=dict(seed=3),
@@ -182,7 +186,7 @@ def test_averaged_student_is_saved_and_resumed(
     else:
         settings['train_cfg']['max_iters'] = 3
     settings['default_hooks']['checkpoint'].update(interval=1, by_epoch=False)
-    hooks = [*settings['custom_hooks'], dict(type='EMAHook', momentum=0.5)]
+    hooks = [dict(type='EMAHook', momentum=0.5)]
 
     first = trained(settings, tiny.folder / 'first', custom_hooks=hooks)
     second = trained(

@@ -44,6 +44,7 @@ def test_scores_of_mixed_images(tiny: Any, kind: str) -> None:
     model, raw = build_model(config), tiny.batch('images', count=4)
     labels = [int(sample.gt_label) for sample in raw['data_samples']]
     np.random.seed(1)
+    torch.manual_seed(1)
 
     samples = model.data_preprocessor(raw, training=True)['data_samples']
     targets = ImageTask().targets(samples)

@@ -243,7 +243,7 @@ def _taught(student: type) -> type:
 
 
 def _blank(student: type) -> Distiller:
-    kind = _taught(student)
+    kind: Any = _taught(student)
     return kind.__new__(kind)
 
 

@@ -62,7 +62,10 @@ def test_given_preprocessor_is_the_students(tiny: Any) -> None:
 @pytest.mark.parametrize(
     ('cfg', 'message'),
     [
-        (dict(type='DualHed'), r"methods\.mine .*type 'DualHed'\. Did you mean 'DualHead'"),
+        (
+            dict(type='DualHed'),
+            r"methods\.mine .*type 'DualHed'\. Did you mean 'DualHead'",
+        ),
         (dict(type='Quux'), r"'Quux'\. Known: .*DualHead, .*LogitsKD"),
         (dict(type='mmseg.DualHead'), r"unknown type 'mmseg\.DualHead'"),
         (dict(weight=0.5), r'methods\.mine has no type\. .*misspelt'),

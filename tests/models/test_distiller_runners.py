@@ -36,7 +36,9 @@ def train(tiny: Any) -> Train:
     def run(
         kind: Any = Runner, wrapper: str = ALIGNED, start: int = 0, **settings: Any
     ) -> Runner:
-        model = tiny.distiller('images', dict(dual_head=dict(type='DualHead', start=start)))
+        model = tiny.distiller(
+            'images', dict(dual_head=dict(type='DualHead', start=start))
+        )
         optimizer = dict(type='SGD', lr=0.1, momentum=0.9)
         runner = tiny.runner(
             model,

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mmkd.models.taps import Tap, find_module, first_tensor, capture
+from mmkd.models.taps import Tap, capture, find_module, first_tensor
 
 
 class Net(nn.Module):
@@ -121,7 +121,9 @@ def test_first_of_several_runs_is_kept(stop: bool) -> None:
     net = Shared()
     images = torch.randn(5, 3)
 
-    with capture(net, [Tap('layer'), Tap('layer', 'input')], stop_when_filled=stop) as values:
+    with capture(
+        net, [Tap('layer'), Tap('layer', 'input')], stop_when_filled=stop
+    ) as values:
         net(images)
 
     assert values[Tap('layer', 'input')].equal(images)

@@ -13,9 +13,7 @@ VIT = dict(
     type='mmpretrain.ImageClassifier',
     backbone=dict(
         type='mmpretrain.VisionTransformer',
-        arch=dict(
-            embed_dims=8, num_layers=2, num_heads=2, feedforward_channels=16
-        ),
+        arch=dict(embed_dims=8, num_layers=2, num_heads=2, feedforward_channels=16),
         img_size=32,
         patch_size=8,
     ),

@@ -125,7 +125,9 @@ def test_teacher_heads_are_not_weighed(tiny: Any, task: str) -> None:
     for weight in (0.5, 2.0):
         heads = dict(type='MultiHead', stages=(0, 1), weight=weight)
         logs.append(log_of(tiny.distiller(task, dict(heads=heads)), tiny, task))
-    student, teacher = (f'distill.heads.loss_{side}_heads' for side in ('student', 'teacher'))
+    student, teacher = (
+        f'distill.heads.loss_{side}_heads' for side in ('student', 'teacher')
+    )
 
     assert logs[1][student] == pytest.approx(4 * logs[0][student])
     assert logs[1][teacher] == logs[0][teacher]

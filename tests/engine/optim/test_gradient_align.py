@@ -71,7 +71,7 @@ def test_a_task_loss_alone_trains_as_the_plain_wrapper(net: Any, batches: Any) -
 
 def test_a_loss_without_groups_is_refused(net: Any, batches: Any) -> None:
     wrapper = GradientAlignOptimWrapper(SGD(net.parameters()))
-    with pytest.raises(TypeError, match='the loss of a Distiller.*use OptimWrapper'):
+    with pytest.raises(TypeError, match=r'the loss of a Distiller.*use OptimWrapper'):
         wrapper.update_params(net.losses(*batches[0]).task)
 
 

@@ -13,9 +13,7 @@ from mmkd.models.methods import DualHead
 from mmkd.structures import Targets
 
 TAU = 3.0
-DUAL = dict(
-    type='DualHead', loss=dict(type='BinaryKLNormLoss', tau=TAU), weight=0.5
-)
+DUAL = dict(type='DualHead', loss=dict(type='BinaryKLNormLoss', tau=TAU), weight=0.5)
 
 
 def binary_kl_norm(student: Tensor, teacher: Tensor) -> float:
@@ -119,7 +117,9 @@ def test_ignored_pixels_have_no_influence(method: DualHead) -> None:
     feature.requires_grad_()
 
     def loss(student: Tensor, teacher: Tensor) -> Tensor:
-        return method.loss({method.student_tap: student}, {OUTPUT: teacher}, targets)['loss']
+        return method.loss({method.student_tap: student}, {OUTPUT: teacher}, targets)[
+            'loss'
+        ]
 
     before = loss(feature, logits)
     changed = [x.where(~ignored, 1e3 * torch.randn(1)) for x in (feature, logits)]

@@ -70,7 +70,9 @@ def test_gradients_reach_the_whole_student(bench: Any, task: str) -> None:
 def test_class_counts_must_agree(tiny: Any) -> None:
     teacher = tiny.teacher(tiny.classifier(classes=7))
 
-    with pytest.raises(ValueError, match=r'LogitsKD compares class predictions, but the student'):
+    with pytest.raises(
+        ValueError, match=r'LogitsKD compares class predictions, but the student'
+    ):
         tiny.distiller('images', dict(kd=KD), teacher=teacher)
 
 

@@ -2,7 +2,6 @@ import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from mmkd.loss_groups import LossGroups, groups_of, sum_of_groups
 from mmkd.structures import Targets
 
 
@@ -98,25 +97,3 @@ def test_cross_entropy_without_a_class_is_zero() -> None:
     assert loss == 0
     assert logits.grad is not None
     assert (logits.grad == 0).all()
-
-
-def test_groups_travel_on_their_sum() -> None:
-    groups = LossGroups(torch.tensor(2.0), torch.tensor(3.0))
-
-    total = sum_of_groups(groups)
-
-    assert total == 5
-    assert groups_of(total) is groups
-
-
-def test_sum_of_one_group_is_that_group() -> None:
-    groups = LossGroups(torch.tensor(2.0), None)
-
-    assert sum_of_groups(groups) == 2
-    assert groups_of(sum_of_groups(groups)).distillation is None
-
-
-def test_other_losses_are_task_losses() -> None:
-    loss = torch.tensor(2.0)
-
-    assert groups_of(loss) == LossGroups(loss, None)

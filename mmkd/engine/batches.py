@@ -59,11 +59,11 @@ class NumberedBatches:
 
     def __iter__(self) -> Iterator[Any]:
         """Iterate over lists of indices, with a key for each in the training."""
+        # PyTorch asks twice and reads once: the place is taken at the first batch.
         # MMEngine 0.10.7 starts to read before it knows where to go on.
-        if self.closed:
-            return iter(())
-        place, self.place = self.place, None
-        return iter(self.batches) if place is None else self._from(place)
+        if not self.closed:
+            place, self.place = self.place, None
+            yield from self.batches if place is None else self._from(place)
 
     def _from(self, place: Place) -> Iterator[list[tuple[int, Key]]]:
         rank, processes = get_dist_info()

@@ -17,7 +17,7 @@ from mmkd.models.build import build_model
 from mmkd.models.discovery import ModelView
 from mmkd.models.label_check import LabelCheck
 from mmkd.models.methods import Method
-from mmkd.models.parts import build_part
+from mmkd.models.parts import build_part, check_settings
 from mmkd.models.reach import check_terms
 from mmkd.models.taps import capture
 from mmkd.registry import METHODS, MODELS, TEACHERS
@@ -87,6 +87,7 @@ class Distiller(BaseModel):
         """Build the student and let it be a distiller too."""
         if cls is not Distiller:
             return super().__new__(cls)
+        check_settings('model', cls, kwargs)
         given = inspect.signature(cls.__init__).bind(None, *args, **kwargs).arguments
         model = build_model(
             given['student'], given.get('num_classes'), given.get('data_preprocessor')

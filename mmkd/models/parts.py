@@ -2,6 +2,7 @@
 
 import difflib
 import inspect
+from collections.abc import Iterable
 from typing import Any
 
 from mmengine.registry import Registry
@@ -29,14 +30,31 @@ def build_part(
             f'{where} is of the unknown type {kind!r}.'
             + _near(kind, registry.module_dict)
         )
-    allowed = _arguments(found) - set(given)
+    check_settings(where, found, settings, given)
+    return found(**given, **settings)
+
+
+def check_settings(
+    where: str, kind: type, settings: Iterable[str], given: Iterable[str] = ()
+) -> None:
+    """Refuse a setting that a class does not take.
+
+    Args:
+        where: What the config is called.
+        kind: The class.
+        settings: What the config sets.
+        given: Arguments that no config can set.
+
+    Raises:
+        ValueError: If there is one; the message names the nearest.
+    """
+    allowed = _arguments(kind) - set(given)
     for name in settings:
         if name not in allowed:
             raise ValueError(
-                f'{where}: {found.__name__} has no setting {name!r}.'
+                f'{where}: {kind.__name__} has no setting {name!r}.'
                 + _near(name, allowed)
             )
-    return found(**given, **settings)
 
 
 def _arguments(kind: type) -> set[str]:

@@ -144,8 +144,7 @@ def test_batches_of_two_processes_are_those_of_one(
         )
         runner = trainer(train_dataloader=loader)
         loop = runner.train_loop
-        loop._batches.start(5, 0, 0)
-        found = iter(loop.dataloader)
+        found = loop._from(0)
         return [torch.stack(next(found)['inputs']) for _ in range(2)]
 
     one = batches(4, 0, 1)

@@ -8,23 +8,8 @@ import torch
 from mmengine.structures import PixelData
 from mmpretrain.structures import DataSample
 from mmseg.structures import SegDataSample
-from torch import Tensor, nn
-
-from mmkd.models.distiller import student_alone
 
 STEPS, BATCH, CLASSES, IMAGES = 10, 8, 4, 24
-
-
-def own_state(model: nn.Module) -> dict[str, Tensor]:
-    """A distiller's state dict without its methods."""
-    with student_alone(model):
-        return model.state_dict()
-
-
-def own_parameters(model: nn.Module) -> list[tuple[str, nn.Parameter]]:
-    """A distiller's named parameters without its methods'."""
-    with student_alone(model):
-        return list(model.named_parameters())
 
 
 class Images:

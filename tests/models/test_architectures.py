@@ -200,7 +200,7 @@ def trained(distiller: Any, batch: dict[str, Any]) -> dict[str, Tensor]:
     losses = distiller.train().train_step(batch, wrapper)
 
     assert all(torch.isfinite(value) for value in losses.values())
-    main = f'{distiller.student_view.classifier}.'
+    main = f'student.{distiller.student_view.classifier}.'
     for name, parameter in distiller.named_parameters():
         assert torch.isfinite(parameter).all(), name
         if name.startswith((main, 'methods.')):

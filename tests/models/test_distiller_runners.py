@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import torch
-from mmengine.dataset import pseudo_collate
 from mmengine.hooks import EMAHook
 from mmengine.runner import Runner
 from mmengine.runner._flexible_runner import FlexibleRunner
@@ -22,42 +21,31 @@ FSDP = dict(
     type='FSDPStrategy',
     model_wrapper=dict(type='MMFullyShardedDataParallel', device_id='cpu'),
 )
-LATER = dict(dual_head=dict(type='DualHead', start=1))
-SCHEDULE = dict(type='mmkd.DistillScheduleHook')
+HOOKS = dict(
+    prepare_methods=dict(type='mmkd.PrepareMethodsHook'),
+    distill_schedule=dict(type='mmkd.DistillScheduleHook'),
+)
 Train = Callable[..., Runner]
 
 
 @pytest.fixture
-def train(tiny: Any, tmp_path: Path) -> Train:
+def train(tiny: Any) -> Train:
     """Train a fresh distiller on noise for two epochs of two iterations."""
-    batch = tiny.batch('images', count=8)
-    samples = [
-        dict(inputs=image, data_samples=sample)
-        for image, sample in zip(batch['inputs'], batch['data_samples'], strict=True)
-    ]
     numbers = iter(range(100))
 
-    def run(kind: Any = Runner, wrapper: str = ALIGNED, **settings: Any) -> Runner:
-        name = f'run_{next(numbers)}'
-        hooks = settings.pop('custom_hooks', [dict(type='mmkd.PrepareMethodsHook')])
-        runner = kind(
-            tiny.distiller('images', settings.pop('methods', None)),
-            work_dir=str(tmp_path / name),
-            train_dataloader=dict(
-                batch_size=4,
-                num_workers=0,
-                dataset=samples,
-                sampler=dict(type='DefaultSampler', shuffle=False),
-                collate_fn=pseudo_collate,
-            ),
-            train_cfg=dict(by_epoch=True, max_epochs=2),
-            optim_wrapper=dict(
-                type=wrapper, optimizer=dict(type='SGD', lr=0.1, momentum=0.9)
-            ),
-            custom_hooks=hooks,
-            randomness=dict(seed=0),
-            experiment_name=f'{tmp_path.name}_{name}',
-            log_level='ERROR',
+    def run(
+        kind: Any = Runner, wrapper: str = ALIGNED, start: int = 0, **settings: Any
+    ) -> Runner:
+        model = tiny.distiller(
+            'images', dict(dual_head=dict(type='DualHead', start=start))
+        )
+        optimizer = dict(type='SGD', lr=0.1, momentum=0.9)
+        runner = tiny.runner(
+            model,
+            name=f'run_{next(numbers)}',
+            kind=kind,
+            optim_wrapper=dict(type=wrapper, optimizer=optimizer),
+            default_hooks=HOOKS,
             **settings,
         )
         runner.train()
@@ -107,9 +95,9 @@ def test_a_compiled_distiller_trains_alike(
     train: Train, tiny: Any, wrapper: str
 ) -> None:
     """The distillation loss starts when the task's is compiled already."""
-    settings = dict(wrapper=wrapper, custom_hooks=[SCHEDULE], methods=LATER)
+    settings = dict(wrapper=wrapper, start=1)
     expected = checkpoint(train(**settings))
-    start = tiny.distiller('images', LATER).state_dict()
+    start = tiny.distiller('images').state_dict()
     with compiler_config.patch(donated_buffer=True):
         compiled = train(**settings, cfg=dict(compile=dict(backend='aot_eager')))
     found = checkpoint(compiled)
@@ -124,7 +112,7 @@ def test_the_averaged_copy_shares_the_teacher(train: Train, tiny: Any) -> None:
     [hook] = [hook for hook in runner.hooks if isinstance(hook, EMAHook)]
     average = hook.ema_model.module
     assert average.teacher is runner.model.teacher
-    assert average is not runner.model
+    assert average.student_view.model is average
     names = dict(average.named_parameters())
     assert names.keys() == dict(runner.model.named_parameters()).keys()
     assert not any('teacher' in name for name in hook.ema_model.state_dict())

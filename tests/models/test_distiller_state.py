@@ -7,7 +7,6 @@ import pytest
 import torch
 from mmengine.model import BaseModel, ExponentialMovingAverage
 from mmengine.runner import load_checkpoint
-from small_models import own_state
 from torch import nn
 
 from mmkd.models import Distiller, build_model
@@ -68,13 +67,15 @@ def test_checkpoint_loads_in_plain_mmengine(
 
     assert 'unexpected key in source state_dict: methods.' in caplog.text
     assert 'missing' not in caplog.text
-    state = own_state(distiller)
+    state = distiller.state_dict()
     assert all(value.equal(state[key]) for key, value in student.state_dict().items())
 
 
-def test_versions_of_modules_are_kept(distiller: Distiller) -> None:
+def test_versions_of_modules_are_kept(
+    tiny: Any, task: str, distiller: Distiller
+) -> None:
     """BatchNorm and others read old checkpoints by them."""
-    plain = own_state(distiller)._metadata
+    plain = tiny.plain(task).state_dict()._metadata
     found = distiller.state_dict()._metadata
 
     for name, value in plain.items():
@@ -122,7 +123,7 @@ def test_student_alone_may_be_loaded(
 
     assert report.unexpected_keys == []
     assert all(key.startswith('methods.') for key in report.missing_keys)
-    state = own_state(distiller)
+    state = distiller.state_dict()
     assert all(value.equal(state[key]) for key, value in student.state_dict().items())
 
 

@@ -6,14 +6,18 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from mmengine.config import Config
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from mmkd.checkpoint import safe_load
 from mmkd.models import FrozenTeacher, build_model
 
-HOOKS = Path(__file__).parents[2] / 'configs/_base_/distill.py'
+HOOKS = dict(
+    prepare_methods=dict(type='mmkd.PrepareMethodsHook'),
+    distill_schedule=dict(type='mmkd.DistillScheduleHook'),
+    start_table=dict(type='mmkd.StartTableHook'),
+    export_student=dict(type='mmkd.ExportStudentHook'),
+)
 CLASSES = ('road', 'car', 'tree', 'sky')
 HEAD = 'methods.dual_head.head.classifier.weight'
 METHODS = dict(
@@ -102,7 +106,7 @@ def settings(tiny: Any, task: str) -> dict[str, Any]:
                 type='CheckpointHook', interval=1 if epochs else 2, by_epoch=epochs
             ),
             logger=dict(type='LoggerHook', interval=1),
-            **Config.fromfile(HOOKS).distill_hooks,
+            **HOOKS,
         ),
         log_processor=dict(by_epoch=epochs),
         log_level='ERROR',

@@ -34,6 +34,42 @@ class Pair(nn.Module):
         return dict(name='pair', out=(scale * feature + shift, -feature))
 
 
+class Shared(nn.Module):
+    """Runs one layer three times."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(3, 3)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.layer(self.layer(self.layer(images)))
+
+
+class Overwriting(Shared):
+    """Works in place on what it gave to a layer and got from it."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        feature = torch.relu_(self.layer(images + 0))
+        images.zero_()
+        return feature.mul_(2)
+
+
+class Careful(nn.Module):
+    """Goes another way where the first fails."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(3, 3), nn.Linear(3, 3)
+        self.recovered = False
+
+    def forward(self, images: Tensor) -> Tensor:
+        try:
+            return self.first(images)
+        except Exception:
+            self.recovered = True
+            return self.second(images)
+
+
 @pytest.fixture
 def net() -> Net:
     return Net()
@@ -79,13 +115,50 @@ def test_gradient_flows_through_taps(net: Net) -> None:
     assert net.backbone['layer2'].weight.grad is None
 
 
-def test_first_of_several_runs_is_kept(net: Net) -> None:
-    images = torch.randn(5, 2)
-    with capture(net, [Tap('')]) as values:
-        logits = net(images)
-        net(torch.randn(5, 2))
+@pytest.mark.parametrize('stop', [False, True])
+def test_first_of_several_runs_is_kept(stop: bool) -> None:
+    """In the student, which runs on, and in the teacher, which stops, alike."""
+    net = Shared()
+    images = torch.randn(5, 3)
 
-    assert values[Tap('')].equal(logits)
+    with capture(
+        net, [Tap('layer'), Tap('layer', 'input')], stop_when_filled=stop
+    ) as values:
+        net(images)
+
+    assert values[Tap('layer', 'input')].equal(images)
+    assert values[Tap('layer')].equal(net.layer(images))
+
+
+def test_later_operations_in_place_do_not_reach_a_tap() -> None:
+    net, images = Overwriting(), torch.randn(5, 3)
+
+    with capture(net, [Tap('layer'), Tap('', 'input')]) as values:
+        net(images.clone())
+
+    expected = net.layer(images)
+    assert values[Tap('', 'input')].equal(images)
+    assert values[Tap('layer')].equal(expected)
+    assert (expected < 0).any()
+    values[Tap('layer')].sum().backward()
+    assert net.layer.weight.grad.any()
+
+
+def test_without_copies_taps_are_the_models_own_tensors(net: Net) -> None:
+    with capture(net, [Tap('')], copy=False) as values:
+        logits = net(torch.randn(5, 2))
+
+    assert values[Tap('')] is logits
+
+
+def test_the_early_exit_passes_what_a_model_catches() -> None:
+    net = Careful()
+
+    with capture(net, [Tap('first')], stop_when_filled=True) as values:
+        net(torch.randn(5, 3))
+
+    assert list(values) == [Tap('first')]
+    assert not net.recovered
 
 
 def test_hooks_leave_with_the_context(net: Net) -> None:

@@ -84,12 +84,16 @@ class DistillOptimWrapperConstructor:
                 f'{self.kind} builds a {type(wrapper).__name__}: a '
                 'distiller trains with one optimiser.'
             )
+        # PyTorch wants names in all groups or none; some constructors give them.
+        has_names = 'param_names' in wrapper.optimizer.param_groups[0]
         for name, method in distiller.named_methods.items():
-            parameters = [p for p in method.parameters() if p.requires_grad]
-            if parameters:
-                wrapper.optimizer.add_param_group(
-                    dict(params=parameters, method=name)
-                )
+            named = {k: p for k, p in method.named_parameters() if p.requires_grad}
+            if not named:
+                continue
+            group = dict(params=list(named.values()), method=name)
+            if has_names:
+                group['param_names'] = [f'methods.{name}.{key}' for key in named]
+            wrapper.optimizer.add_param_group(group)
         return wrapper
 
 

@@ -37,7 +37,7 @@ class GradientAlignOptimWrapper(OptimWrapper):
     loss reaches belongs to the vector.
 
     The two losses are those that the distiller puts together with
-    :func:`mmkd.loss_groups.sum_of_groups`; any other loss is an error.
+    :func:`mmkd.loss_groups.sum_of_groups`; any other loss is refused.
     Gradients are clipped after alignment. With ``accumulative_counts`` both
     gradients are accumulated apart and aligned at the update. In several
     processes both are averaged at the update, by this class instead of the

@@ -1,67 +1,93 @@
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from mmengine.runner import Runner
 
-from mmkd.models.methods import Schedule
+from mmkd.models import Distiller
 
-HOOKS = [dict(type='mmkd.DistillScheduleHook')]
+HOOK = dict(distill_schedule=dict(type='mmkd.DistillScheduleHook'))
+BY_ITERATION = dict(by_epoch=False, max_iters=4)
+Build = Callable[..., Runner]
 
 
 class Recorder:
     """Note the factors that every training step sees."""
 
-    def __init__(self, distiller: Any) -> None:
+    def __init__(self, distiller: Distiller) -> None:
         self.seen: dict[str, list[Any]] = {name: [] for name in distiller.methods}
         step = distiller.train_step
 
         def train_step(*args: Any, **kwargs: Any) -> Any:
-            for name, method in distiller.methods.items():
-                self.seen[name].append(getattr(method, 'schedule_factor', None))
+            for name, method in distiller.named_methods.items():
+                self.seen[name].append(method.schedule_factor)
             return step(*args, **kwargs)
 
         distiller.train_step = train_step
 
 
 @pytest.fixture
-def scheduled(distiller: Any) -> Any:
-    """One method has a schedule, the other has none."""
-    distiller.methods['crd'].schedule = Schedule(warmup=4)
-    distiller.methods['crd'].schedule_factor = None
-    return distiller
+def scheduled(tiny: Any) -> Callable[..., Distiller]:
+    """A distiller whose methods have the given schedules."""
+
+    def build(dual_head: dict[str, Any], **kd: Any) -> Distiller:
+        methods = dict(
+            dual_head=dict(type='DualHead', **dual_head),
+            kd=dict(type='LogitsKD', **kd),
+        )
+        return tiny.distiller('images', methods)
+
+    return build
 
 
-def test_by_epoch(scheduled: Any, runner_of: Any) -> None:
-    scheduled.methods['dual_head'].schedule = Schedule(stop=1)
-    recorder = Recorder(scheduled)
-    runner = runner_of(scheduled, custom_hooks=HOOKS)
+def test_an_epoch_based_loop_counts_epochs(scheduled: Any, runner_of: Build) -> None:
+    distiller = scheduled(dict(stop=1), warmup=2)
+    recorder = Recorder(distiller)
+
+    runner = runner_of(distiller, default_hooks=HOOK)
     runner.train()
-    assert recorder.seen == dict(
-        dual_head=[1.0] * 3 + [0.0] * 3, crd=[0.25] * 3 + [0.5] * 3
-    )
-    history = runner.message_hub.get_scalar('train/crd_schedule_factor')
-    assert history.data[0].tolist() == [0.25, 0.5]
+
+    assert recorder.seen == dict(dual_head=[1, 1, 0, 0], kd=[0.5, 0.5, 1, 1])
+    history = runner.message_hub.get_scalar('train/kd_schedule_factor')
+    assert history.data[0].tolist() == [0.5, 1.0]
 
 
-def test_by_iteration(scheduled: Any, runner_of: Any) -> None:
-    recorder = Recorder(scheduled)
-    loop = dict(by_epoch=False, max_iters=5)
-    runner_of(scheduled, custom_hooks=HOOKS, train_cfg=loop).train()
-    assert recorder.seen == dict(
-        dual_head=[1.0] * 5, crd=[0.25, 0.5, 0.75, 1.0, 1.0]
-    )
-
-
-def test_a_resumed_run_goes_on_where_it_was(scheduled: Any, runner_of: Any) -> None:
-    runner_of(scheduled, custom_hooks=HOOKS).train()
-    recorder = Recorder(scheduled)
-    loop = dict(by_epoch=True, max_epochs=3)
-    runner_of(scheduled, custom_hooks=HOOKS, train_cfg=loop, resume=True).train()
-    assert recorder.seen['crd'] == [0.75] * 3
-
-
-def test_alignment_that_is_asked_for_and_not_there(
-    distiller: Any, runner_of: Any
+def test_an_iteration_based_loop_counts_iterations(
+    scheduled: Any, runner_of: Build
 ) -> None:
-    distiller.methods['crd'].gradient_alignment = True
-    with pytest.raises(TypeError, match=r'asks for gradient_alignment.*OptimWrapper'):
-        runner_of(distiller, custom_hooks=HOOKS).train()
+    distiller = scheduled(dict(warmup=4), start=2)
+    recorder = Recorder(distiller)
+
+    runner_of(distiller, default_hooks=HOOK, train_cfg=BY_ITERATION).train()
+
+    assert recorder.seen == dict(dual_head=[0.25, 0.5, 0.75, 1], kd=[0, 0, 1, 1])
+
+
+def test_a_resumed_run_goes_on_where_it_was(scheduled: Any, runner_of: Build) -> None:
+    runner_of(scheduled({}, warmup=4), default_hooks=HOOK).train()
+    distiller = scheduled({}, warmup=4)
+    recorder = Recorder(distiller)
+
+    loop = dict(by_epoch=True, max_epochs=3)
+    runner_of(distiller, default_hooks=HOOK, train_cfg=loop, resume=True).train()
+
+    assert recorder.seen == dict(dual_head=[1, 1], kd=[0.75, 0.75])
+
+
+def test_methods_without_a_schedule_have_no_factor_in_the_log(
+    distiller: Distiller, runner_of: Build
+) -> None:
+    runner = runner_of(distiller, default_hooks=HOOK)
+    runner.train()
+
+    assert not [key for key in runner.message_hub.log_scalars if 'schedule' in key]
+    assert all(m.schedule_factor == 1 for m in distiller.named_methods.values())
+
+
+def test_a_schedule_without_the_hook_stops_the_first_iteration(
+    scheduled: Any, runner_of: Build
+) -> None:
+    runner = runner_of(scheduled({}, stop=1))
+
+    with pytest.raises(RuntimeError, match=r'LogitsKD .*DistillScheduleHook'):
+        runner.train()

@@ -1,45 +1,46 @@
-import copy
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from mmengine.runner import load_checkpoint
-from small_models import own_state
 
 from mmkd.checkpoint import safe_load
 from mmkd.engine import ExportStudentHook
-from mmkd.models.distiller import student_alone
 
-EXPORT = dict(type='mmkd.ExportStudentHook')
+EXPORT = dict(export_student=dict(type='mmkd.ExportStudentHook'))
 
 
-def test_the_file_is_the_plain_student(distiller: Any, runner_of: Any) -> None:
-    fresh = copy.deepcopy(distiller)
-    runner = runner_of(distiller, custom_hooks=[EXPORT])
+def test_the_file_is_the_plain_student(
+    tiny: Any, distiller: Any, runner_of: Any
+) -> None:
+    runner = runner_of(distiller, default_hooks=EXPORT)
     runner.train()
     path = Path(runner.work_dir) / 'student.pth'
-    with student_alone(fresh):
-        load_checkpoint(fresh, str(path), strict=True)
-    for name, value in own_state(distiller).items():
-        assert torch.equal(fresh.state_dict()[name], value)
+    student = tiny.plain('images')
+    load_checkpoint(student, str(path), strict=True)
+    trained = distiller.state_dict()
+    for name, value in student.state_dict().items():
+        assert torch.equal(trained[name], value), name
     content = torch.load(path, weights_only=True)
-    assert content['meta'] == dict(dataset_meta=dict(classes=('cat', 'dog', 'eel')))
     assert content.keys() == {'meta', 'state_dict'}
+    classes = runner.train_dataloader.dataset.metainfo['classes']
+    assert content['meta'] == dict(dataset_meta=dict(classes=classes))
+    assert content['state_dict'].keys() == student.state_dict().keys()
     assert not list(path.parent.glob('*.partial'))
+    assert list(distiller.methods) == ['dual_head', 'kd']
 
 
 def test_an_averaged_student_is_what_is_exported(
     distiller: Any, runner_of: Any
 ) -> None:
-    custom = [dict(type='EMAHook', momentum=0.5), EXPORT]
-    runner = runner_of(distiller, custom_hooks=custom)
+    average = [dict(type='EMAHook', momentum=0.5)]
+    runner = runner_of(distiller, default_hooks=EXPORT, custom_hooks=average)
     runner.train()
     folder = Path(runner.work_dir)
     state = safe_load(folder / 'student.pth')['state_dict']
     checkpoint = safe_load(folder / 'epoch_2.pth')['state_dict']
-    weight = distiller.head['fc'].weight
-    assert not torch.equal(state['head.fc.weight'], weight)
+    assert not torch.equal(state['head.fc.weight'], distiller.head.fc.weight)
     assert torch.equal(state['head.fc.weight'], checkpoint['head.fc.weight'])
 
 

@@ -1,55 +1,46 @@
 from typing import Any
 
 import pytest
-from torch import nn
 
-HOOKS = [dict(type='EMAHook'), dict(type='mmkd.PrepareMethodsHook')]
-
-
-class Recorder(nn.Module):
-    """Notes the training sets it is shown."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.seen: list[Any] = []
-
-    def prepare(self, dataset: Any) -> None:
-        self.seen.append(dataset)
+HOOKS = dict(prepare_methods=dict(type='mmkd.PrepareMethodsHook'))
+AVERAGE = [dict(type='EMAHook')]
+Seen = dict[str, list[Any]]
 
 
 @pytest.fixture
-def methods(distiller: Any) -> list[Recorder]:
-    distiller.methods.update(dict(first=Recorder(), second=Recorder()))
-    for name in ('dual_head', 'crd'):
-        distiller.methods[name].prepare = lambda dataset: None
-    return [distiller.methods['first'], distiller.methods['second']]
+def seen(distiller: Any) -> Seen:
+    """The training sets that each method is shown."""
+    shown: Seen = {name: [] for name in distiller.methods}
+    for name, method in distiller.named_methods.items():
+        method.prepare = shown[name].append
+    return shown
 
 
 def test_every_method_sees_the_training_set_once(
-    distiller: Any, methods: list[Recorder], runner_of: Any
+    distiller: Any, seen: Seen, runner_of: Any
 ) -> None:
-    runner = runner_of(distiller, custom_hooks=HOOKS)
+    runner = runner_of(distiller, default_hooks=HOOKS)
     runner.train()
-    for method in methods:
-        assert method.seen == [runner.train_dataloader.dataset]
+    dataset = runner.train_dataloader.dataset
+    assert seen == dict(dual_head=[dataset], kd=[dataset])
 
 
 def test_it_comes_before_averaging_and_loading(
-    distiller: Any, methods: list[Recorder], runner_of: Any
+    distiller: Any, seen: Seen, runner_of: Any
 ) -> None:
-    runner = runner_of(distiller, custom_hooks=HOOKS)
-    runner.load_or_resume = lambda: states.append(list(methods[0].seen))
-    states: list[Any] = []
+    runner = runner_of(distiller, default_hooks=HOOKS, custom_hooks=AVERAGE)
+    runner.load_or_resume = lambda: counts.append(len(seen['kd']))
+    counts: list[int] = []
     runner.train()
-    assert states == [methods[0].seen]
+    assert counts == [1]
     names = [type(hook).__name__ for hook in runner.hooks]
     assert names.index('PrepareMethodsHook') < names.index('EMAHook')
 
 
 def test_validation_does_not_build_the_training_set(
-    distiller: Any, methods: list[Recorder], runner_of: Any
+    distiller: Any, seen: Seen, runner_of: Any
 ) -> None:
-    runner = runner_of(distiller, custom_hooks=HOOKS)
+    runner = runner_of(distiller, default_hooks=HOOKS)
     runner.call_hook('before_run')
-    assert methods[0].seen == []
+    assert seen == dict(dual_head=[], kd=[])
     assert isinstance(runner._train_loop, dict)

@@ -18,6 +18,10 @@ SGD = partial(torch.optim.SGD, lr=0.1, momentum=0.9, weight_decay=0.01)
 close = partial(torch.testing.assert_close, rtol=1e-5, atol=1e-7)
 
 
+def task_alone(groups: LossGroups) -> Tensor:
+    return sum_of_groups(groups._replace(distillation=None))
+
+
 @pytest.mark.parametrize('conflict', [True, False])
 def test_agrees_with_the_flattened_projection(
     net: Any, batches: Any, stepped: Any, conflict: bool
@@ -53,27 +57,22 @@ def test_a_conflict_scales_the_head_that_only_the_task_reaches(
     assert seen['unused'] is None
 
 
-def alone(groups: LossGroups) -> Tensor:
-    """The loss of a step in which no method counts."""
-    return sum_of_groups(LossGroups(groups.task, None))
-
-
-def test_a_loss_without_groups_is_refused(net: Any, batches: Any) -> None:
-    aligned = GradientAlignOptimWrapper(SGD(net.parameters()))
-    with pytest.raises(TypeError, match='does not tell the task from distillation'):
-        aligned.update_params(net.losses(*batches[0]).task)
-
-
-def test_the_task_alone_trains_as_the_plain_wrapper(net: Any, batches: Any) -> None:
+def test_a_task_loss_alone_trains_as_the_plain_wrapper(net: Any, batches: Any) -> None:
     other = copy.deepcopy(net)
     aligned = GradientAlignOptimWrapper(SGD(net.parameters()))
     plain = OptimWrapper(SGD(other.parameters()))
     for batch in batches:
-        aligned.update_params(alone(net.losses(*batch)))
+        aligned.update_params(task_alone(net.losses(*batch)))
         plain.update_params(other.losses(*batch).task)
         assert aligned.cosine is None
     for ours, theirs in zip(net.parameters(), other.parameters(), strict=True):
         assert torch.equal(ours, theirs)
+
+
+def test_a_loss_without_groups_is_refused(net: Any, batches: Any) -> None:
+    wrapper = GradientAlignOptimWrapper(SGD(net.parameters()))
+    with pytest.raises(TypeError, match=r'the loss of a Distiller.*use OptimWrapper'):
+        wrapper.update_params(net.losses(*batches[0]).task)
 
 
 @pytest.mark.parametrize('scale', [0.0, 1e-30])
@@ -136,10 +135,10 @@ def test_micro_steps_without_distillation_still_count_as_task(
 ) -> None:
     wrapper = GradientAlignOptimWrapper(SGD(net.parameters()), accumulative_counts=2)
     seen = stepped(wrapper)
-    both, first = net.losses(*batches[0]), net.losses(*batches[1])
-    total = LossGroups((both.task + first.task) / 2, both.distillation / 2)
+    both, alone = net.losses(*batches[0]), net.losses(*batches[1])
+    total = LossGroups((both.task + alone.task) / 2, both.distillation / 2)
     expected = net.aligned(total)
-    wrapper.update_params(alone(first))
+    wrapper.update_params(task_alone(alone))
     wrapper.update_params(sum_of_groups(both))
     close(seen.pop(), expected)
 
@@ -184,7 +183,7 @@ def test_a_compiled_model_may_start_distilling_later(
         wrapper = GradientAlignOptimWrapper(SGD(net.parameters()))
         seen = stepped(wrapper)
         compiled = torch.compile(net.losses, backend='aot_eager')
-        wrapper.update_params(alone(compiled(*batches[0])))
+        wrapper.update_params(task_alone(compiled(*batches[0])))
         expected = net.aligned(net.losses(*batches[1]))
         wrapper.update_params(sum_of_groups(compiled(*batches[1])))
         close(seen.pop(), expected)

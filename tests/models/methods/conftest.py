@@ -6,7 +6,6 @@ import pytest
 import torch
 from mmengine.optim import OptimWrapper
 from mmengine.registry import DefaultScope
-from small_models import own_parameters
 from torch import Tensor, nn
 from torch.func import functional_call
 
@@ -46,8 +45,8 @@ class Bench:
         distiller = self.distiller
         [student], [teacher] = self.method.taps_in_student, self.method.taps_in_teacher
         return (
-            captured(distiller, student, data).double(),
-            captured(distiller.teacher.model, teacher, data).double(),
+            value_of(distiller, student, data).double(),
+            value_of(distiller.teacher.model, teacher, data).double(),
         )
 
     def targets(self, data: Any) -> Targets:
@@ -83,8 +82,8 @@ class Bench:
             assert parameter.grad is None
         return {
             name.split('.')[0]
-            for name, parameter in own_parameters(distiller)
-            if grad_of(parameter)
+            for name, parameter in distiller.named_parameters()
+            if grad_of(parameter) and not name.startswith('methods.')
         }
 
     def check_steps(self, count: int = 2, **settings: Any) -> None:
@@ -106,7 +105,7 @@ class Bench:
             assert torch.equal(value, teacher[name]), name
 
 
-def captured(model: nn.Module, tap: Tap, data: Any) -> Tensor:
+def value_of(model: nn.Module, tap: Tap, data: Any) -> Tensor:
     with torch.no_grad(), capture(model, [tap]) as values:
         model(data['inputs'], mode='tensor')
     return values[tap]

@@ -16,9 +16,7 @@ DKD = dict(
 def decoupled(student: Tensor, teacher: Tensor, label: int) -> float:
     """Both parts of one position, from the paper's definition."""
     p, q = ((logits / TAU).softmax(0) for logits in (teacher, student))
-    binary_p, binary_q = (
-        torch.stack([x[label], 1 - x[label]]) for x in (p, q)
-    )
+    binary_p, binary_q = (torch.stack([x[label], 1 - x[label]]) for x in (p, q))
     target = (binary_p * (binary_p / binary_q).log()).sum()
     others = [k for k in range(len(p)) if k != label]
     p, q = p[others] / p[others].sum(), q[others] / q[others].sum()

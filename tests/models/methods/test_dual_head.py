@@ -13,9 +13,7 @@ from mmkd.models.methods import DualHead
 from mmkd.structures import Targets
 
 TAU = 3.0
-DUAL = dict(
-    type='DualHead', loss=dict(type='BinaryKLNormLoss', tau=TAU), weight=0.5
-)
+DUAL = dict(type='DualHead', loss=dict(type='BinaryKLNormLoss', tau=TAU), weight=0.5)
 
 
 def binary_kl_norm(student: Tensor, teacher: Tensor) -> float:
@@ -119,8 +117,9 @@ def test_ignored_pixels_have_no_influence(method: DualHead) -> None:
     feature.requires_grad_()
 
     def loss(student: Tensor, teacher: Tensor) -> Tensor:
-        taps = {method.student_tap: student}, {OUTPUT: teacher}
-        return method.loss(*taps, targets)['loss']
+        return method.loss({method.student_tap: student}, {OUTPUT: teacher}, targets)[
+            'loss'
+        ]
 
     before = loss(feature, logits)
     changed = [x.where(~ignored, 1e3 * torch.randn(1)) for x in (feature, logits)]
@@ -197,7 +196,7 @@ def test_mixed_images_are_taught(tiny: Any) -> None:
 
 def test_weights_and_class_counts_are_checked(tiny: Any) -> None:
     for name in ('weight', 'task_weight'):
-        with pytest.raises(ValueError, match=f'{name} must be .* at least 0, got -1'):
+        with pytest.raises(ValueError, match=f'^{name} must be .* at least 0, got -1'):
             tiny.distiller('images', dict(dual_head={'type': 'DualHead', name: -1}))
     teacher = tiny.teacher(tiny.classifier(classes=7))
     with pytest.raises(ValueError, match=r'student has 4 classes and the teacher 7'):

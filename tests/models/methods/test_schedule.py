@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from mmkd.models.methods import Schedule
+from mmkd.models.methods.schedule import Schedule
 
 
 @pytest.mark.parametrize(
@@ -18,29 +18,36 @@ from mmkd.models.methods import Schedule
         (dict(stop=0), [0, 0, 0, 0, 0, 0]),
     ],
 )
-def test_factor(settings: dict, expected: list[float]) -> None:
+def test_factor(settings: dict[str, Any], expected: list[float]) -> None:
     assert [Schedule(**settings).factor(step) for step in range(6)] == expected
+
+
+@pytest.mark.parametrize(
+    ('settings', 'words'),
+    [
+        ({}, 'always'),
+        (dict(start=4, warmup=2, stop=9), 'from 4, warm-up 2, to 9'),
+        (dict(stop=0), 'to 0'),
+    ],
+)
+def test_words(settings: dict[str, Any], words: str) -> None:
+    assert str(Schedule(**settings)) == words
 
 
 @pytest.mark.parametrize(
     ('settings', 'error', 'message'),
     [
-        (dict(stop=-1), ValueError, r'stop .* got -1'),
-        (dict(warmup=float('inf')), ValueError, r'warmup .* got inf'),
-        (dict(start=float('nan')), ValueError, r'start .* got nan'),
-        (dict(start='5'), TypeError, r"start must be a number, got '5'"),
-        (dict(warmup=True), TypeError, r'warmup must be a number, got True'),
-        (dict(start=None), TypeError, r'start must be a number, got None'),
+        (dict(stop=-1), ValueError, 'stop .* got -1'),
+        (dict(warmup=float('inf')), ValueError, 'warmup .* got inf'),
+        (dict(start=float('nan')), ValueError, 'start .* got nan'),
+        (dict(start='5'), TypeError, "start must be a number, got '5'"),
+        (dict(warmup=True), TypeError, 'warmup must be a number, got True'),
+        (dict(start=None), TypeError, 'start must be a number, got None'),
         (dict(start=5, stop=4), ValueError, r'start \(5\), got 4'),
     ],
 )
 def test_bad_settings_are_named(
-    settings: Any, error: type[Exception], message: str
+    tiny: Any, settings: Any, error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
-        Schedule(**settings)
-
-
-def test_in_words() -> None:
-    assert str(Schedule()) == 'always'
-    assert str(Schedule(start=1, warmup=2, stop=9)) == 'from 1, warm-up 2, to 9'
+        tiny.distiller('images', dict(kd=dict(type='LogitsKD', **settings)))

@@ -11,7 +11,7 @@ from torch import nn
 
 from mmkd.models import FrozenTeacher, Tap, build_model
 from mmkd.models.discovery import OUTPUT
-from mmkd.models.teachers import frozen as teacher
+from mmkd.models.teachers import frozen as source
 
 HOW = r'`--teacher FILE`, or set `model\.teacher\.checkpoint`'
 
@@ -45,7 +45,7 @@ def test_checkpoint_is_loaded(
     tiny: Any, task: str, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
-    monkeypatch.setattr(teacher, 'print_log', lambda text, **_: said.append(text))
+    monkeypatch.setattr(source, 'print_log', lambda text, **_: said.append(text))
     config, images = tiny.model(task), torch.randn(2, 3, 32, 32)
     model = build_model(config).eval()
     path = saved(model, tmp_path / 'teacher.pth', CHECKPOINTS[kind])
@@ -85,7 +85,7 @@ def test_unused_weights_are_mentioned(
     tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
-    monkeypatch.setattr(teacher, 'print_log', lambda text, **_: said.append(text))
+    monkeypatch.setattr(source, 'print_log', lambda text, **_: said.append(text))
     path = saved(
         build_model(tiny.segmentor()),
         tmp_path / 'teacher.pth',

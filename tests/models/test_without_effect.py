@@ -1,0 +1,170 @@
+"""What would do nothing is refused, by name."""
+
+from typing import Any
+
+import pytest
+import torch
+from mmengine.optim import OptimWrapper
+
+from mmkd.engine import GradientAlignOptimWrapper
+from mmkd.models import Distiller, build_model
+from mmkd.models.methods import Method
+from mmkd.registry import METHODS
+
+KD = dict(type='LogitsKD')
+
+
+class Detaching(Method):
+    """Loses the gradient on the way, of what it says it taps."""
+
+    def __init__(self, student: Any, teacher: Any, **kwargs: Any) -> None:
+        super().__init__(student, teacher, **kwargs)
+        self.taps_in_student = [student.feature]
+        self.scale = torch.nn.Parameter(torch.ones(()))
+
+    def loss(self, student_taps: Any, teacher_taps: Any, targets: Any) -> Any:
+        feature = student_taps[self.taps_in_student[0]]
+        return {'loss': (self.scale * feature.detach()).square().mean()}
+
+
+class Unnamed(Detaching):
+    """Returns a value that is logged alone."""
+
+    def loss(self, student_taps: Any, teacher_taps: Any, targets: Any) -> Any:
+        feature = student_taps[self.taps_in_student[0]]
+        return {'distance': feature.square().mean()}
+
+
+@pytest.fixture(autouse=True)
+def _registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    for kind in (Detaching, Unnamed):
+        monkeypatch.setitem(METHODS.module_dict, kind.__name__, kind)
+
+
+def step(distiller: Distiller, tiny: Any, task: str = 'images') -> Any:
+    wrapper = OptimWrapper(torch.optim.SGD(distiller.parameters(), lr=0.1))
+    return distiller.train().train_step(tiny.batch(task), wrapper)
+
+
+def test_a_method_that_minimises_nothing(tiny: Any, task: str) -> None:
+    distiller = tiny.distiller(task, dict(mine=dict(type='Unnamed')))
+    message = r"methods\.mine \(Unnamed\) returns nothing .*\['distance'\]"
+
+    with pytest.raises(ValueError, match=message):
+        step(distiller, tiny, task)
+
+
+def test_a_method_that_detaches_what_it_taps(tiny: Any, task: str) -> None:
+    distiller = tiny.distiller(task, dict(mine=dict(type='Detaching'), kd=KD))
+    path = distiller.student_view.classifier
+
+    with pytest.raises(ValueError, match=rf'methods\.mine .*the input of {path}\.'):
+        step(distiller, tiny, task)
+
+
+@pytest.mark.parametrize('frozen', [1, 2])
+def test_a_method_on_a_frozen_stage(tiny: Any, task: str, frozen: int) -> None:
+    config = tiny.model(task)
+    config['backbone']['frozen_stages'] = frozen
+    hint = dict(type='FitNet', stage=frozen - 1)
+    distiller = tiny.distiller(task, dict(hint=hint), student=config)
+
+    with pytest.raises(
+        ValueError,
+        match=rf'methods\.hint .*output of backbone\.layer{frozen}\. .*frozen',
+    ):
+        step(distiller, tiny, task)
+
+
+def test_a_method_behind_a_frozen_stage_trains(tiny: Any, task: str) -> None:
+    config = tiny.model(task)
+    config['backbone']['frozen_stages'] = 1
+    distiller = tiny.distiller(
+        task, dict(hint=dict(type='FitNet', stage=1)), student=config
+    )
+
+    assert step(distiller, tiny, task)['distill.hint.loss'] > 0
+
+
+def test_a_tap_in_a_recomputed_module(tiny: Any, task: str) -> None:
+    """Re-entrant checkpointing runs it without a graph."""
+    config = tiny.model(task)
+    config['backbone']['with_cp'] = True
+    hint = dict(type='FitNet', stage='backbone.layer1.0.conv2', teacher_stage=0)
+    distiller = tiny.distiller(task, dict(hint=hint), student=config)
+    # Only a part whose input has a gradient is recomputed.
+    distiller.backbone.conv1.weight.requires_grad_(True)
+
+    with pytest.raises(ValueError, match=r'methods\.hint .*with_cp'):
+        step(distiller, tiny, task)
+
+
+def test_a_method_that_starts_later_is_checked_then(tiny: Any) -> None:
+    distiller = tiny.distiller('images', dict(mine=dict(type='Detaching', start=1)))
+    method = distiller.methods['mine']
+    method.schedule_factor = 0.0
+    step(distiller, tiny)
+    method.schedule_factor = 1.0
+
+    with pytest.raises(ValueError, match=r'methods\.mine'):
+        step(distiller, tiny)
+
+
+def test_a_schedule_that_nothing_drives(tiny: Any) -> None:
+    with pytest.raises(RuntimeError, match=r'from 3.*mmkd\.DistillScheduleHook'):
+        step(tiny.distiller('images', dict(kd=dict(KD, start=3))), tiny)
+
+
+@pytest.mark.parametrize(
+    ('settings', 'message'),
+    [
+        (dict(wieght=1), "LogitsKD has no setting 'wieght'. Did you mean 'weight'"),
+        (dict(loss_weight=1), "no setting 'loss_weight'. Did you mean"),
+        (dict(warm_up=1), "no setting 'warm_up'. Did you mean 'warmup'"),
+        (dict(student=1), "no setting 'student'"),
+    ],
+)
+def test_unknown_settings_of_a_method(tiny: Any, settings: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=rf'methods\.kd: .*{message}'):
+        tiny.distiller('images', dict(kd=KD | settings))
+
+
+@pytest.mark.parametrize(
+    ('settings', 'message'),
+    [
+        (dict(chekpoint='x'), "FrozenTeacher has no setting 'chekpoint'. .*checkpoint"),
+        (dict(type='FrozenTeachr'), "unknown type 'FrozenTeachr'. .*'FrozenTeacher'"),
+    ],
+)
+def test_unknown_settings_of_a_teacher(tiny: Any, settings: Any, message: str) -> None:
+    teacher = tiny.teacher(tiny.classifier(width=8)) | settings
+
+    with pytest.raises(ValueError, match=f'teacher.*{message}'):
+        tiny.distiller('images', teacher=teacher)
+
+
+def test_an_unknown_setting_of_the_distiller(tiny: Any) -> None:
+    with pytest.raises(ValueError, match=r"'task_wieght'.*'task_weight'"):
+        tiny.distiller('images', task_wieght=2.0)
+
+
+def test_gradient_alignment_of_a_student_alone(tiny: Any) -> None:
+    student = build_model(tiny.classifier())
+    wrapper = GradientAlignOptimWrapper(torch.optim.SGD(student.parameters(), lr=0.1))
+
+    with pytest.raises(TypeError, match='need the loss of a Distiller'):
+        student.train_step(tiny.batch('images'), wrapper)
+
+
+def test_gradient_alignment_before_a_method_starts(tiny: Any) -> None:
+    distiller = tiny.distiller('images', dict(kd=dict(KD, start=1)))
+    distiller.methods['kd'].schedule_factor = 0.0
+    wrapper = GradientAlignOptimWrapper(
+        torch.optim.SGD(distiller.parameters(), lr=0.1), accumulative_counts=2
+    )
+    before = distiller.head.fc.weight.clone()
+
+    for _ in range(2):
+        distiller.train_step(tiny.batch('images'), wrapper)
+
+    assert not torch.equal(distiller.head.fc.weight, before)

@@ -1,18 +1,20 @@
 import copy
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from mmengine.config import Config
+from mmengine.fileio import BaseStorageBackend, LocalBackend, register_backend
 
 from mmkd.config import (
     AMP_WRAPPERS,
     check_data,
-    deploy_student,
     enable_amp,
     protect_training,
     set_data_root,
     set_teacher,
+    settle_preprocessor,
 )
 from mmkd.registry import OPTIM_WRAPPERS
 
@@ -110,13 +112,60 @@ def distillation() -> Config:
                 methods=dict(dual_head=dict(type='DualHead')),
             ),
             optim_wrapper=dict(type='OptimWrapper', optimizer=dict(type='SGD')),
-            custom_hooks=[
-                dict(type='mmkd.TrainingGuardHook'),
-                dict(type='EMAHook'),
-                dict(type='mmkd.DistillScheduleHook', schedules={}),
-            ],
         )
     )
+
+
+def test_a_preprocessor_beside_the_student_acts(distillation: Config) -> None:
+    """Where MMSegmentation's users write it."""
+    distillation.model.student.data_preprocessor = dict(mean=[2.0], size=(8, 8))
+    distillation.model.data_preprocessor = dict(size=(4, 4))
+    distillation.data_preprocessor = dict(mean=[2.0], size=(8, 8))
+
+    settle_preprocessor(distillation)
+
+    expected = dict(mean=[2.0], size=(4, 4))
+    assert distillation.model.student.data_preprocessor == expected
+    assert distillation.data_preprocessor == expected
+    assert 'data_preprocessor' not in distillation.model
+
+
+def test_folders_behind_a_file_backend_are_looked_at(tmp_path: Path) -> None:
+    class Elsewhere(LocalBackend):
+        """Local files by another name."""
+
+        def join_path(self, path: str, *more: str) -> str:
+            return '/'.join([path, *more])
+
+        def list_dir_or_file(self, path: str, **kwargs: Any) -> Iterator[str]:
+            place = path.replace('elsewhere://', f'{tmp_path}/')
+            return super().list_dir_or_file(place, **kwargs)
+
+    class Deaf(BaseStorageBackend):
+        """Gives what it is asked for and lists nothing."""
+
+        def get(self, filepath: str) -> bytes:
+            return b''
+
+        def get_text(self, filepath: str) -> str:
+            return ''
+
+        def join_path(self, path: str, *more: str) -> str:
+            return '/'.join([path, *more])
+
+    register_backend('elsewhere', Elsewhere, prefixes='elsewhere', force=True)
+    register_backend('deaf', Deaf, prefixes='deaf', force=True)
+    (tmp_path / 'a/images').mkdir(parents=True)
+
+    def config(root: str) -> Config:
+        streets = leaf(data_root=root, data_prefix=dict(img_path='images'))
+        return Config(dict(train_dataloader=dict(dataset=streets)))
+
+    with pytest.raises(ValueError, match=r'elsewhere://a/images'):
+        check_data(config('elsewhere://a'))
+    (tmp_path / 'a/images/0.png').touch()
+    check_data(config('elsewhere://a'))
+    check_data(config('deaf://a'))
 
 
 def test_teacher_is_set(distillation: Config) -> None:
@@ -173,64 +222,6 @@ def test_mixed_precision_of_an_unknown_wrapper(distillation: Config) -> None:
         enable_amp(distillation)
 
 
-def test_student_is_deployed(distillation: Config) -> None:
-    student = distillation.model.student.to_dict()
-
-    deploy_student(distillation)
-
-    assert distillation.model == student
-    assert distillation.custom_hooks == [dict(type='EMAHook')]
-
-
-def test_deployed_student_has_the_distillers_settings(distillation: Config) -> None:
-    distillation.model.update(num_classes=5, data_preprocessor=dict(mean=[1.0]))
-
-    deploy_student(distillation)
-
-    model = distillation.model
-    counts = [head.num_classes for head in (*model.decode_head, model.auxiliary_head)]
-    assert counts == [5, 5, 5]
-    assert model.data_preprocessor == dict(mean=[1.0])
-
-
-def test_own_preprocessor_of_a_student_wins(distillation: Config) -> None:
-    distillation.model.student.data_preprocessor = dict(mean=[2.0])
-    distillation.model.data_preprocessor = dict(mean=[1.0])
-
-    deploy_student(distillation)
-
-    assert distillation.model.data_preprocessor == dict(mean=[2.0])
-
-
-def test_student_in_a_file_is_deployed(distillation: Config, tmp_path: Path) -> None:
-    path = tmp_path / 'student.py'
-    path.write_text(
-        "default_scope = 'mmseg'\n"
-        'data_preprocessor = dict(mean=[3.0])\n'
-        "model = dict(type='Student', decode_head=dict(num_classes=19))\n"
-    )
-    distillation.model.student = str(path)
-
-    deploy_student(distillation)
-
-    assert distillation.model == dict(
-        type='Student',
-        decode_head=dict(num_classes=19),
-        data_preprocessor=dict(mean=[3.0]),
-        _scope_='mmseg',
-    )
-
-
-def test_plain_config_is_left_as_it_is() -> None:
-    hooks = [dict(type='mmkd.TrainingGuardHook')]
-    cfg = Config(dict(model=dict(type='EncoderDecoder'), custom_hooks=hooks))
-
-    deploy_student(cfg)
-
-    assert cfg.model == dict(type='EncoderDecoder')
-    assert cfg.custom_hooks == hooks
-
-
 @pytest.mark.parametrize(
     ('name', 'loop'),
     [
@@ -254,9 +245,9 @@ def test_trainings_are_protected(name: str, loop: str) -> None:
     before.default_hooks.checkpoint.pop('type')
     assert cfg.train_cfg == before.train_cfg
     assert cfg.default_hooks.checkpoint == before.default_hooks.checkpoint
-    for loader in ('val_dataloader', 'test_dataloader'):
-        checked = dict(type='mmkd.CheckedDataset', dataset=before[loader].dataset)
-        assert cfg[loader].dataset == checked
+    assert cfg.default_hooks.guard == dict(type='mmkd.TrainingGuardHook')
+    for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        assert cfg[loader] == before[loader]
 
 
 def test_what_is_no_part_of_mmengine_is_not_replaced() -> None:
@@ -275,4 +266,5 @@ def test_a_config_without_hooks_is_protected() -> None:
     protect_training(cfg)
 
     hook = dict(type='mmkd.AtomicCheckpointHook', interval=1)
-    assert cfg.default_hooks == dict(checkpoint=hook)
+    guard = dict(type='mmkd.TrainingGuardHook')
+    assert cfg.default_hooks == dict(checkpoint=hook, guard=guard)

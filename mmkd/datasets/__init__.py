@@ -4,8 +4,8 @@ from mmkd.setup import setup
 
 setup()  # before mmpretrain is imported
 
-from .checked import CorruptSampleError, SampleReader
 from .cifar import CIFAR100
+from .reading import CorruptSampleError, SampleReader
 from .svhn import SVHN
 
 __all__ = ['CIFAR100', 'SVHN', 'CorruptSampleError', 'SampleReader']

@@ -11,7 +11,7 @@ from mmengine.dataset import InfiniteSampler
 from mmengine.dist import get_dist_info
 from torch.utils.data import DataLoader, IterableDataset
 
-from mmkd.datasets.checked import Key, SampleReader
+from mmkd.datasets.reading import Key, SampleReader
 from mmkd.engine.stop_signal import WorkerStart
 
 

@@ -25,6 +25,15 @@ TRAINING = (
 )
 """What a config says of training alone."""
 
+HOOKS = (
+    'mmkd.DistillScheduleHook',
+    'mmkd.ExportStudentHook',
+    'mmkd.GradientConflictHook',
+    'mmkd.PrepareMethodsHook',
+    'mmkd.StartTableHook',
+)
+"""The hooks that act on a distiller."""
+
 
 def drop_distillation(cfg: Config) -> None:
     """Let a config train or test the student alone, all else equal.
@@ -38,7 +47,7 @@ def drop_distillation(cfg: Config) -> None:
         return
     cfg.model = student_dict(cfg.model)
     hooks = cfg.get('default_hooks') or {}
-    for name in [name for name, hook in hooks.items() if _is_ours(hook)]:
+    for name in [name for name, hook in hooks.items() if _distils(hook)]:
         hooks.pop(name)
     wrapper = cfg.get('optim_wrapper') or {}
     if str(wrapper.get('constructor')).startswith('mmkd.'):
@@ -46,7 +55,7 @@ def drop_distillation(cfg: Config) -> None:
         if 'constructor' in (wrapper.get('paramwise_cfg') or {}):
             wrapper['constructor'] = wrapper['paramwise_cfg'].pop('constructor')
     if cfg.get('custom_hooks'):
-        cfg.custom_hooks = [hook for hook in cfg.custom_hooks if not _is_ours(hook)]
+        cfg.custom_hooks = [hook for hook in cfg.custom_hooks if not _distils(hook)]
 
 
 def student_config(cfg: Config) -> Config:
@@ -72,11 +81,12 @@ def student_config(cfg: Config) -> Config:
     return cfg
 
 
-def _is_ours(hook: Any) -> bool:
-    return isinstance(hook, dict) and str(hook.get('type')).startswith('mmkd.')
+def _distils(hook: Any) -> bool:
+    return isinstance(hook, dict) and hook.get('type') in HOOKS
 
 
 def _names_ours(value: Any) -> bool:
     if isinstance(value, dict):
-        return _is_ours(value) or any(map(_names_ours, value.values()))
+        own = str(value.get('type')).startswith('mmkd.')
+        return own or any(map(_names_ours, value.values()))
     return isinstance(value, (list, tuple)) and any(map(_names_ours, value))

@@ -1,8 +1,7 @@
-import pickle
 import random
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -12,7 +11,7 @@ from mmengine.dataset import pseudo_collate
 from mmseg.datasets import CityscapesDataset
 from torch.utils.data import DataLoader
 
-from mmkd.datasets import CheckedDataset, CorruptSampleError
+from mmkd.datasets import CorruptSampleError, SampleReader
 
 PIPELINE = [dict(type='mmseg.LoadImageFromFile'), dict(type='mmseg.LoadAnnotations')]
 
@@ -63,7 +62,7 @@ def test_the_corrupt_file_is_named(
 ) -> None:
     damage(file_of(streets, 2, kind))
     with pytest.raises(CorruptSampleError) as error:
-        CheckedDataset(streets)[2]
+        SampleReader(streets)[2]
     message = str(error.value)
     assert f"sample 2, '{file_of(streets, 2, kind)}', cannot be read" in message
     assert str(file_of(streets, 2, other)) not in message.split('(')[0]
@@ -78,10 +77,10 @@ def test_a_truncated_jpeg_is_seen(tmp_path: Path, streets: CityscapesDataset) ->
     path.write_bytes(content[: len(content) // 2])
     assert cv2.imread(str(path)) is not None
     with pytest.raises(CorruptSampleError, match=rf'{path}.*truncated'):
-        CheckedDataset(streets)[1]
+        SampleReader(streets)[1]
     # Bytes after the end are no harm.
     path.write_bytes(content + b'0' * 5000)
-    assert CheckedDataset(streets)[1]['img'].shape == (40, 60, 3)
+    assert SampleReader(streets)[1]['img'].shape == (40, 60, 3)
 
 
 def test_corrupt_samples_are_replaced_and_counted(
@@ -89,11 +88,11 @@ def test_corrupt_samples_are_replaced_and_counted(
 ) -> None:
     log: list[str] = []
     monkeypatch.setattr(
-        'mmkd.datasets.checked.print_log', lambda text, *_: log.append(text)
+        'mmkd.datasets.reading.print_log', lambda text, *_: log.append(text)
     )
     bad = file_of(streets, 2, 'seg_map')
     garble(bad)
-    dataset = CheckedDataset(streets, skip_corrupt=True)
+    dataset = SampleReader(streets, skip_corrupt=True)
     found = [dataset[(2, (5, iteration, 1))]['img_path'] for iteration in range(20)]
     again = [dataset[(2, (5, iteration, 1))]['img_path'] for iteration in range(20)]
     assert found == again
@@ -108,7 +107,7 @@ def test_corrupt_samples_are_replaced_and_counted(
 def test_workers_count_together(workers: int, streets: CityscapesDataset) -> None:
     for number in (1, 4):
         garble(file_of(streets, number, 'img'))
-    dataset = CheckedDataset(streets, skip_corrupt=True, workers=workers)
+    dataset = SampleReader(streets, skip_corrupt=True, workers=workers)
     loader = DataLoader(
         dataset,  # type: ignore[arg-type]
         batch_sampler=[[(n, (7, 0, n))] for n in range(6)],  # type: ignore[arg-type]
@@ -122,7 +121,7 @@ def test_workers_count_together(workers: int, streets: CityscapesDataset) -> Non
 def test_nothing_but_corrupt_samples(streets: CityscapesDataset) -> None:
     for number in range(6):
         garble(file_of(streets, number, 'img'))
-    dataset = CheckedDataset(streets, skip_corrupt=True)
+    dataset = SampleReader(streets, skip_corrupt=True)
     with pytest.raises(CorruptSampleError, match='10 samples in a row'):
         dataset[0]
 
@@ -140,18 +139,9 @@ class Draws:
 
 
 def test_the_key_decides() -> None:
-    dataset = CheckedDataset(Draws())
+    dataset = SampleReader(Draws())
     first = dataset[(1, (5, 7, 1))]
     assert dataset[(1, (5, 7, 1))] == first
     for key in ((6, 7, 1), (5, 8, 1), (5, 7, 2)):
         other = dataset[(1, key)]
         assert all(a != b for a, b in zip(first[1:], other[1:], strict=True))
-
-
-def test_all_else_is_the_inner_data_set(streets: CityscapesDataset) -> None:
-    dataset = CheckedDataset(dict(type=Draws))
-    assert (len(dataset), dataset.metainfo, dataset[1][0]) == (3, Draws.metainfo, 1)
-    with pytest.raises(AttributeError):
-        dataset.no_such_thing  # noqa: B018
-    copy: Any = pickle.loads(pickle.dumps(CheckedDataset(streets)))
-    assert copy.get_data_info(0) == streets.get_data_info(0)

@@ -1,0 +1,132 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mmengine.config import Config
+
+from mmkd.models.build import build_model
+from mmkd.models.deploy import drop_distillation, student_config
+
+
+@pytest.fixture
+def distillation() -> Config:
+    return Config(
+        dict(
+            model=dict(
+                type='mmkd.Distiller',
+                student=dict(
+                    type='Student',
+                    decode_head=[dict(num_classes=19), dict(num_classes=19)],
+                    auxiliary_head=dict(num_classes=19),
+                ),
+                teacher=dict(config='teacher.py', checkpoint=None),
+                methods=dict(dual_head=dict(type='DualHead')),
+            ),
+            optim_wrapper=dict(
+                constructor='mmkd.DistillOptimWrapperConstructor',
+                paramwise_cfg=dict(constructor='Layers', decay=0.5),
+                optimizer=dict(type='SGD'),
+            ),
+            default_hooks=dict(
+                start_table=dict(type='mmkd.StartTableHook'),
+                timer=dict(type='IterTimerHook'),
+            ),
+            custom_hooks=[
+                dict(type='EMAHook'),
+                dict(type='mmkd.GradientConflictHook'),
+            ],
+            custom_imports=dict(imports=['mmkd.engine', 'own']),
+            test_dataloader=dict(dataset=dict(type='Streets')),
+        )
+    )
+
+
+def test_the_student_trains_alone_with_all_else_equal(distillation: Config) -> None:
+    student = distillation.model.student.to_dict()
+
+    drop_distillation(distillation)
+
+    assert distillation.model == student
+    assert distillation.custom_hooks == [dict(type='EMAHook')]
+    assert list(distillation.default_hooks) == ['timer']
+    assert distillation.optim_wrapper == dict(
+        constructor='Layers',
+        paramwise_cfg=dict(decay=0.5),
+        optimizer=dict(type='SGD'),
+    )
+
+
+def test_it_has_the_distillers_settings(distillation: Config) -> None:
+    distillation.model.update(num_classes=5, data_preprocessor=dict(mean=[1.0]))
+
+    drop_distillation(distillation)
+
+    model = distillation.model
+    counts = [head.num_classes for head in (*model.decode_head, model.auxiliary_head)]
+    assert counts == [5, 5, 5]
+    assert model.data_preprocessor == dict(mean=[1.0])
+
+
+def test_a_contradiction_is_refused(distillation: Config) -> None:
+    distillation.model.student.data_preprocessor = dict(mean=[2.0])
+    distillation.model.data_preprocessor = dict(mean=[1.0])
+
+    with pytest.raises(ValueError, match=r'data_preprocessor\.mean is \[1\.0\] beside'):
+        drop_distillation(distillation)
+
+
+def test_a_student_in_a_file(distillation: Config, tmp_path: Path) -> None:
+    path = tmp_path / 'student.py'
+    path.write_text(
+        "default_scope = 'mmseg'\n"
+        'data_preprocessor = dict(mean=[3.0])\n'
+        "model = dict(type='Student', decode_head=dict(num_classes=19))\n"
+    )
+    distillation.model.student = str(path)
+
+    drop_distillation(distillation)
+
+    assert distillation.model == dict(
+        type='Student',
+        decode_head=dict(num_classes=19),
+        data_preprocessor=dict(mean=[3.0]),
+        _scope_='mmseg',
+    )
+
+
+def test_a_plain_config_is_left_as_it_is() -> None:
+    hooks = [dict(type='mmkd.TrainingGuardHook')]
+    cfg = Config(dict(model=dict(type='EncoderDecoder'), custom_hooks=hooks))
+
+    drop_distillation(cfg)
+
+    assert cfg.model == dict(type='EncoderDecoder')
+    assert cfg.custom_hooks == hooks
+
+
+def test_what_is_deployed_says_nothing_of_training(distillation: Config) -> None:
+    before = distillation.to_dict()
+
+    cfg = student_config(distillation)
+
+    assert sorted(cfg) == ['custom_imports', 'model', 'test_dataloader']
+    assert cfg.custom_imports.imports == ['own']
+    assert distillation.to_dict() == before
+
+
+def test_what_needs_mmkd_imports_it(distillation: Config) -> None:
+    distillation.test_dataloader.dataset.type = 'mmkd.CIFAR100'
+
+    cfg = student_config(distillation)
+
+    assert cfg.custom_imports.imports == ['mmkd.engine', 'own']
+
+
+def test_a_distillation_may_teach_as_its_student(tiny: Any, task: str) -> None:
+    """Its config is at hand, and its checkpoint is a plain student's."""
+    first = tiny.distiller(task)
+    config = dict(
+        type='mmkd.Distiller', student=tiny.model(task), teacher={}, methods={}
+    )
+
+    assert build_model(config).state_dict().keys() == tiny.own_state(first).keys()

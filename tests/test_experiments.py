@@ -1,0 +1,146 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mmengine.config import Config
+
+from mmkd.experiments import (
+    CONFIGS,
+    drop_parts,
+    load_config,
+    set_methods,
+    set_values,
+)
+
+PAIRS = sorted(file.stem for file in (CONFIGS / '_base_/pairs').glob('*.py'))
+METHODS = sorted(file.stem for file in (CONFIGS / '_base_/methods').glob('*.py'))
+
+
+def composed(pair: str, *methods: str, **values: Any) -> Config:
+    cfg = load_config(pair)
+    set_methods(cfg, methods)
+    set_values(cfg, values)
+    drop_parts(cfg)
+    return cfg
+
+
+@pytest.mark.parametrize(
+    ('file', 'pair', 'methods'),
+    [
+        ('dhkd/deeplabv3_r18_cityscapes', 'deeplabv3_r18_cityscapes', ['dhkd']),
+        ('dhkd/resnet34_resnet18_imagenet', 'resnet34_resnet18_imagenet', ['dhkd']),
+        ('kd/resnet34_resnet18_imagenet', 'resnet34_resnet18_imagenet', ['kd']),
+        ('mhkd/vgg13_vgg8_svhn', 'vgg13_vgg8_svhn', ['mhkd']),
+        (
+            'reviewkd/resnet32x4_shufflenetv2_reviewkd+dhkd_cifar100',
+            'resnet32x4_shufflenetv2_cifar100',
+            ['dhkd', 'reviewkd'],
+        ),
+        (
+            'crd/vgg13_vgg8_crd+mhkd_cifar100',
+            'vgg13_vgg8_cifar100',
+            ['mhkd', 'crd'],
+        ),
+    ],
+)
+def test_the_command_line_says_what_a_file_says(
+    file: str, pair: str, methods: list[str]
+) -> None:
+    cfg = load_config(f'mmkd::{file}.py')
+    drop_parts(cfg)
+    assert composed(pair, *methods).to_dict() == cfg.to_dict()
+
+
+@pytest.mark.parametrize('pair', PAIRS)
+def test_none_is_the_students_own_config(pair: str) -> None:
+    """All else is the pair's."""
+    alone, with_methods = composed(pair, 'none'), composed(pair, 'dhkd')
+    student = with_methods.model.student
+    assert alone.model == student
+    hooks = with_methods.default_hooks
+    for name in ('prepare_methods', 'distill_schedule', 'start_table', 'export_student'):
+        del hooks[name]
+    assert alone.default_hooks == hooks
+    with_methods.optim_wrapper.pop('constructor')
+    for key in (*alone,):
+        if key != 'model':
+            assert alone[key] == with_methods[key], key
+
+
+def test_the_pairs_setting_goes_before_the_methods() -> None:
+    plain = composed('resnet32x4_resnet8x4_cifar100', 'reviewkd', 'dkd')
+    other = composed('resnet32x4_shufflenetv2_cifar100', 'reviewkd')
+    small = composed('vgg13_vgg8_cifar100', 'dkd')
+    assert plain.model.methods.reviewkd.weight == 5.0
+    assert other.model.methods.reviewkd.weight == 8.0
+    assert plain.model.methods.dkd.loss.beta == 8.0
+    assert small.model.methods.dkd.loss.beta == 6.0
+    assert plain.model.methods.reviewkd.source == 'published'
+    assert other.model.methods.reviewkd.source == "pair's"
+
+
+def test_values_go_before_both() -> None:
+    values = {'dual_head.weight': 0.5, 'dual_head.loss.tau': 4.0}
+    cfg = composed('resnet34_resnet18_imagenet', 'dhkd', **values)
+    assert cfg.model.methods.dual_head.weight == 0.5
+    assert cfg.model.methods.dual_head.loss == dict(type='BinaryKLNormLoss', tau=4.0)
+    assert cfg.model.methods.dual_head.stop == 50
+
+
+@pytest.mark.parametrize('pair', PAIRS)
+def test_a_pair_sets_methods_that_exist(pair: str) -> None:
+    known = set()
+    for method in METHODS:
+        known |= set(Config.fromfile(CONFIGS / f'_base_/methods/{method}.py'))
+    assert set(load_config(pair).get('settings', {})) <= known
+
+
+@pytest.mark.parametrize('pair', [PAIRS[0], 'resnet34_resnet18_imagenet'])
+def test_the_dump_is_the_same_experiment(pair: str, tmp_path: Path) -> None:
+    cfg = composed(pair, 'dhkd', 'kd')
+    cfg.dump(tmp_path / 'dumped.py')
+    again = load_config(str(tmp_path / 'dumped.py'))
+    drop_parts(again)
+    assert again.to_dict() == cfg.to_dict()
+    assert not {'settings', 'dual_head', 'kd', 'distill_hooks'} & set(cfg)
+
+
+@pytest.mark.parametrize(
+    ('methods', 'message'),
+    [
+        (['fitnett'], r"no 'fitnett'\. Did you mean 'fitnet'"),
+        (['dhkd', 'none'], r"no 'none'.* none stands alone"),
+    ],
+)
+def test_unknown_methods(methods: list[str], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        composed(PAIRS[0], *methods)
+
+
+def test_a_student_has_no_methods() -> None:
+    with pytest.raises(ValueError, match='without a teacher'):
+        composed('mmkd::students/resnet8_tin100.py', 'dhkd')
+
+
+@pytest.mark.parametrize('name', ['dual_haed.weight', 'dual_head'])
+def test_values_of_no_method(name: str) -> None:
+    with pytest.raises(ValueError, match=rf"got '{name}'\. Did you mean 'dual_head'"):
+        composed(PAIRS[0], 'dhkd', **{name: 1.0})
+
+
+def test_the_nearest_pair_is_named() -> None:
+    with pytest.raises(FileNotFoundError, match="Did you mean 'deeplabv3_r18_city"):
+        load_config('deeplabv3_r18_cityscape')
+
+
+@pytest.mark.parametrize('folder', ["O'Brien", 'a "quoted" one', 'plain'])
+def test_a_config_names_its_own_folder(folder: str, tmp_path: Path) -> None:
+    place = tmp_path / folder
+    place.mkdir()
+    (place / 'own.py').write_text(
+        "one = '{{ fileDirname }}/a.py'\n"
+        'two = "{{fileBasenameNoExtension}}{{fileExtname}}"\n'
+    )
+    cfg = load_config(str(place / 'own.py'))
+    assert cfg.one == f'{place}/a.py'
+    assert cfg.two == 'own.py'

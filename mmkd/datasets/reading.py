@@ -1,6 +1,7 @@
 """How samples are read, so that an error names the file and nothing is random twice."""
 
 import logging
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -64,9 +65,10 @@ class SampleReader:
         number, key = index if isinstance(index, tuple) else (index, None)
         for attempt in range(self.TRIES):
             if key is not None:
-                seed_sample(*key, attempt)
+                seed_sample((*key, attempt))
             try:
-                _refuse_truncated(self._files_of(number))
+                if self._has_files:
+                    _refuse_truncated(self._files_of(number))
                 return self.dataset[number]
             except MemoryError:
                 raise
@@ -88,6 +90,11 @@ class SampleReader:
         raise CorruptSampleError(
             f'{self.TRIES} samples in a row cannot be read, the last one: {message}.'
         )
+
+    @cached_property
+    def _has_files(self) -> bool:
+        """Whether samples lie in files; one whose first does not is in memory."""
+        return bool(self._files_of(0))
 
     def _explain(self, number: int, error: Exception) -> str:
         files = self._files_of(number)

@@ -33,10 +33,11 @@ def composed(pair: str, *methods: str, **values: Any) -> Config:
         ('kd/resnet34_resnet18_imagenet', 'resnet34_resnet18_imagenet', ['kd']),
         ('mhkd/vgg13_vgg8_svhn', 'vgg13_vgg8_svhn', ['mhkd']),
         (
-            'reviewkd/resnet32x4_shufflenetv2_reviewkd+dhkd_cifar100',
-            'resnet32x4_shufflenetv2_cifar100',
-            ['dhkd', 'reviewkd'],
+            'mhkd/resnet32x4_resnet8x4_mhkd+dhkd_cifar100',
+            'resnet32x4_resnet8x4_cifar100',
+            ['mhkd', 'dhkd'],
         ),
+        ('dist/deeplabv3_r18_cityscapes', 'deeplabv3_r18_cityscapes', ['dist']),
         (
             'crd/vgg13_vgg8_crd+mhkd_cifar100',
             'vgg13_vgg8_cifar100',

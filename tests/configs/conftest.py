@@ -84,7 +84,7 @@ def data_roots(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 def shrink_data(cfg: Config) -> None:
     """Batches of four small images, loaded by the main process."""
-    dense = cfg.train_dataloader.dataset.type == 'CityscapesDataset'
+    dense = cfg.default_scope == 'mmseg'
     for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         loader = cfg[name]
         loader.update(batch_size=4, num_workers=0, persistent_workers=False)

@@ -1,44 +1,121 @@
 import re
+import runpy
+import shlex
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import cv2
+import numpy as np
 import pytest
-from mmengine.config import Config
 from mmengine.runner import Runner
 
+from mmkd.experiments import load_config
+
 ROOT = Path(__file__).parents[2]
+README = (ROOT / 'README.md').read_text()
+[STREETS, FOLDERS] = (
+    block
+    for block in re.findall(r'```python\n(.*?)```', README, re.S)
+    if block.startswith('_base_')
+)
 
 
-def child_config() -> str:
-    """The README's code block that is a config of its own."""
-    blocks = re.findall(r'```python\n(.*?)```', (ROOT / 'README.md').read_text(), re.S)
-    [block] = [block for block in blocks if block.startswith('_base_')]
-    return block
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder outside the clone, to work in."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def train_child(text: str, train: Callable[..., Runner]) -> Runner:
+    assert len(text.splitlines()) <= 10
+    Path('child.py').write_text(text)
+    runner = train(load_config('child.py'))
+    assert runner.iter == 2
+    assert 'val/mIoU' in runner.message_hub.log_scalars
+    return runner
+
+
+def classes_of(runner: Runner) -> set[int]:
+    """How many classes models and data sets have."""
+    model = runner.model
+    loaders = runner.train_dataloader, runner.val_dataloader
+    return {
+        model.student_view.num_classes,
+        model.auxiliary_head.num_classes,
+        model.teacher.view.num_classes,
+        *(len(loader.dataset.metainfo['classes']) for loader in loaders),
+    }
 
 
 def test_child_config_trains_on_other_data(
-    tmp_path: Path,
-    trained: Callable[..., Runner],
-    data_roots: dict[str, Path],
-    monkeypatch: pytest.MonkeyPatch,
+    folder: Path, trained: Callable[..., Runner], data_roots: dict[str, Path]
 ) -> None:
-    text = child_config()
-    assert len(text.splitlines()) <= 10
-    (tmp_path / 'configs').symlink_to(ROOT / 'configs')
-    (tmp_path / 'child.py').write_text(text)
-    cfg = Config.fromfile(tmp_path / 'child.py')
-    data_root = tmp_path / cfg.data_root
-    data_root.parent.mkdir(parents=True)
+    data_root = folder / 'data/camvid'
+    data_root.parent.mkdir()
     data_root.symlink_to(data_roots['CityscapesDataset'])
-    monkeypatch.chdir(tmp_path)
-    runner = trained(cfg)
-    assert runner.iter == 2
-    distiller = runner.model
-    assert distiller.student_view.num_classes == 11
-    assert distiller.auxiliary_head.num_classes == 11
-    assert distiller.teacher.view.num_classes == 11
-    assert distiller.methods['dual_head'].weight == 0.5
+    runner = train_child(STREETS, trained)
+    assert classes_of(runner) == {11}
+    assert runner.model.methods['dual_head'].weight == 0.5
     for dataset in (runner.train_dataloader.dataset, runner.val_dataloader.dataset):
         assert Path(dataset.data_root).resolve() == data_root.resolve()
-        assert len(dataset.metainfo['classes']) == 11
-    assert 'val/mIoU' in runner.message_hub.log_scalars
+
+
+def test_child_config_trains_on_plain_folders(
+    folder: Path, trained: Callable[..., Runner]
+) -> None:
+    random = np.random.default_rng(0)
+    for split, count in (('train', 8), ('val', 4)):
+        for kind, shape, end in (('images', (64, 96, 3), 256), ('masks', (64, 96), 3)):
+            place = folder / 'data/field' / split / kind
+            place.mkdir(parents=True)
+            for index in range(count):
+                image = random.integers(0, end, shape, dtype=np.uint8)
+                cv2.imwrite(str(place / f'{index}.png'), image)
+    runner = train_child(FOLDERS, trained)
+    assert classes_of(runner) == {3}
+    assert len(runner.train_dataloader.dataset) == 8
+    assert len(runner.val_dataloader.dataset) == 4
+    sample = runner.val_dataloader.dataset[0]['data_samples']
+    assert sample.gt_sem_seg.data.unique().tolist() == [0, 1, 2]
+
+
+def commands() -> list[str]:
+    """The trainings that are shown, without those of no named config."""
+    texts = [README, *(path.read_text() for path in sorted(ROOT.glob('*/*/README.md')))]
+    texts += [path.read_text() for path in sorted(ROOT.glob('docs/*.md'))]
+    lines = '\n'.join(texts).replace('\\\n', ' ').splitlines()
+    shown = (line for line in lines if line.startswith('python tools/train.py '))
+    return [
+        ' '.join(line.split())
+        for line in dict.fromkeys(shown)
+        if not re.search('METHOD|CONFIG', line)
+    ]
+
+
+@pytest.mark.parametrize('command', commands())
+def test_shown_commands_are_understood(
+    command: str, data_roots: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    arguments = shlex.split(command)[1:]
+    if '--data-root' in arguments:
+        place = arguments.index('--data-root') + 1
+        arguments[place] = str(data_roots['CityscapesDataset'])
+    monkeypatch.setattr(sys, 'argv', arguments)
+    monkeypatch.delenv('LOCAL_RANK', raising=False)
+    tool: dict[str, Any] = runpy.run_path(str(ROOT / 'tools/train.py'))
+    args = tool['parse_args']()
+    cfg = tool['merged_config'](args)
+    for name, value in (args.set or {}).items():
+        method, setting = name.split('.', 1)
+        found = cfg.model.methods[method]
+        for key in setting.split('.'):
+            found = found[key]
+        assert found == value
+    assert ('teacher' in cfg.model) == (
+        'none' not in (args.method or [])
+        and not {'students', 'teachers'} & set(Path(args.config).parts)
+    )

@@ -1,9 +1,0 @@
-_base_ = [
-    '../_base_/pairs/deeplabv3_r18_cityscapes.py',
-    '../_base_/methods/dhkd.py',
-    '../_base_/methods/cwd.py'
-]
-model = dict(
-    methods=dict(
-        dual_head={{_base_.dual_head}},
-        cwd={{_base_.cwd}}))

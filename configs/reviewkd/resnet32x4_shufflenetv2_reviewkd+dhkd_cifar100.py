@@ -1,9 +1,0 @@
-_base_ = [
-    '../_base_/pairs/resnet32x4_shufflenetv2_cifar100.py',
-    '../_base_/methods/dhkd.py',
-    '../_base_/methods/reviewkd.py'
-]
-model = dict(
-    methods=dict(
-        dual_head=_base_.dual_head | _base_.settings.dual_head,
-        reviewkd=_base_.reviewkd | _base_.settings.reviewkd))

@@ -1,10 +1,7 @@
 """The model that the runner trains: a student that is being taught."""
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from functools import cache
-from types import new_class
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import torch
@@ -20,6 +17,7 @@ from mmkd.models.methods import Method
 from mmkd.models.parts import build_part, check_settings
 from mmkd.models.reach import check_terms
 from mmkd.models.taps import capture
+from mmkd.models.taught import blank, student_alone, taught
 from mmkd.registry import METHODS, MODELS, TEACHERS
 
 PREFIX = 'distill.'
@@ -98,8 +96,8 @@ class Distiller(BaseModel):
                 f'the student {type(model).__name__} has an attribute {taken[0]!r}, '
                 'which a distiller needs for itself: rename it in a subclass.'
             )
-        kind: type = type(model)
-        model.__class__ = _taught(kind)
+        kind: Any = type(model)
+        model.__class__ = taught(Distiller, kind)
         return model
 
     def __init__(
@@ -245,37 +243,10 @@ class Distiller(BaseModel):
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         """Copy and pickle by the student's class: the made one has no address."""
         function, args, *rest = super().__reduce_ex__(protocol)
-        student = vars(type(self)).get('student_class')
-        if student is not None:
-            function, args = _blank, (student,)
+        made_of = vars(type(self)).get('made_of')
+        if made_of is not None:
+            function, args = blank, made_of
         return function, args, *rest
-
-
-@cache
-def _taught(student: type) -> 'type[Distiller]':
-    """The class of a student of some class that is a distiller too."""
-    return cast(
-        type[Distiller],
-        new_class(
-            student.__name__,
-            (Distiller, student),
-            exec_body=lambda names: names.update(student_class=student),
-        ),
-    )
-
-
-def _blank(student: type) -> Distiller:
-    return Distiller.__new__(_taught(student))
-
-
-@contextmanager
-def student_alone(model: nn.Module) -> Iterator[None]:
-    """Let a distiller have no child but its student's inside this context."""
-    methods = model._modules.pop('methods')
-    try:
-        yield
-    finally:
-        model._modules['methods'] = methods
 
 
 def _agreed_weight(task_weight: float | None, methods: Mapping[str, Method]) -> float:

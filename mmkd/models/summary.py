@@ -10,9 +10,10 @@ from rich.table import Table
 from torch import Tensor, nn
 
 from mmkd.models.discovery import ModelView, evaluating
-from mmkd.models.distiller import Distiller, student_alone
+from mmkd.models.distiller import Distiller
 from mmkd.models.methods import Method
 from mmkd.models.taps import Tap
+from mmkd.models.taught import student_alone
 
 WIDTH = 110
 """Columns of text that a table takes at most."""

@@ -9,7 +9,7 @@ from mmengine.runner import Runner
 from mmkd.engine.files import save_atomically, whole_or_nothing
 from mmkd.engine.unwrap import distiller_of
 from mmkd.models.deploy import student_config
-from mmkd.models.distiller import student_alone
+from mmkd.models.taught import student_alone
 from mmkd.registry import HOOKS
 
 

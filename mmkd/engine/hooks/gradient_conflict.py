@@ -13,7 +13,8 @@ from mmkd.engine.optim.gradients import Gradients, backward_into, compare
 from mmkd.engine.random_state import random_state_kept
 from mmkd.engine.unwrap import distiller_of
 from mmkd.loss_groups import groups_of
-from mmkd.models.distiller import Distiller, student_alone
+from mmkd.models.distiller import Distiller
+from mmkd.models.taught import student_alone
 from mmkd.registry import HOOKS
 
 

@@ -8,7 +8,8 @@ from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from torch import nn
 
-from mmkd.models.distiller import Distiller, student_alone
+from mmkd.models.distiller import Distiller
+from mmkd.models.taught import student_alone
 from mmkd.registry import OPTIM_WRAPPER_CONSTRUCTORS
 
 DEFAULT = 'DefaultOptimWrapperConstructor'

@@ -15,10 +15,10 @@ from mmkd.experiments import load_config
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / 'README.md').read_text()
-[STREETS, FOLDERS] = (
+[STREETS, FOLDERS, SECOND] = (
     block
     for block in re.findall(r'```python\n(.*?)```', README, re.S)
-    if block.startswith('_base_')
+    if block.startswith(('_base_', 'model = dict('))
 )
 
 
@@ -80,6 +80,21 @@ def test_child_config_trains_on_plain_folders(
     assert len(runner.val_dataloader.dataset) == 4
     sample = runner.val_dataloader.dataset[0]['data_samples']
     assert sample.gt_sem_seg.data.unique().tolist() == [0, 1, 2]
+
+
+def test_a_second_method_changes_no_other_weight(
+    folder: Path, trained: Callable[..., Runner], data_roots: dict[str, Path]
+) -> None:
+    (folder / 'child.py').write_text(STREETS)
+    (folder / 'second.py').write_text(f"_base_ = './child.py'\n{SECOND}")
+    cfg = load_config('second.py')
+    runner = trained(cfg, data_roots['CityscapesDataset'])
+    weights = {name: part.weight for name, part in runner.model.methods.items()}
+    assert weights == {'dual_head': 0.5, 'kd': 0.5}
+    assert runner.model.task_weight == 1.0
+    # In its warm-up the second method has begun to count.
+    scalars = runner.message_hub.log_scalars
+    assert 0 < scalars['train/kd_schedule_factor'].current() < 0.01
 
 
 def commands() -> list[str]:

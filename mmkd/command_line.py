@@ -40,11 +40,15 @@ def parse_with_common_options(
 
 
 def set_work_dir(cfg: Config, args: argparse.Namespace) -> None:
-    """Choose the work directory: the asked one, the config's, or one by its name."""
+    """Choose the work directory: the asked one, the config's, or one by its name.
+
+    Methods that the command line names are part of the name.
+    """
     if args.work_dir:
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:
-        cfg.work_dir = str(Path('work_dirs', Path(args.config).stem))
+        parts = [Path(args.config).stem, '+'.join(getattr(args, 'method', None) or [])]
+        cfg.work_dir = str(Path('work_dirs', '_'.join(filter(None, parts))))
 
 
 @contextmanager

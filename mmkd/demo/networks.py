@@ -9,6 +9,7 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.runner import Runner, find_latest_checkpoint
+from torch import nn
 
 from mmkd.demo.progress import ProgressHook
 
@@ -64,12 +65,17 @@ def train_network(
     batch = pseudo_collate([images[number] for number in asked(len(images))])
     with torch.no_grad():
         answers = model.eval().test_step(batch)
-    student = getattr(model, 'student', model)
     return Network(
         name=name,
-        parameters=sum(parameter.numel() for parameter in student.parameters()),
+        parameters=deployed_parameters(model),
         score=runner.message_hub.get_scalar(f'val/{metric}').current(),
         checkpoint=find_latest_checkpoint(runner.work_dir),
         answers=answers,
         dataset_meta=images.metainfo,
     )
+
+
+def deployed_parameters(model: nn.Module) -> int:
+    """How many parameters a model has without what served its training alone."""
+    named = model.named_parameters()
+    return sum(p.numel() for name, p in named if not name.startswith('methods.'))

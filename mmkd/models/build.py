@@ -80,7 +80,7 @@ def _adapted(
     if data_preprocessor is not None:
         own = model.get('data_preprocessor') or {}
         for key, value in data_preprocessor.items():
-            if key in own and np.any(np.asarray(own[key]) != np.asarray(value)):
+            if key in own and not np.array_equal(own[key], value):
                 raise ValueError(
                     f'data_preprocessor.{key} is {value!r} beside the model and '
                     f'{own[key]!r} in it. Set one of them, the top level of a config '

@@ -14,6 +14,7 @@ from mmkd.models.build import build_model
 from mmkd.models.discovery import ModelView
 from mmkd.models.label_check import LabelCheck
 from mmkd.models.methods import Method
+from mmkd.models.methods.base import check_weight
 from mmkd.models.parts import build_part, check_settings
 from mmkd.models.reach import check_terms
 from mmkd.models.taps import capture
@@ -24,6 +25,8 @@ PREFIX = 'distill.'
 """Log keys of distillation terms begin with this, then the method's name."""
 
 OWN = (
+    '_checked',
+    '_task_weight',
     'gradient_alignment',
     'methods',
     'named_methods',
@@ -111,6 +114,9 @@ class Distiller(BaseModel):
         data_preprocessor: dict[str, Any] | None = None,
     ) -> None:
         # The student is built, see __new__: its own __init__ has run.
+        for setting, value in (('teacher', teacher), ('methods', methods)):
+            if not isinstance(value, Mapping):
+                raise ValueError(f'{setting} must be a dict, got {value!r}')
         self.student_view = ModelView(self, classifier)
         with torch.random.fork_rng(devices=[]):
             self.teacher = build_part(
@@ -133,6 +139,11 @@ class Distiller(BaseModel):
         self._checked: set[str] = set()
 
     def _build_method(self, name: str, cfg: dict[str, Any]) -> Method:
+        if not name or '.' in name or hasattr(nn.ModuleDict, name):
+            raise ValueError(
+                f'a method cannot be called {name!r}: names that are empty, have a '
+                'dot or are those of attributes of a ModuleDict cannot name a module.'
+            )
         if 'loss' in name:
             raise ValueError(
                 f"methods.{name}: a method's name must not contain 'loss', which "
@@ -163,7 +174,8 @@ class Distiller(BaseModel):
     def task_weight(self) -> float:
         """What multiplies the student's own loss now."""
         naming = [m for m in self.named_methods.values() if m.task_weight is not None]
-        share = max((m.schedule_factor or 0.0 for m in naming), default=1.0)
+        counts = [m.schedule_factor or 0.0 if m.weight else 0.0 for m in naming]
+        share = max(counts, default=1.0)
         return share * self._task_weight + (1 - share)
 
     def forward(
@@ -204,7 +216,8 @@ class Distiller(BaseModel):
                 terms = method.loss(student_taps, teacher_taps, targets)
                 if name not in self._checked and not torch.compiler.is_compiling():
                     check_terms(name, method, terms, student_taps)
-                    self._checked.add(name)
+                    if torch.is_grad_enabled():
+                        self._checked.add(name)
                 terms = method.weighted(terms)
             losses.update({f'{PREFIX}{name}.{key}': v for key, v in terms.items()})
         return losses
@@ -264,10 +277,7 @@ def _agreed_weight(task_weight: float | None, methods: Mapping[str, Method]) -> 
         )
     if task_weight is None:
         task_weight = next(iter(named.values()), 1.0)
-    if not 0 <= task_weight < float('inf'):
-        raise ValueError(
-            f'task_weight must be finite and at least 0, got {task_weight}'
-        )
+    check_weight('task_weight', task_weight)
     return task_weight
 
 

@@ -83,6 +83,25 @@ def test_name_of_a_method_must_not_mean_loss(tiny: Any) -> None:
         tiny.distiller('images', dict(kl_loss=dict(type='LogitsKD')))
 
 
+@pytest.mark.parametrize('name', ['', 'a.b', 'keys', 'train', 'type'])
+def test_a_name_that_no_module_can_have(tiny: Any, name: str) -> None:
+    with pytest.raises(ValueError, match=f"cannot be called '{name}'"):
+        tiny.distiller('images', {name: dict(type='LogitsKD')})
+
+
+def test_methods_and_teacher_are_dicts(tiny: Any) -> None:
+    methods: Any = [dict(type='LogitsKD')]
+    with pytest.raises(ValueError, match='methods must be a dict'):
+        tiny.distiller('images', methods)
+    with pytest.raises(ValueError, match=r"teacher must be a dict, got 'teacher\.pth'"):
+        tiny.distiller('images', teacher='teacher.pth')
+
+
+def test_preprocessors_of_other_lengths_contradict(tiny: Any) -> None:
+    with pytest.raises(ValueError, match=r'data_preprocessor\.mean is \[1\.0, 2\.0\]'):
+        tiny.distiller('images', data_preprocessor=dict(mean=[1.0, 2.0]))
+
+
 def test_label_that_is_no_class_names_the_image(tiny: Any) -> None:
     batch = tiny.batch('pixels')
     batch['data_samples'][1].gt_sem_seg.data[0, 0, 0] = 4

@@ -160,7 +160,16 @@ def test_copies_are_whole_and_separate(tiny: Any, task: str, copied: Any) -> Non
 
 
 @pytest.mark.parametrize(
-    'name', ['teacher', 'methods', 'named_methods', 'task_weight', 'student_view']
+    'name',
+    [
+        '_checked',
+        '_task_weight',
+        'teacher',
+        'methods',
+        'named_methods',
+        'task_weight',
+        'student_view',
+    ],
 )
 def test_a_student_that_has_such_an_attribute_is_refused(
     tiny: Any, name: str, monkeypatch: pytest.MonkeyPatch

@@ -55,9 +55,10 @@ def test_two_task_weights_that_disagree_are_refused(tiny: Any) -> None:
 
 @pytest.mark.parametrize('value', [-1, float('inf'), float('nan')])
 def test_weights_that_are_none_are_refused(tiny: Any, value: float) -> None:
-    for settings in (dict(weight=value), dict(task_weight=value)):
-        with pytest.raises(ValueError, match=f'{next(iter(settings))} must be finite'):
-            tiny.distiller('images', dict(kd=dict(type='LogitsKD', **settings)))
+    for name in ('weight', 'task_weight'):
+        kd = dict(type='LogitsKD', **{name: value})
+        with pytest.raises(ValueError, match=f'^{name} of LogitsKD must be finite'):
+            tiny.distiller('images', dict(kd=kd))
     with pytest.raises(ValueError, match='task_weight must be finite'):
         tiny.distiller('images', {}, task_weight=value)
 
@@ -131,3 +132,19 @@ def test_teacher_heads_are_not_weighed(tiny: Any, task: str) -> None:
 
     assert logs[1][student] == pytest.approx(4 * logs[0][student])
     assert logs[1][teacher] == logs[0][teacher]
+
+
+def test_a_method_of_weight_zero_sets_no_task_weight(tiny: Any) -> None:
+    kd = dict(KD, weight=0)
+    assert tiny.distiller('images', dict(kd=kd)).task_weight == 1
+    assert tiny.distiller('images', dict(kd=kd), task_weight=0.3).task_weight == 1
+
+
+@pytest.mark.parametrize('value', ['abc', True, [1, 2]])
+def test_weights_that_are_no_numbers_are_named(tiny: Any, value: Any) -> None:
+    for setting in ('weight', 'task_weight'):
+        kd = dict(type='LogitsKD', **{setting: value})
+        with pytest.raises(TypeError, match=f'^{setting} of LogitsKD must be a number'):
+            tiny.distiller('images', dict(kd=kd))
+    with pytest.raises(TypeError, match=r'^task_weight must be a number'):
+        tiny.distiller('images', {}, task_weight=value)

@@ -110,6 +110,17 @@ def test_a_method_that_starts_later_is_checked_then(tiny: Any) -> None:
         step(distiller, tiny)
 
 
+def test_a_look_without_gradient_does_not_count_as_checked(tiny: Any) -> None:
+    distiller = tiny.distiller('images', dict(mine=dict(type='Detaching')))
+    with torch.no_grad():
+        distiller(
+            **distiller.data_preprocessor(tiny.batch('images'), True), mode='loss'
+        )
+
+    with pytest.raises(ValueError, match=r'methods\.mine'):
+        step(distiller, tiny)
+
+
 def test_a_schedule_that_nothing_drives(tiny: Any) -> None:
     with pytest.raises(RuntimeError, match=r'from 3.*mmkd\.DistillScheduleHook'):
         step(tiny.distiller('images', dict(kd=dict(KD, start=3))), tiny)

@@ -50,7 +50,7 @@ class Method(BaseModule):
         ValueError: If a weight is negative or infinite, the schedule ends
             before it starts, or the student is not of the kind the method is
             defined on.
-        TypeError: If a schedule's value is not a number.
+        TypeError: If a weight or a schedule's value is not a number.
     """
 
     weight: float = 1.0
@@ -81,8 +81,8 @@ class Method(BaseModule):
             )
         self.weight = self.weight if weight is None else weight
         for name, value in (('weight', self.weight), ('task_weight', task_weight)):
-            if value is not None and not 0 <= value < math.inf:
-                raise ValueError(f'{name} must be finite and at least 0, got {value}')
+            if value is not None:
+                check_weight(f'{name} of {type(self).__name__}', value)
         self.task_weight = task_weight
         self.schedule = Schedule(start, warmup, stop)
         self.gradient_alignment = gradient_alignment
@@ -165,6 +165,23 @@ def auxiliary_head(head: dict[str, Any], view: ModelView, tap: Tap) -> nn.Module
         'spatial_dims': view.task.spatial_dims,
     }
     return MODELS.build(head, default_args=widths)
+
+
+def check_weight(name: str, value: float) -> None:
+    """Refuse what cannot multiply a loss.
+
+    Args:
+        name: What the weight is called.
+        value: The weight.
+
+    Raises:
+        TypeError: If it is not a number.
+        ValueError: If it is negative or not finite.
+    """
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        raise TypeError(f'{name} must be a number, got {value!r}')
+    if not 0 <= value < math.inf:
+        raise ValueError(f'{name} must be finite and at least 0, got {value}')
 
 
 def at_least(minimum: int, **values: int) -> None:

@@ -19,6 +19,16 @@ RESUMABLE = {
 }
 """Training loops and their forms that go on exactly after a break."""
 
+MMENGINE_HOOKS = (
+    'runtime_info',
+    'timer',
+    'sampler_seed',
+    'logger',
+    'param_scheduler',
+    'checkpoint',
+)
+"""Default hooks that MMEngine adds where a config does not name them."""
+
 
 def set_data_root(cfg: Config, root: str) -> None:
     """Point every dataset of every dataloader at a folder.
@@ -117,6 +127,20 @@ def protect_training(cfg: Config) -> None:
     hook = cfg.default_hooks.checkpoint
     if hook is not None and hook.get('type', 'CheckpointHook') == 'CheckpointHook':
         hook['type'] = 'mmkd.AtomicCheckpointHook'
+
+
+def drop_unwanted_hooks(cfg: Config) -> None:
+    """Let None switch any default hook off, as it does MMEngine's own.
+
+    MMEngine fails on a None under a name that it has no hook for.
+
+    Args:
+        cfg: The config; changed in place.
+    """
+    hooks = cfg.get('default_hooks') or {}
+    for name in [name for name, hook in hooks.items() if hook is None]:
+        if name not in MMENGINE_HOOKS:
+            hooks.pop(name)
 
 
 def set_teacher(cfg: Config, checkpoint: str) -> None:

@@ -10,6 +10,7 @@ from mmengine.fileio import BaseStorageBackend, LocalBackend, register_backend
 from mmkd.config import (
     AMP_WRAPPERS,
     check_data,
+    drop_unwanted_hooks,
     enable_amp,
     protect_training,
     set_data_root,
@@ -248,6 +249,16 @@ def test_trainings_are_protected(name: str, loop: str) -> None:
     assert cfg.default_hooks.guard == dict(type='mmkd.TrainingGuardHook')
     for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         assert cfg[loader] == before[loader]
+
+
+def test_none_switches_any_hook_off() -> None:
+    cfg = Config(
+        dict(default_hooks=dict(guard=None, start_table=None, timer=None, other={}))
+    )
+
+    drop_unwanted_hooks(cfg)
+
+    assert cfg.default_hooks == dict(timer=None, other={})
 
 
 def test_what_is_no_part_of_mmengine_is_not_replaced() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from mmkd.command_line import launched, parse_with_common_options, set_work_dir
-from mmkd.config import check_data, set_data_root
+from mmkd.config import check_data, drop_unwanted_hooks, set_data_root
 from mmkd.experiments import drop_parts, load_config
 from mmkd.models.deploy import drop_distillation
 from mmkd.resume import LAST
@@ -33,7 +33,10 @@ def merged_config(args: argparse.Namespace) -> Config:
     drop_parts(cfg)
     guard = dict(type='mmkd.TrainingGuardHook')
     cfg.setdefault('default_hooks', {}).setdefault('guard', guard)
+    drop_unwanted_hooks(cfg)
     cfg.load_from = args.checkpoint
+    # The dump of a resumed training says that it is to be resumed.
+    cfg.resume = False
     set_work_dir(cfg, args)
     if args.work_dir is None or Path(cfg.work_dir, LAST).exists():
         # The folder holds the record of a training.

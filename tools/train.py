@@ -7,6 +7,7 @@ from mmengine.config import Config, DictAction
 from mmkd.command_line import launched, parse_with_common_options, set_work_dir
 from mmkd.config import (
     check_data,
+    drop_unwanted_hooks,
     enable_amp,
     protect_training,
     set_data_root,
@@ -74,6 +75,7 @@ def merged_config(args: argparse.Namespace) -> Config:
         cfg.merge_from_dict(args.cfg_options)
     settle_preprocessor(cfg)
     protect_training(cfg)
+    drop_unwanted_hooks(cfg)
     keep_methods_apart(cfg)
     return cfg
 

@@ -79,6 +79,15 @@ def test_train_resume_and_test(
     logs = list((tmp_path / 'b').glob('*/*.log'))
     assert 'mIoU' in logs[0].read_text()
 
+    record = (tmp_path / 'a' / PAIR.name).read_bytes()
+    run_tool(
+        'test.py',
+        *(tmp_path / 'a' / PAIR.name, tmp_path / 'a' / 'iter_4.pth'),
+        *('--work-dir', tmp_path / 'c', '--cfg-options', 'default_hooks.guard=None'),
+    )
+    assert list((tmp_path / 'c').glob('*/*.log'))
+    assert (tmp_path / 'a' / PAIR.name).read_bytes() == record
+
 
 def test_work_dir_follows_the_config(
     run_tool: Callable[..., None], streets: Path, tmp_path: Path

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config, ConfigDict
+from mmengine.hub import get_config
 
 import mmkd
 from mmkd.models.deploy import drop_distillation
@@ -26,8 +27,8 @@ def load_config(name: str) -> Config:
     """Read a config, as the tools do.
 
     Args:
-        name: Path of a config file, one in a package (``mmkd::...``), or the
-            name of a pair.
+        name: Path of a config file, one in a package (``mmkd::...``,
+            ``mmseg::...``), or the name of a pair.
 
     Raises:
         FileNotFoundError: If there is none; the message names the nearest pair.
@@ -38,6 +39,7 @@ def load_config(name: str) -> Config:
         scope, _, rest = name.partition('::')
         if scope == 'mmkd':
             return Config.fromfile(CONFIGS / rest)
+        return get_config(name)
     elif not path.suffix and not path.exists():
         pairs = {file.stem: file for file in _files('pairs')}
         if name not in pairs:
@@ -69,13 +71,14 @@ def set_methods(cfg: Config, names: Iterable[str]) -> None:
             f'{cfg.filename} trains {cfg.model.type} without a teacher: --method '
             'needs a pair of a student and a teacher.'
         )
+    if NONE in names:
+        raise ValueError(f'--method {NONE} is the student alone: it stands alone too.')
     files = {file.stem: file for file in _files('methods')}
     settings, methods = cfg.get('settings') or {}, {}
     for name in names:
         if name not in files:
             raise ValueError(
-                f'--method knows no {name!r}.{_near(name, [*files, NONE])} '
-                f'{NONE} stands alone.'
+                f'--method knows no {name!r}.{_near(name, [*files, NONE])}'
             )
         for method, values in Config.fromfile(files[name]).to_dict().items():
             methods[method] = {**values, **settings.get(method, {})}
@@ -95,6 +98,8 @@ def set_values(cfg: Config, values: Mapping[str, Any]) -> None:
     methods = cfg.model.get('methods') or {}
     for name in values:
         method, _, setting = name.partition('.')
+        if not methods:
+            raise ValueError(f'--set {name}: there is no method whose setting it is.')
         if method not in methods or not setting:
             raise ValueError(
                 f'--set takes METHOD.SETTING=VALUE, and got {name!r}.'

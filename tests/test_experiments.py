@@ -111,7 +111,7 @@ def test_the_dump_is_the_same_experiment(pair: str, tmp_path: Path) -> None:
     ('methods', 'message'),
     [
         (['fitnett'], r"no 'fitnett'\. Did you mean 'fitnet'"),
-        (['dhkd', 'none'], r"no 'none'.* none stands alone"),
+        (['dhkd', 'none'], '--method none .*stands alone'),
     ],
 )
 def test_unknown_methods(methods: list[str], message: str) -> None:
@@ -128,6 +128,22 @@ def test_a_student_has_no_methods() -> None:
 def test_values_of_no_method(name: str) -> None:
     with pytest.raises(ValueError, match=rf"got '{name}'\. Did you mean 'dual_head'"):
         composed(PAIRS[0], 'dhkd', **{name: 1.0})
+
+
+def test_values_without_a_method() -> None:
+    with pytest.raises(ValueError, match=r'--set kd\.weight: there is no method'):
+        composed(PAIRS[0], 'none', **{'kd.weight': 1.0})
+
+
+@pytest.mark.parametrize(
+    'name',
+    [
+        'mmseg::pspnet/pspnet_r18-d8_4xb2-80k_cityscapes-512x1024.py',
+        'mmpretrain::resnet/resnet18_8xb16_cifar10.py',
+    ],
+)
+def test_configs_of_other_packages(name: str) -> None:
+    assert Path(load_config(name).filename).name == Path(name).name
 
 
 def test_the_nearest_pair_is_named() -> None:

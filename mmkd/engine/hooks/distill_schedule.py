@@ -4,6 +4,7 @@ from typing import Any
 
 from mmengine.hooks import Hook
 from mmengine.runner import IterBasedTrainLoop, Runner
+from torch._dynamo import config as compiler_config
 
 from mmkd.engine.optim import GradientAlignOptimWrapper
 from mmkd.engine.unwrap import distiller_of
@@ -22,19 +23,24 @@ class DistillScheduleHook(Hook):
     """
 
     def before_train(self, runner: Runner) -> None:
-        """See that gradients are aligned where a method asks for it.
+        """See that gradients are aligned where asked for, and taps may change.
 
         Raises:
             TypeError: If they are not.
         """
-        wrapper = runner.optim_wrapper
-        asked = distiller_of(runner).gradient_alignment
+        wrapper, distiller = runner.optim_wrapper, distiller_of(runner)
+        asked = distiller.gradient_alignment
         if asked and not isinstance(wrapper, GradientAlignOptimWrapper):
             raise TypeError(
                 'a method asks for gradient_alignment, and the optimiser wrapper is '
                 f'{type(wrapper).__name__}: use tools/train.py, or set '
                 "optim_wrapper.constructor='mmkd.DistillOptimWrapperConstructor'."
             )
+        methods = distiller.named_methods.values()
+        if not all(method.schedule.is_constant for method in methods):
+            # Else a compiled model never calls the taps of a method that starts
+            # after it was compiled.
+            compiler_config.skip_nnmodule_hook_guards = False
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Set the factors of an epoch."""

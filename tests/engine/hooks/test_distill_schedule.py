@@ -2,7 +2,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import torch
 from mmengine.runner import Runner
+from torch._dynamo import config as compiler_config
 
 from mmkd.models import Distiller
 
@@ -91,3 +93,18 @@ def test_a_schedule_without_the_hook_stops_the_first_iteration(
 
     with pytest.raises(RuntimeError, match=r'LogitsKD .*DistillScheduleHook'):
         runner.train()
+
+
+def test_a_method_starts_in_a_model_that_is_compiled_already(
+    scheduled: Any, runner_of: Build
+) -> None:
+    """What it taps is called, although it was not when the model was compiled."""
+    distiller = scheduled(dict(start=1))
+    before = distiller.methods['dual_head'].head.classifier.weight.clone()
+    distiller.forward = torch.compile(distiller.forward, backend='eager')
+
+    with compiler_config.patch(skip_nnmodule_hook_guards=True):
+        runner_of(distiller, default_hooks=HOOK).train()
+
+    after = distiller.methods['dual_head'].head.classifier.weight
+    assert not torch.equal(after, before)

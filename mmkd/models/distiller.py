@@ -173,9 +173,12 @@ class Distiller(BaseModel):
     @property
     def task_weight(self) -> float:
         """What multiplies the student's own loss now."""
-        naming = [m for m in self.named_methods.values() if m.task_weight is not None]
-        counts = [m.schedule_factor or 0.0 if m.weight else 0.0 for m in naming]
-        share = max(counts, default=1.0)
+        naming = [
+            method
+            for method in self.named_methods.values()
+            if method.task_weight is not None and method.weight > 0
+        ]
+        share = max((m.schedule_factor or 0.0 for m in naming), default=1.0)
         return share * self._task_weight + (1 - share)
 
     def forward(
@@ -267,7 +270,7 @@ def _agreed_weight(task_weight: float | None, methods: Mapping[str, Method]) -> 
     named = {
         name: method.task_weight
         for name, method in methods.items()
-        if method.task_weight is not None
+        if method.task_weight is not None and method.weight > 0
     }
     if task_weight is None and len(set(named.values())) > 1:
         listed = ', '.join(f'methods.{name} {weight}' for name, weight in named.items())

@@ -137,7 +137,11 @@ def test_teacher_heads_are_not_weighed(tiny: Any, task: str) -> None:
 def test_a_method_of_weight_zero_sets_no_task_weight(tiny: Any) -> None:
     kd = dict(KD, weight=0)
     assert tiny.distiller('images', dict(kd=kd)).task_weight == 1
-    assert tiny.distiller('images', dict(kd=kd), task_weight=0.3).task_weight == 1
+    assert tiny.distiller('images', dict(kd=kd), task_weight=0.3).task_weight == 0.3
+    distiller = tiny.distiller('images', dict(kd=kd, b=dict(KD, task_weight=0.5)))
+    assert distiller.task_weight == 0.5
+    distiller.methods['b'].schedule_factor = 0.0
+    assert distiller.task_weight == 1
 
 
 @pytest.mark.parametrize('value', ['abc', True, [1, 2]])

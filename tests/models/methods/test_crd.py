@@ -223,7 +223,7 @@ def test_training_without_the_hook_is_refused(bench: Any) -> None:
         (dict(momentum=1.0), 'momentum must be at least 0 and below 1, got 1.0'),
         (dict(negatives=0), 'negatives must be at least 1, got 0'),
         (dict(channels=0), 'channels must be at least 1, got 0'),
-        (dict(weight=-1), 'weight must be finite'),
+        (dict(weight=-1), 'weight of CRD must be finite'),
     ],
 )
 def test_wrong_settings(bench: Any, settings: dict[str, Any], message: str) -> None:

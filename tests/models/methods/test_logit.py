@@ -17,7 +17,8 @@ def test_the_settings_of_a_method_are_its_own(bench: Callable[..., Any]) -> None
 def test_a_weight_out_of_range(
     bench: Callable[..., Any], name: str, value: float
 ) -> None:
-    with pytest.raises(ValueError, match=f'{name} must be finite and at least 0'):
+    message = f'{name} of LogitsKD must be finite and at least 0'
+    with pytest.raises(ValueError, match=message):
         bench('images', kd={'type': 'LogitsKD', name: value})
 
 

@@ -101,7 +101,7 @@ def test_stages_may_be_named(bench: Any) -> None:
         (dict(stages=(0,), teacher_stages=(0, 1)), 'ReviewKD pairs stages up'),
         (dict(stages=()), 'one at least'),
         (dict(stages=(7,)), 'has no stage 7'),
-        (dict(weight=-1), 'weight must be finite'),
+        (dict(weight=-1), 'weight of ReviewKD must be finite'),
         (dict(max_channels=0), 'max_channels must be at least 1, got 0'),
     ],
 )

@@ -10,7 +10,8 @@ from mmengine.config import Config, DictAction
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from mmkd.engine import join_processes, name_lost_process
+from mmkd.engine import join_processes
+from mmkd.resilience.lost_process import name_lost_process
 
 
 def parse_with_common_options(

@@ -58,11 +58,14 @@ DATASETS = Registry(
 )
 
 HOOKS = Registry(
-    'hook', parent=MMENGINE_HOOKS, scope='mmkd', locations=['mmkd.engine.hooks']
+    'hook',
+    parent=MMENGINE_HOOKS,
+    scope='mmkd',
+    locations=['mmkd.engine.hooks', 'mmkd.resilience'],
 )
 
 LOOPS = Registry(
-    'loop', parent=MMENGINE_LOOPS, scope='mmkd', locations=['mmkd.engine.loops']
+    'loop', parent=MMENGINE_LOOPS, scope='mmkd', locations=['mmkd.resilience']
 )
 
 OPTIM_WRAPPERS = Registry(

@@ -1,4 +1,3 @@
-import copy
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,14 +11,11 @@ from mmkd.config import (
     check_data,
     drop_unwanted_hooks,
     enable_amp,
-    protect_training,
     set_data_root,
     set_teacher,
     settle_preprocessor,
 )
 from mmkd.registry import OPTIM_WRAPPERS
-
-CONFIGS = Path(__file__).parents[1] / 'configs'
 
 
 def leaf(**settings: Any) -> dict[str, Any]:
@@ -223,34 +219,6 @@ def test_mixed_precision_of_an_unknown_wrapper(distillation: Config) -> None:
         enable_amp(distillation)
 
 
-@pytest.mark.parametrize(
-    ('name', 'loop'),
-    [
-        ('dhkd/deeplabv3_r18_cityscapes.py', 'Iter'),
-        ('dhkd/resnet34_resnet18_imagenet.py', 'Epoch'),
-        ('students/resnet20_cifar100.py', 'Epoch'),
-        ('demo/segmentation/dhkd.py', 'Iter'),
-    ],
-)
-def test_trainings_are_protected(name: str, loop: str) -> None:
-    cfg = Config.fromfile(CONFIGS / name)
-    before = copy.deepcopy(cfg)
-
-    protect_training(cfg)
-    protect_training(cfg)
-
-    assert cfg.train_cfg.pop('type') == f'mmkd.Resumable{loop}Loop'
-    assert cfg.default_hooks.checkpoint.pop('type') == 'mmkd.AtomicCheckpointHook'
-    for name in ('type', 'by_epoch'):
-        before.train_cfg.pop(name, None)
-    before.default_hooks.checkpoint.pop('type')
-    assert cfg.train_cfg == before.train_cfg
-    assert cfg.default_hooks.checkpoint == before.default_hooks.checkpoint
-    assert cfg.default_hooks.guard == dict(type='mmkd.TrainingGuardHook')
-    for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
-        assert cfg[loader] == before[loader]
-
-
 def test_none_switches_any_hook_off() -> None:
     cfg = Config(
         dict(default_hooks=dict(guard=None, start_table=None, timer=None, other={}))
@@ -259,23 +227,3 @@ def test_none_switches_any_hook_off() -> None:
     drop_unwanted_hooks(cfg)
 
     assert cfg.default_hooks == dict(timer=None, other={})
-
-
-def test_what_is_no_part_of_mmengine_is_not_replaced() -> None:
-    loop, hook = dict(type='OwnLoop'), dict(type='OwnHook')
-    cfg = Config(dict(train_cfg=loop, default_hooks=dict(checkpoint=hook)))
-
-    protect_training(cfg)
-
-    assert cfg.train_cfg == loop
-    assert cfg.default_hooks.checkpoint == hook
-
-
-def test_a_config_without_hooks_is_protected() -> None:
-    cfg = Config(dict(train_cfg=None))
-
-    protect_training(cfg)
-
-    hook = dict(type='mmkd.AtomicCheckpointHook', interval=1)
-    guard = dict(type='mmkd.TrainingGuardHook')
-    assert cfg.default_hooks == dict(checkpoint=hook, guard=guard)

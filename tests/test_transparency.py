@@ -34,9 +34,9 @@ from mmpretrain.utils import register_all_modules as register_mmpretrain
 from mmseg.utils import register_all_modules as register_mmseg
 from PIL import Image
 
-from mmkd.config import protect_training as protect
 from mmkd.engine.optim.constructor import keep_methods_apart
 from mmkd.models import build_model
+from mmkd.resilience import protect
 
 register_mmseg(False)
 register_mmpretrain(False)

@@ -9,7 +9,7 @@ from mmkd.command_line import launched, parse_with_common_options, set_work_dir
 from mmkd.config import check_data, drop_unwanted_hooks, set_data_root
 from mmkd.experiments import drop_parts, load_config
 from mmkd.models.deploy import drop_distillation
-from mmkd.resume import LAST
+from mmkd.resilience.resume import LAST
 
 
 def parse_args() -> argparse.Namespace:

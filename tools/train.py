@@ -9,14 +9,14 @@ from mmkd.config import (
     check_data,
     drop_unwanted_hooks,
     enable_amp,
-    protect_training,
     set_data_root,
     set_teacher,
     settle_preprocessor,
 )
 from mmkd.engine.optim.constructor import keep_methods_apart
 from mmkd.experiments import drop_parts, load_config, set_methods, set_values
-from mmkd.resume import choose_checkpoint
+from mmkd.resilience import protect
+from mmkd.resilience.resume import choose_checkpoint
 
 
 def parse_args() -> argparse.Namespace:
@@ -74,7 +74,7 @@ def merged_config(args: argparse.Namespace) -> Config:
     if args.cfg_options:
         cfg.merge_from_dict(args.cfg_options)
     settle_preprocessor(cfg)
-    protect_training(cfg)
+    protect(cfg)
     drop_unwanted_hooks(cfg)
     keep_methods_apart(cfg)
     return cfg

@@ -5,7 +5,6 @@ from mmkd.setup import setup
 setup()  # before mmpretrain is imported
 
 from .cifar import CIFAR100
-from .reading import CorruptSampleError, SampleReader
 from .svhn import SVHN
 
-__all__ = ['CIFAR100', 'SVHN', 'CorruptSampleError', 'SampleReader']
+__all__ = ['CIFAR100', 'SVHN']

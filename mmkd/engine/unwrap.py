@@ -1,18 +1,10 @@
-"""From the runner's model to what is wrapped in it."""
+"""From the runner's model to the distiller."""
 
-from typing import Any
-
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch.distributed.fsdp import FullyShardedDataParallel
 
 from mmkd.models.distiller import Distiller
-
-
-def model_of(runner: Runner) -> Any:
-    """The runner's model, out of its data-parallel wrapper."""
-    model = runner.model
-    return model.module if is_model_wrapper(model) else model
+from mmkd.resilience.unwrap import model_of
 
 
 def distiller_of(runner: Runner) -> Distiller:

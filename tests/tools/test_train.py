@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from mmkd.checkpoint import safe_load
-from mmkd.datasets import CorruptSampleError
 from mmkd.models import build_model
+from mmkd.resilience.reading import CorruptSampleError
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 PAIR = CONFIGS / 'dhkd' / 'deeplabv3-w48_deeplabv3-w16_camvid.py'

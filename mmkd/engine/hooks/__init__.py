@@ -1,21 +1,17 @@
 """Hooks of MMEngine's runner."""
 
 from mmkd.engine.hooks.channels_last import ChannelsLastHook
-from mmkd.engine.hooks.checkpoint import AtomicCheckpointHook
 from mmkd.engine.hooks.distill_schedule import DistillScheduleHook
 from mmkd.engine.hooks.export_student import ExportStudentHook
 from mmkd.engine.hooks.gradient_conflict import GradientConflictHook
 from mmkd.engine.hooks.prepare_methods import PrepareMethodsHook
 from mmkd.engine.hooks.start_table import StartTableHook
-from mmkd.engine.hooks.training_guard import TrainingGuardHook
 
 __all__ = [
-    'AtomicCheckpointHook',
     'ChannelsLastHook',
     'DistillScheduleHook',
     'ExportStudentHook',
     'GradientConflictHook',
     'PrepareMethodsHook',
     'StartTableHook',
-    'TrainingGuardHook',
 ]

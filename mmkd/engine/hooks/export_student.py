@@ -6,11 +6,11 @@ from mmengine.dist import master_only
 from mmengine.hooks import EMAHook, Hook
 from mmengine.runner import Runner
 
-from mmkd.engine.files import save_atomically, whole_or_nothing
 from mmkd.engine.unwrap import distiller_of
 from mmkd.models.deploy import student_config
 from mmkd.models.taught import student_alone
 from mmkd.registry import HOOKS
+from mmkd.resilience.files import save_atomically, whole_or_nothing
 
 
 @HOOKS.register_module()

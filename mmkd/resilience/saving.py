@@ -8,7 +8,7 @@ from mmengine.dist import barrier, is_main_process
 from mmengine.fileio import LocalBackend
 from mmengine.runner import Runner
 
-from mmkd.engine.files import PARTIAL, whole_or_nothing
+from mmkd.resilience.files import PARTIAL, whole_or_nothing
 
 
 class WholeSaver:

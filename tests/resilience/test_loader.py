@@ -16,7 +16,7 @@ from mmengine.runner import Runner
 from torch import nn
 from torch.utils.data import DataLoader, IterableDataset
 
-from mmkd.engine.batches import Place, refuse_endless, watch
+from mmkd.resilience.loader import Place, refuse_endless, watch
 
 
 class Numbers(BaseDataset):

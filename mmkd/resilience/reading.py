@@ -10,7 +10,7 @@ from mmengine.logging import print_log
 from PIL import Image
 from torch.utils.data import get_worker_info
 
-from mmkd.randomness import seed_sample
+from mmkd.resilience.randomness import seed_sample
 
 Key = tuple[int, ...]
 """Whole numbers from which the random numbers of a sample follow."""

@@ -11,7 +11,7 @@ from mmengine.dataset import pseudo_collate
 from mmseg.datasets import CityscapesDataset
 from torch.utils.data import DataLoader
 
-from mmkd.datasets import CorruptSampleError, SampleReader
+from mmkd.resilience.reading import CorruptSampleError, SampleReader
 
 PIPELINE = [dict(type='mmseg.LoadImageFromFile'), dict(type='mmseg.LoadAnnotations')]
 
@@ -88,7 +88,7 @@ def test_corrupt_samples_are_replaced_and_counted(
 ) -> None:
     log: list[str] = []
     monkeypatch.setattr(
-        'mmkd.datasets.reading.print_log', lambda text, *_: log.append(text)
+        'mmkd.resilience.reading.print_log', lambda text, *_: log.append(text)
     )
     bad = file_of(streets, 2, 'seg_map')
     garble(bad)

@@ -10,7 +10,8 @@ import pytest
 from torch import distributed
 from torch.utils.data import DataLoader
 
-from mmkd.engine.stop_signal import StopSignal, WorkerStart
+from mmkd.resilience.stop_signal import StopSignal
+from mmkd.resilience.worker_start import WorkerStart
 
 
 def test_it_is_remembered_and_the_handler_given_back() -> None:

@@ -7,7 +7,7 @@ import torch
 from mmengine.config import Config
 
 from mmkd.checkpoint import CheckpointError, check_whole, safe_load
-from mmkd.resume import choose_checkpoint, newest_whole
+from mmkd.resilience.resume import choose_checkpoint, newest_whole
 
 
 def save(path: Path, value: float = 0.0) -> Path:
@@ -82,7 +82,9 @@ def test_a_damaged_one_is_passed_over(
     damage: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log: list[str] = []
-    monkeypatch.setattr('mmkd.resume.print_log', lambda text, *_: log.append(text))
+    monkeypatch.setattr(
+        'mmkd.resilience.resume.print_log', lambda text, *_: log.append(text)
+    )
     damage(folder / 'iter_12.pth')
     truncate(folder / 'iter_10.pth')
     cfg = config(folder)

@@ -11,7 +11,7 @@ from mmengine.runner import Runner
 from mmseg.datasets import BaseSegDataset
 from torch import nn
 
-from mmkd.engine.hooks import TrainingGuardHook
+from mmkd.resilience import TrainingGuardHook
 
 EACH = dict(
     checkpoint=dict(type='mmkd.AtomicCheckpointHook', interval=1, by_epoch=False)

@@ -11,8 +11,8 @@ from mmengine.dataset import InfiniteSampler
 from mmengine.dist import get_dist_info
 from torch.utils.data import DataLoader, IterableDataset
 
-from mmkd.datasets.reading import Key, SampleReader
-from mmkd.engine.stop_signal import WorkerStart
+from mmkd.resilience.reading import Key, SampleReader
+from mmkd.resilience.worker_start import WorkerStart
 
 
 class Place(NamedTuple):

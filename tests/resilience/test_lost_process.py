@@ -19,7 +19,8 @@ import torch
 from mmengine.config import Config
 from torch import distributed, nn
 
-from mmkd.engine import AnyDeviceDataParallel, join_processes, name_lost_process
+from mmkd.engine import AnyDeviceDataParallel, join_processes
+from mmkd.resilience.lost_process import name_lost_process
 
 ROOT = Path(__file__).parents[2]
 RUNS = {'killed': 2, 'stopped': 2, 'failed': 3}

@@ -13,11 +13,11 @@ from mmengine.hooks import CheckpointHook, EMAHook
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import Runner
 
-from mmkd.engine.files import PARTIAL, remove, whole_or_nothing
-from mmkd.engine.loops import VALIDATED
-from mmkd.engine.saving import LateRemoval, WholeSaver
-from mmkd.engine.stop_signal import StopSignal
 from mmkd.registry import HOOKS
+from mmkd.resilience.files import PARTIAL, remove, whole_or_nothing
+from mmkd.resilience.loops import VALIDATED
+from mmkd.resilience.saving import LateRemoval, WholeSaver
+from mmkd.resilience.stop_signal import StopSignal
 
 
 @HOOKS.register_module()

@@ -8,9 +8,9 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mmkd.engine.batches import watch
-from mmkd.engine.unwrap import model_of
 from mmkd.registry import HOOKS
+from mmkd.resilience.loader import watch
+from mmkd.resilience.unwrap import model_of
 
 
 @HOOKS.register_module()

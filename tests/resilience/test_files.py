@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mmkd.engine.files import remove, save_atomically, whole_or_nothing
+from mmkd.resilience.files import remove, save_atomically, whole_or_nothing
 
 
 class Unpicklable:
@@ -73,7 +73,7 @@ def test_everything_is_on_the_disk_before_it_has_its_name(
     def note(flushed: Path) -> None:
         steps.append((flushed.name, path.exists()))
 
-    monkeypatch.setattr('mmkd.engine.files._flush', note)
+    monkeypatch.setattr('mmkd.resilience.files._flush', note)
     save_atomically(1, path)
     assert steps == [('state.pth.partial', False), (tmp_path.name, True)]
 

@@ -134,7 +134,7 @@ def test_batches_of_two_processes_are_those_of_one(
     """Random numbers included."""
 
     def batches(size: int, rank: int, processes: int) -> list[Tensor]:
-        for module in ('mmkd.engine.batches', 'mmengine.dataset.sampler'):
+        for module in ('mmkd.resilience.loader', 'mmengine.dataset.sampler'):
             monkeypatch.setattr(f'{module}.get_dist_info', lambda: (rank, processes))
         loader = dict(
             batch_size=size,
@@ -195,7 +195,7 @@ def test_processes_at_different_places(
 ) -> None:
     runner = trainer()
     monkeypatch.setattr(
-        'mmkd.engine.loops.all_gather', lambda value: [value, value + 4]
+        'mmkd.resilience.loops.all_gather', lambda value: [value, value + 4]
     )
     with pytest.raises(RuntimeError, match=r'different iterations: \[0, 4\]'):
         train(runner)

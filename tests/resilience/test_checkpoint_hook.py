@@ -12,7 +12,7 @@ from mmengine.optim.optimizer import amp_optimizer_wrapper
 from mmengine.runner import Runner
 
 from mmkd.checkpoint import check_whole, safe_load
-from mmkd.engine.hooks import checkpoint as module
+from mmkd.resilience import checkpoint_hook as module
 
 Trainer = Callable[..., Runner]
 VALIDATED = dict(by_epoch=False, max_iters=8, val_interval=2)

@@ -9,11 +9,14 @@ from mmengine.config import Config
 from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
+from tiny_trainings import distiller, runner_of, task, tiny
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from mmkd.config import protect_training
-from mmkd.resume import choose_checkpoint
+from mmkd.resilience import protect
+from mmkd.resilience.resume import choose_checkpoint
+
+__all__ = ['distiller', 'runner_of', 'task', 'tiny']
 
 
 class Numbers(Dataset):
@@ -104,7 +107,7 @@ def trainer(tmp_path: Path) -> Callable[..., Runner]:
         )
         build.number += 1
         cfg = Config({**defaults, **settings})
-        protect_training(cfg)
+        protect(cfg)
         choose_checkpoint(cfg)
         cfg = dict(cfg)
         cfg['train_dataloader']['dataset'] = data or Numbers()

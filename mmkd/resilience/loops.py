@@ -9,10 +9,10 @@ from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 from torch import nn
 from torch.utils.data import DataLoader
 
-from mmkd.engine.batches import Place, WatchedLoader, refuse_endless, watch
-from mmkd.engine.stop_signal import StopSignal
-from mmkd.randomness import seed_everything
 from mmkd.registry import LOOPS
+from mmkd.resilience.loader import Place, WatchedLoader, refuse_endless, watch
+from mmkd.resilience.randomness import seed_everything
+from mmkd.resilience.stop_signal import StopSignal
 
 VALIDATED = 'last_validation'
 """Where the message hub keeps the iteration of the last whole validation."""
@@ -23,7 +23,7 @@ class _ResumableLoop:
 
     - All that is random in an iteration follows from the seed and its number,
       and all that is random in a sample from the seed and its place (see
-      :class:`~mmkd.engine.batches.NumberedBatches`). There is no random state
+      :class:`~mmkd.resilience.loader.NumberedBatches`). There is no random state
       to save, of this process, of others or of workers.
     - A run that goes on passes over the batches it has seen without reading
       them, also in the middle of an epoch.

@@ -1,0 +1,36 @@
+"""Nothing lost, everything repeatable: for the config of any training."""
+
+from mmengine.config import Config
+
+RESUMABLE = {
+    'IterBasedTrainLoop': 'mmkd.ResumableIterLoop',
+    'EpochBasedTrainLoop': 'mmkd.ResumableEpochLoop',
+}
+"""Training loops and their forms that go on exactly after a break."""
+
+
+def protect(cfg: Config) -> None:
+    """Let a training lose nothing when it is interrupted.
+
+    MMEngine's training loops and checkpoint hook give way to mmkd's forms of
+    them, with the settings they have; other ones stay as they are. A guard stops
+    a training that cannot succeed, and names files that cannot be read.
+
+    Args:
+        cfg: The config of any training, of MMSegmentation or MMPretrain too;
+            changed in place.
+    """
+    loop = cfg.get('train_cfg')
+    if loop is not None and 'by_epoch' in loop:
+        by_epoch = loop.pop('by_epoch')
+        loop['type'] = f'{"Epoch" if by_epoch else "Iter"}BasedTrainLoop'
+    if loop is not None and loop.get('type') in RESUMABLE:
+        loop['type'] = RESUMABLE[loop['type']]
+    if cfg.get('default_hooks') is None:
+        cfg.default_hooks = {}
+    if 'checkpoint' not in cfg.default_hooks:
+        cfg.default_hooks.checkpoint = dict(interval=1)
+    cfg.default_hooks.setdefault('guard', dict(type='mmkd.TrainingGuardHook'))
+    hook = cfg.default_hooks.checkpoint
+    if hook is not None and hook.get('type', 'CheckpointHook') == 'CheckpointHook':
+        hook['type'] = 'mmkd.AtomicCheckpointHook'

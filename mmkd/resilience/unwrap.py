@@ -1,0 +1,12 @@
+"""From the runner's model to what is wrapped in it."""
+
+from typing import Any
+
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+
+
+def model_of(runner: Runner) -> Any:
+    """The runner's model, out of its data-parallel wrapper."""
+    model = runner.model
+    return model.module if is_model_wrapper(model) else model

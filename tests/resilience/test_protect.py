@@ -1,0 +1,57 @@
+import copy
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from mmkd.resilience import protect
+
+CONFIGS = Path(__file__).parents[2] / 'configs'
+
+
+@pytest.mark.parametrize(
+    ('name', 'loop'),
+    [
+        ('dhkd/deeplabv3_r18_cityscapes.py', 'Iter'),
+        ('dhkd/resnet34_resnet18_imagenet.py', 'Epoch'),
+        ('students/resnet20_cifar100.py', 'Epoch'),
+        ('demo/segmentation/dhkd.py', 'Iter'),
+    ],
+)
+def test_trainings_are_protected(name: str, loop: str) -> None:
+    cfg = Config.fromfile(CONFIGS / name)
+    before = copy.deepcopy(cfg)
+
+    protect(cfg)
+    protect(cfg)
+
+    assert cfg.train_cfg.pop('type') == f'mmkd.Resumable{loop}Loop'
+    assert cfg.default_hooks.checkpoint.pop('type') == 'mmkd.AtomicCheckpointHook'
+    for name in ('type', 'by_epoch'):
+        before.train_cfg.pop(name, None)
+    before.default_hooks.checkpoint.pop('type')
+    assert cfg.train_cfg == before.train_cfg
+    assert cfg.default_hooks.checkpoint == before.default_hooks.checkpoint
+    assert cfg.default_hooks.guard == dict(type='mmkd.TrainingGuardHook')
+    for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        assert cfg[loader] == before[loader]
+
+
+def test_what_is_no_part_of_mmengine_is_not_replaced() -> None:
+    loop, hook = dict(type='OwnLoop'), dict(type='OwnHook')
+    cfg = Config(dict(train_cfg=loop, default_hooks=dict(checkpoint=hook)))
+
+    protect(cfg)
+
+    assert cfg.train_cfg == loop
+    assert cfg.default_hooks.checkpoint == hook
+
+
+def test_a_config_without_hooks_is_protected() -> None:
+    cfg = Config(dict(train_cfg=None))
+
+    protect(cfg)
+
+    hook = dict(type='mmkd.AtomicCheckpointHook', interval=1)
+    guard = dict(type='mmkd.TrainingGuardHook')
+    assert cfg.default_hooks == dict(checkpoint=hook, guard=guard)

@@ -23,7 +23,7 @@ setup(
         'Programming Language :: Python :: 3.12',
         'Topic :: Scientific/Engineering :: Artificial Intelligence',
     ],
-    packages=find_packages(include=['mmkd', 'mmkd.*']),
+    packages=['mmkd_demo', *find_packages(include=['mmkd', 'mmkd.*'])],
     # Links to configs/, which MMEngine looks for in the package.
     package_data={'mmkd': ['.mim/model-index.yml', '.mim/configs/**/*']},
     python_requires='>=3.10',

@@ -8,11 +8,11 @@ from pathlib import Path
 from mmengine.config import Config
 from rich.console import Console
 
-from mmkd.demo.folders import save_image
-from mmkd.demo.networks import Network, train_network
-from mmkd.demo.report import captioned_grid, score_table
-from mmkd.demo.tasks import TASKS
 from mmkd.setup import setup
+from mmkd_demo.folders import save_image
+from mmkd_demo.networks import Network, train_network
+from mmkd_demo.report import captioned_grid, score_table
+from mmkd_demo.tasks import TASKS
 
 CONFIGS = Path('configs/demo')
 STAGES = {

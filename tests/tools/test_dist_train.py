@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from mmkd.checkpoint import safe_load
-from mmkd.demo.street_scenes import write_street_scenes
 from mmkd.models import build_model
+from mmkd_demo.street_scenes import write_street_scenes
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / 'configs' / 'demo' / 'segmentation'
@@ -37,6 +37,17 @@ model = dict(
         _delete_=True,
         multi_head=dict(type='MultiHead', head=head),
         kd=dict(type='LogitsKD')))
+"""
+FAILS = """
+from mmengine.dist import get_rank
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
+
+@HOOKS.register_module()
+class Fails(Hook):
+    def after_train_iter(self, *_, **__):
+        if get_rank() == 1:
+            raise ArithmeticError('process 1 cannot go on')
 """
 Start = Callable[..., subprocess.Popen]
 
@@ -133,6 +144,30 @@ def test_two_processes_of_one_machine_train(
     build_model(str(DEMO / 'student.py')).load_state_dict(state, strict=True)
 
 
+def test_the_process_that_failed_is_named_with_its_error(
+    start: Start, made: tuple[object, ...], tmp_path: Path
+) -> None:
+    config = f"""
+_base_ = '{DEMO}/dhkd.py'
+custom_imports = dict(imports=['fails'])
+custom_hooks = [dict(type='Fails')]
+"""
+    (tmp_path / 'config.py').write_text(config)
+    (tmp_path / 'fails.py').write_text(FAILS)
+    train = start(
+        'dist_train.sh',
+        *(tmp_path / 'config.py', 2, *made, '--work-dir', tmp_path / 'work'),
+        *('--cfg-options', *SMALL, 'train_cfg.max_iters=9'),
+        log='log',
+        MASTER_PORT=free_port(),
+        PYTHONPATH=f'{ROOT}:{tmp_path}',
+    )
+    assert train.wait(PATIENCE) != 0
+    cause = (tmp_path / 'log').read_text().split('Root Cause')[1]
+    assert 'rank      : 1' in cause
+    assert 'ArithmeticError: process 1 cannot go on' in cause
+
+
 @pytest.mark.soak
 def test_two_processes_of_one_machine_test(
     start: Start, made: tuple[object, ...], tmp_path: Path
@@ -181,5 +216,5 @@ def test_two_machines_train_until_one_is_lost(
     assert nodes[1].wait(PATIENCE) != 0
     first, second = (log.read_text() for log in logs)
     assert 'distill.multi_head.loss_student_heads' in first
-    assert 'process 1 of 2 does not answer: it was killed' in first
-    assert 'SIGKILL' in second
+    assert 'Root Cause' in first
+    assert 'Signal 9 (SIGKILL) received' in second

@@ -11,7 +11,7 @@ from mmengine.dataset import pseudo_collate
 from mmengine.runner import Runner, find_latest_checkpoint
 from torch import nn
 
-from mmkd.demo.progress import ProgressHook
+from mmkd_demo.progress import ProgressHook
 
 
 @dataclass(frozen=True)

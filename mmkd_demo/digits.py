@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.datasets import load_digits
 
-from mmkd.demo.folders import save_image, write_once
+from mmkd_demo.folders import save_image, write_once
 
 TRAIN = 898
 """How many of the 1,797 images are trained on: the first half."""

@@ -6,7 +6,7 @@ looks, and where it stands: ``x`` metres to the right, ``z`` metres ahead.
 
 import numpy as np
 
-from mmkd.demo.canvas import Canvas, Colour
+from mmkd_demo.canvas import Canvas, Colour
 
 GLASS = np.array([70.0, 55.0, 45.0])
 RUBBER = np.array([35.0, 32.0, 32.0])

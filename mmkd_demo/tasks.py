@@ -7,10 +7,10 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
-from mmkd.demo.digits import write_digits
-from mmkd.demo.folders import load_image
-from mmkd.demo.networks import Network
-from mmkd.demo.street_scenes import write_street_scenes
+from mmkd_demo.digits import write_digits
+from mmkd_demo.folders import load_image
+from mmkd_demo.networks import Network
+from mmkd_demo.street_scenes import write_street_scenes
 
 BLACK, GREEN, RED = (0, 0, 0), (60, 140, 30), (40, 40, 210)
 DIGIT_SIZE, TILE = 64, (72, 128)

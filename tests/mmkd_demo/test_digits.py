@@ -6,7 +6,7 @@ from mmpretrain.datasets import CustomDataset
 from mmpretrain.utils import register_all_modules
 from sklearn.datasets import load_digits
 
-from mmkd.demo.digits import TRAIN, write_digits
+from mmkd_demo.digits import TRAIN, write_digits
 
 CONFIG = Path(__file__).parents[2] / 'configs/demo/classification/teacher.py'
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mmkd.demo import street_things as things
-from mmkd.demo.canvas import TRAIN_IDS, VOID, Canvas
-from mmkd.demo.folders import save_image, write_once
+from mmkd_demo import street_things as things
+from mmkd_demo.canvas import TRAIN_IDS, VOID, Canvas
+from mmkd_demo.folders import save_image, write_once
 
 VERSION = 1
 """To be raised whenever other scenes are drawn: older ones are then replaced."""

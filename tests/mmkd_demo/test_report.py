@@ -8,9 +8,9 @@ import pytest
 import torch
 from rich.console import Console
 
-from mmkd.demo.networks import Network
-from mmkd.demo.report import captioned_grid, score_table
-from mmkd.demo.tasks import TASKS
+from mmkd_demo.networks import Network
+from mmkd_demo.report import captioned_grid, score_table
+from mmkd_demo.tasks import TASKS
 
 
 def network(name: str, answers: list[Any], score: float = 50.0) -> Network:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from rich.table import Table
 
-from mmkd.demo.networks import Network
+from mmkd_demo.networks import Network
 
 CAPTION_HEIGHT = 16
 GAP = 4

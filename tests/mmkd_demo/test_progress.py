@@ -3,7 +3,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from mmkd.demo.progress import ProgressHook
+from mmkd_demo.progress import ProgressHook
 
 
 class Terminal(io.StringIO):

@@ -7,8 +7,8 @@ from mmengine.config import Config
 from mmseg.datasets import CityscapesDataset
 from mmseg.utils import register_all_modules
 
-from mmkd.demo.canvas import TRAIN_IDS, VOID
-from mmkd.demo.street_scenes import SIZE, draw_scene, write_street_scenes
+from mmkd_demo.canvas import TRAIN_IDS, VOID
+from mmkd_demo.street_scenes import SIZE, draw_scene, write_street_scenes
 
 CONFIG = Path(__file__).parents[2] / 'configs/demo/segmentation/teacher.py'
 

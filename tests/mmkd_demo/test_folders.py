@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmkd.demo.folders import save_image, write_once
+from mmkd_demo.folders import save_image, write_once
 
 
 def fill(folder: Path) -> None:

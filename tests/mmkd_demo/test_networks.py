@@ -2,7 +2,7 @@ from pathlib import Path
 
 from tiny_models import Tiny
 
-from mmkd.demo.networks import deployed_parameters
+from mmkd_demo.networks import deployed_parameters
 
 
 def test_an_auxiliary_head_is_not_deployed(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mmkd.demo.canvas import TRAIN_IDS, VOID, Canvas
+from mmkd_demo.canvas import TRAIN_IDS, VOID, Canvas
 
 RED = np.array([0.0, 0.0, 200.0])
 HAZE = np.array([100.0, 100.0, 100.0])

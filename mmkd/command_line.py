@@ -2,16 +2,14 @@
 
 import argparse
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from mmengine.config import Config, DictAction
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from mmkd.engine import join_processes
-from mmkd.resilience.lost_process import name_lost_process
+from mmkd.engine import join_processes, leave_processes
 
 
 def parse_with_common_options(
@@ -52,9 +50,10 @@ def set_work_dir(cfg: Config, args: argparse.Namespace) -> None:
         cfg.work_dir = str(Path('work_dirs', '_'.join(filter(None, parts))))
 
 
-@contextmanager
-def launched(cfg: Config) -> Iterator[Runner]:
-    """Build a config's runner in this process, which may be one of several."""
+def launch(cfg: Config, task: Literal['train', 'test']) -> None:
+    """Run a config in this process, which may be one of several."""
     join_processes(cfg)
-    with name_lost_process():
-        yield RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    getattr(runner, task)()
+    del runner
+    leave_processes()

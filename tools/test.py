@@ -4,10 +4,12 @@ import argparse
 from pathlib import Path
 
 from mmengine.config import Config
+from torch.distributed.elastic.multiprocessing.errors import record
 
-from mmkd.command_line import launched, parse_with_common_options, set_work_dir
+from mmkd.command_line import launch, parse_with_common_options, set_work_dir
 from mmkd.config import check_data, drop_unwanted_hooks, set_data_root
 from mmkd.experiments import drop_parts, load_config
+from mmkd.keys import check_options
 from mmkd.models.deploy import drop_distillation
 from mmkd.resilience.resume import LAST
 
@@ -28,6 +30,7 @@ def merged_config(args: argparse.Namespace) -> Config:
     if args.data_root:
         set_data_root(cfg, args.data_root)
     if args.cfg_options:
+        check_options(cfg, args.cfg_options)
         cfg.merge_from_dict(args.cfg_options)
     drop_distillation(cfg)
     drop_parts(cfg)
@@ -44,12 +47,12 @@ def merged_config(args: argparse.Namespace) -> Config:
     return cfg
 
 
+@record
 def main() -> None:
     """Build the runner and test."""
     cfg = merged_config(parse_args())
     check_data(cfg)
-    with launched(cfg) as runner:
-        runner.test()
+    launch(cfg, 'test')
 
 
 if __name__ == '__main__':

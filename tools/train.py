@@ -3,8 +3,9 @@
 import argparse
 
 from mmengine.config import Config, DictAction
+from torch.distributed.elastic.multiprocessing.errors import record
 
-from mmkd.command_line import launched, parse_with_common_options, set_work_dir
+from mmkd.command_line import launch, parse_with_common_options, set_work_dir
 from mmkd.config import (
     check_data,
     drop_unwanted_hooks,
@@ -15,6 +16,7 @@ from mmkd.config import (
 )
 from mmkd.engine.optim.constructor import keep_methods_apart
 from mmkd.experiments import drop_parts, load_config, set_methods, set_values
+from mmkd.keys import check_options
 from mmkd.resilience import protect
 from mmkd.resilience.resume import choose_checkpoint
 
@@ -72,6 +74,7 @@ def merged_config(args: argparse.Namespace) -> Config:
         cfg.load_from = None if args.resume == 'auto' else args.resume
     set_work_dir(cfg, args)
     if args.cfg_options:
+        check_options(cfg, args.cfg_options)
         cfg.merge_from_dict(args.cfg_options)
     settle_preprocessor(cfg)
     protect(cfg)
@@ -80,13 +83,13 @@ def merged_config(args: argparse.Namespace) -> Config:
     return cfg
 
 
+@record
 def main() -> None:
     """Build the runner and train."""
     cfg = merged_config(parse_args())
     check_data(cfg)
     choose_checkpoint(cfg)
-    with launched(cfg) as runner:
-        runner.train()
+    launch(cfg, 'train')
 
 
 if __name__ == '__main__':

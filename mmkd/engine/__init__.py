@@ -14,7 +14,7 @@ from mmkd.engine.optim import (
     DistillOptimWrapperConstructor,
     GradientAlignOptimWrapper,
 )
-from mmkd.engine.processes import join_processes
+from mmkd.engine.processes import join_processes, leave_processes
 from mmkd.setup import setup
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     'PrepareMethodsHook',
     'StartTableHook',
     'join_processes',
+    'leave_processes',
 ]
 
 # Importing this package is what a config asks of a runner that knows no mmkd.

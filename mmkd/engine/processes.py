@@ -1,11 +1,13 @@
 """Several processes on a machine without CUDA."""
 
+import gc
 import math
 from datetime import timedelta
 from typing import Any
 
 from mmengine.config import Config
 from mmengine.device import get_device
+from mmengine.dist import barrier, is_distributed
 from torch import distributed
 
 
@@ -49,6 +51,20 @@ def join_processes(cfg: Config) -> None:
     else:
         wrapper['find_unused_parameters'] = cfg.get('find_unused_parameters', False)
         cfg.setdefault('model_wrapper_cfg', wrapper)
+
+
+def leave_processes() -> None:
+    """End a run of several processes in all of them at once.
+
+    A launcher ends what still runs once a process has failed. So none leaves
+    before all are done: one that waits for nothing could take the process with
+    it that still saves the student. The group is destroyed last, when nothing
+    that communicates is left: gloo's threads abort a process that ends with them.
+    """
+    if is_distributed():
+        barrier()
+        gc.collect()
+        distributed.destroy_process_group()
 
 
 def _timeout(seconds: Any) -> timedelta | None:

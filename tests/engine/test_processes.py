@@ -1,5 +1,8 @@
+import multiprocessing
+import time
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -9,7 +12,12 @@ from mmengine.config import Config
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from mmkd.engine import AnyDeviceDataParallel, join_processes, processes
+from mmkd.engine import (
+    AnyDeviceDataParallel,
+    join_processes,
+    leave_processes,
+    processes,
+)
 from mmkd.registry import MODEL_WRAPPERS
 
 TYPE = 'mmkd.AnyDeviceDataParallel'
@@ -116,6 +124,28 @@ def test_a_model_on_a_cpu_is_wrapped_with_batch_norm_for_synchronised_one() -> N
     assert not any(isinstance(m, nn.SyncBatchNorm) for m in wrapped.modules())
     wrapped(torch.ones(2, 3, 4, 4)).sum().backward()
     assert weight.grad is not None
+
+
+def leave(rank: int, folder: Path) -> None:
+    distributed.init_process_group(
+        'gloo', f'file://{folder / "meeting"}', rank=rank, world_size=2
+    )
+    if rank == 0:
+        time.sleep(1)
+        (folder / 'student.pth').touch()
+    leave_processes()
+    assert (folder / 'student.pth').exists()
+    assert not distributed.is_initialized()
+
+
+def test_no_process_leaves_before_another_has_saved(tmp_path: Path) -> None:
+    fork = multiprocessing.get_context('fork')
+    processes = [fork.Process(target=leave, args=(rank, tmp_path)) for rank in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+        assert process.exitcode == 0
 
 
 def test_a_gpu_is_passed_on() -> None:

@@ -16,6 +16,8 @@ from small_models import STEPS, samples
 from torch import distributed
 from torch.multiprocessing import start_processes
 
+from mmkd.engine import leave_processes
+
 ROOT = Path(__file__).parents[2]
 PATHS = os.pathsep.join([str(ROOT), str(ROOT / 'tests' / 'helpers')])
 ALIGNED = 'mmkd.GradientAlignOptimWrapper'
@@ -81,7 +83,7 @@ def process(rank: int, folder: Path) -> None:
     results = {name: train(setting, folder) for name, setting in SETTINGS.items()}
     results |= {name: overflow(name, folder) for name in SCALED}
     torch.save(results, folder / f'{rank}.pth')
-    distributed.destroy_process_group()
+    leave_processes()
 
 
 @pytest.fixture(scope='module')

@@ -15,7 +15,11 @@ from torch import Tensor, distributed, nn
 from torch.nn import functional as F  # noqa: N812
 from torch.nn.parallel import DistributedDataParallel
 
-from mmkd.engine import AmpGradientAlignOptimWrapper, GradientAlignOptimWrapper
+from mmkd.engine import (
+    AmpGradientAlignOptimWrapper,
+    GradientAlignOptimWrapper,
+    leave_processes,
+)
 from mmkd.loss_groups import LossGroups, sum_of_groups
 
 ROOT = Path(__file__).parents[3]
@@ -116,9 +120,7 @@ def main(rank: int, world: int, folder: Path) -> None:
         reductions[name] = reduce.call_count
     results.update(overflow=overflow(rank), reductions=reductions)
     torch.save(results, folder / f'{rank}.pth')
-    distributed.barrier()
-    # Threads of gloo that are still at work abort an interpreter that ends.
-    os._exit(0)
+    leave_processes()
 
 
 @pytest.fixture(scope='module')

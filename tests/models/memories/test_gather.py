@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, distributed
 
+from mmkd.engine import leave_processes
 from mmkd.models.memories import ClassQueue, ContrastMemory
 
 ROOT = Path(__file__).parents[3]
@@ -70,4 +71,4 @@ if __name__ == '__main__':
         'gloo', init_method=f'file://{folder}/store', rank=rank, world_size=2
     )
     torch.save(run(rank, 2), folder / f'{rank}.pth')
-    distributed.destroy_process_group()
+    leave_processes()

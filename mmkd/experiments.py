@@ -111,16 +111,47 @@ def set_values(cfg: Config, values: Mapping[str, Any]) -> None:
 def drop_parts(cfg: Config) -> None:
     """Drop the variables that an experiment was put together from.
 
-    What trains stands in ``model.methods``: a change of them would do nothing.
+    What trains stands in ``model.methods`` and ``default_hooks``.
 
     Args:
         cfg: The config; changed in place.
+
+    Raises:
+        ValueError: If the file, or one that it inherits from, changes such a
+            variable after its base has used it: that would do nothing.
     """
-    for file in _files('methods'):
-        for name in Config.fromfile(file):
-            cfg.pop(name, None)
-    for name in ('settings', 'distill_hooks'):
-        cfg.pop(name, None)
+    parts = {name for file in _files('methods') for name in Config.fromfile(file)}
+    parts |= {'settings', 'distill_hooks'}
+    if cfg.filename and parts & cfg.keys():
+        _check_changes(cfg.filename, parts, cfg.model.get('methods') or {})
+    for name in parts & cfg.keys():
+        cfg.pop(name)
+
+
+def _check_changes(file: str, parts: set[str], methods: Mapping[str, Any]) -> None:
+    own = Config.fromfile(file)
+    for name in Config._get_base_files(file):
+        path, _ = Config._get_cfg_path(name, file)
+        base = Config.fromfile(path)
+        for part in parts & base.keys():
+            if own[part] == base[part]:
+                continue
+            if part == 'settings':
+                used = (base.get('model') or {}).get('methods') or {}
+                changed = [m for m in used if own[part].get(m) != base[part].get(m)]
+                idle = [m for m in changed if methods.get(m) == used[m]]
+                advice = f'model = dict(methods=dict({idle[0]}=...))' if idle else ''
+            elif part == 'distill_hooks':
+                advice = 'default_hooks = dict(...)'
+            else:
+                advice = f'model = dict(methods=dict({part}=dict(...)))'
+            if advice:
+                raise ValueError(
+                    f'{file} changes the variable {part!r}, which the config that it '
+                    f'inherits from has already used: that does nothing. Write '
+                    f'{advice}, which merges into what trains.'
+                )
+        _check_changes(path, parts, methods)
 
 
 def _files(kind: str) -> list[Path]:

@@ -162,3 +162,47 @@ def test_a_config_names_its_own_folder(folder: str, tmp_path: Path) -> None:
     cfg = load_config(str(place / 'own.py'))
     assert cfg.one == f'{place}/a.py'
     assert cfg.two == 'own.py'
+
+
+@pytest.mark.parametrize(
+    ('change', 'advice'),
+    [
+        ('dual_head = dict(weight=3.0)', r'methods=dict\(dual_head='),
+        ('settings = dict(dual_head=dict(weight=3.0))', r'methods=dict\(dual_head='),
+        ('distill_hooks = dict(start_table=None)', r'default_hooks = dict'),
+    ],
+)
+@pytest.mark.parametrize('between', [False, True])
+def test_a_change_that_does_nothing_is_refused(
+    change: str, advice: str, between: bool, tmp_path: Path
+) -> None:
+    name = 'mmkd::dhkd/vgg13_vgg8_cifar100.py'
+    (tmp_path / 'child.py').write_text(f'_base_ = {name!r}\n{change}\n')
+    (tmp_path / 'grandchild.py').write_text('_base_ = "child.py"\n')
+    file = 'grandchild' if between else 'child'
+    cfg = load_config(str(tmp_path / f'{file}.py'))
+    with pytest.raises(ValueError, match=f'child.py changes .*{advice}'):
+        drop_parts(cfg)
+
+
+def test_settings_of_a_child_act_on_what_the_command_line_names(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / 'child.py').write_text(
+        "_base_ = 'mmkd::dhkd/vgg13_vgg8_cifar100.py'\n"
+        'settings = dict(dual_head=dict(weight=3.0), reviewkd=dict(weight=2.0))\n'
+    )
+    cfg = composed(str(tmp_path / 'child.py'), 'dhkd')
+    assert cfg.model.methods.dual_head.weight == 3.0
+
+
+def test_a_variable_that_its_own_file_uses_is_free(tmp_path: Path) -> None:
+    (tmp_path / 'child.py').write_text(
+        "_base_ = 'mmkd::_base_/pairs/vgg13_vgg8_cifar100.py'\n"
+        "dual_head = dict(type='DualHead', weight=3.0)\n"
+        'model = dict(methods=dict(dual_head=dual_head))\n'
+    )
+    cfg = load_config(str(tmp_path / 'child.py'))
+    drop_parts(cfg)
+    assert cfg.model.methods.dual_head.weight == 3.0
+    assert 'dual_head' not in cfg

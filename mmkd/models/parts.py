@@ -21,6 +21,7 @@ def build_part(
 
     Raises:
         ValueError: If there is no such type, or it takes no such argument.
+        TypeError, ValueError: What it says of its arguments itself, with ``where``.
     """
     settings = dict(cfg)
     kind = settings.pop('type', None)
@@ -31,7 +32,12 @@ def build_part(
             + _near(kind, registry.module_dict)
         )
     check_settings(where, found, settings, given)
-    return found(**given, **settings)
+    try:
+        return found(**given, **settings)
+    except (TypeError, ValueError) as error:
+        if type(error) not in (TypeError, ValueError) or where in str(error):
+            raise
+        raise type(error)(f'{where}: {error}') from error
 
 
 def check_settings(

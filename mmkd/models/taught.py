@@ -22,10 +22,11 @@ def taught(distiller: Any, student: Any) -> Any:
         It has no address of its own to be pickled by: ``made_of`` tells what it
         is made of.
     """
+    names = dict(made_of=(distiller, student), __module__=student.__module__)
     return new_class(
         student.__name__,
         (distiller, student),
-        exec_body=lambda names: names.update(made_of=(distiller, student)),
+        exec_body=lambda body: body.update(names),
     )
 
 

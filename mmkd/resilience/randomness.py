@@ -29,7 +29,8 @@ def seed_sample(key: tuple[int, ...]) -> None:
         key: Numbers such as seed and iteration.
     """
     # Python hashes whole numbers alike in all processes, and mixes them well.
-    first = hash(key)
-    random.seed(first)
-    np.random.seed(hash((first, 1)) & 0xFFFFFFFF)
-    torch.default_generator.manual_seed(hash((first, 2)) & 0x7FFFFFFFFFFFFFFF)
+    number = hash(key)
+    random.seed(number)
+    # NumPy and PyTorch draw the same from the same seed: each takes one half.
+    np.random.seed(number & 0xFFFFFFFF)
+    torch.default_generator.manual_seed(number >> 32 & 0xFFFFFFFF)

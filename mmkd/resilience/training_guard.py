@@ -1,6 +1,5 @@
 """Stops a training that cannot succeed."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -69,7 +68,7 @@ class TrainingGuardHook(Hook):
         wrong = [
             f'{name} = {float(value)}'
             for name, value in (outputs or {}).items()
-            if 'loss' in name and not math.isfinite(value)
+            if 'loss' in name and not torch.as_tensor(value).isfinite().all()
         ]
         self._last_checkpoint = runner.message_hub.get_info('last_ckpt', None)
         if wrong:

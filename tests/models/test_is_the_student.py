@@ -34,6 +34,7 @@ def test_it_is_of_both_classes(tiny: Any, task: str) -> None:
     assert not isinstance(student, Distiller)
     again = tiny.distiller(task)
     assert type(again) is type(distiller)
+    assert type(distiller).__module__ == type(student).__module__
 
 
 def test_names_are_the_students_and_the_methods(tiny: Any, task: str) -> None:

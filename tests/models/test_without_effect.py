@@ -141,6 +141,20 @@ def test_unknown_settings_of_a_method(tiny: Any, settings: Any, message: str) ->
 
 
 @pytest.mark.parametrize(
+    'part',
+    [
+        dict(type='LogitsKD', loss=dict(type='KLDivergenceLoss', taus=4.0)),
+        dict(type='DualHead', head=dict(type='LinearClassifier', chanels=4)),
+        dict(type='DualHead', loss=dict(type='BinaryKLLoss', tau=-1.0)),
+    ],
+)
+def test_what_is_wrong_inside_a_part_names_its_method(tiny: Any, part: Any) -> None:
+    wrong = r'^methods\.mine: .*(tau|chanel)'
+    with pytest.raises((TypeError, ValueError), match=wrong):
+        tiny.distiller('images', dict(mine=part))
+
+
+@pytest.mark.parametrize(
     ('settings', 'message'),
     [
         (dict(chekpoint='x'), "FrozenTeacher has no setting 'chekpoint'. .*checkpoint"),

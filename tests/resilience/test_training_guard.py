@@ -116,6 +116,13 @@ def test_values_that_are_no_losses_may_be_anything(
     assert runner.iter == 4
 
 
+@pytest.mark.filterwarnings('error:Converting a tensor')
+def test_losses_with_a_gradient_are_looked_at_without_a_warning(
+    runner_of: Callable[..., Runner], distiller: nn.Module
+) -> None:
+    runner_of(distiller, custom_hooks=GUARD).train()
+
+
 def test_empty_data_set_is_told(
     runner_of: Callable[..., Runner], distiller: nn.Module, tmp_path: Path
 ) -> None:

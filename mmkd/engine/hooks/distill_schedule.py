@@ -8,6 +8,7 @@ from torch._dynamo import config as compiler_config
 
 from mmkd.engine.optim import GradientAlignOptimWrapper
 from mmkd.engine.unwrap import distiller_of
+from mmkd.models.distiller import PREFIX
 from mmkd.registry import HOOKS
 
 
@@ -59,6 +60,9 @@ def _tell(runner: Runner, step: int) -> None:
     for name, method in distiller_of(runner).named_methods.items():
         if not method.schedule.is_constant:
             method.schedule_factor = method.schedule.factor(step)
-            runner.message_hub.update_scalar(
-                f'train/{name}_schedule_factor', method.schedule_factor
-            )
+            hub = runner.message_hub
+            hub.update_scalar(f'train/{name}_schedule_factor', method.schedule_factor)
+            if not method.is_active:
+                # A log shows the last value of what comes no more.
+                for key in [k for k in hub.log_scalars if f'/{PREFIX}{name}.' in k]:
+                    hub.log_scalars.pop(key)

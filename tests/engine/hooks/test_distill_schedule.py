@@ -76,6 +76,21 @@ def test_a_resumed_run_goes_on_where_it_was(scheduled: Any, runner_of: Build) ->
     assert recorder.seen == dict(dual_head=[1, 1], kd=[0.75, 0.75])
 
 
+@pytest.mark.parametrize('resume', [False, True])
+def test_the_log_shows_no_old_value_of_a_method_that_stopped(
+    scheduled: Any, runner_of: Build, resume: bool
+) -> None:
+    if resume:
+        loop = dict(by_epoch=True, max_epochs=1)
+        runner_of(scheduled({}, stop=1), default_hooks=HOOK, train_cfg=loop).train()
+    runner = runner_of(scheduled({}, stop=1), default_hooks=HOOK, resume=resume)
+    runner.train()
+
+    logged = runner.message_hub.log_scalars
+    assert not [key for key in logged if 'distill.kd.' in key]
+    assert [key for key in logged if 'distill.dual_head.' in key]
+
+
 def test_methods_without_a_schedule_have_no_factor_in_the_log(
     distiller: Distiller, runner_of: Build
 ) -> None:

@@ -22,6 +22,13 @@ CONFIGS = Path(mmkd.__file__).parent / '.mim' / 'configs'
 NONE = 'none'
 """The name that stands for the student alone."""
 
+TAKEN_BY = {
+    'distiller': 'model',
+    'distill_hooks': 'default_hooks',
+    'distill_optim_wrapper': 'optim_wrapper',
+}
+"""The variables that a pair hands on, and to what."""
+
 
 def load_config(name: str) -> Config:
     """Read a config, as the tools do.
@@ -121,7 +128,7 @@ def drop_parts(cfg: Config) -> None:
             variable after its base has used it: that would do nothing.
     """
     parts = {name for file in _files('methods') for name in Config.fromfile(file)}
-    parts |= {'settings', 'distill_hooks'}
+    parts |= {'settings', *TAKEN_BY}
     if cfg.filename and parts & cfg.keys():
         _check_changes(cfg.filename, parts, cfg.model.get('methods') or {})
     for name in parts & cfg.keys():
@@ -141,8 +148,8 @@ def _check_changes(file: str, parts: set[str], methods: Mapping[str, Any]) -> No
                 changed = [m for m in used if own[part].get(m) != base[part].get(m)]
                 idle = [m for m in changed if methods.get(m) == used[m]]
                 advice = f'model = dict(methods=dict({idle[0]}=...))' if idle else ''
-            elif part == 'distill_hooks':
-                advice = 'default_hooks = dict(...)'
+            elif part in TAKEN_BY:
+                advice = f'{TAKEN_BY[part]} = dict(...)'
             else:
                 advice = f'model = dict(methods=dict({part}=dict(...)))'
             if advice:

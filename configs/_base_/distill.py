@@ -1,8 +1,12 @@
 # What every distillation needs beside a student, a teacher and methods.
 custom_imports = dict(imports=['mmkd.engine'])
-# Two bases cannot both define default_hooks: a pair hands these on.
+# Two bases cannot both define a key: a pair hands these on to model,
+# default_hooks and optim_wrapper, and names in settings what methods need
+# differently there.
+distiller = dict(_delete_=True, type='mmkd.Distiller', methods=dict())
 distill_hooks = dict(
     prepare_methods=dict(type='mmkd.PrepareMethodsHook'),
     distill_schedule=dict(type='mmkd.DistillScheduleHook'),
     start_table=dict(type='mmkd.StartTableHook'),
     export_student=dict(type='mmkd.ExportStudentHook'))
+distill_optim_wrapper = dict(constructor='mmkd.DistillOptimWrapperConstructor')

@@ -1,12 +1,6 @@
 # Beside KD: task loss, KD and this count in full, as RepDistiller adds them.
-_base_ = [
-    '../_base_/pairs/resnet32x4_shufflenetv2_cifar100.py',
-    '../_base_/methods/cc.py'
-]
-model = dict(
-    methods=dict(
-        kd=dict(
-            type='LogitsKD',
-            loss=dict(type='KLDivergenceLoss', tau=4.0),
-            weight=1.0),
-        cc={{_base_.cc}}))
+_base_ = ['../_base_/pairs/resnet32x4_shufflenetv2_cifar100.py',
+          '../_base_/methods/cc.py']
+model = dict(methods=dict(
+    kd=dict(type='LogitsKD', loss=dict(type='KLDivergenceLoss', tau=4.0), weight=1.0),
+    cc={{_base_.cc}}))

@@ -1,7 +1,3 @@
-_base_ = [
-    '../_base_/pairs/resnet20_resnet8_tin100.py',
-    '../_base_/methods/dhkd.py'
-]
-model = dict(
-    methods=dict(
-        dual_head=_base_.dual_head | _base_.settings.dual_head))
+_base_ = ['../_base_/pairs/resnet20_resnet8_tin100.py', '../_base_/methods/dhkd.py']
+model = dict(methods=dict(
+    dual_head=_base_.dual_head | _base_.settings.dual_head))

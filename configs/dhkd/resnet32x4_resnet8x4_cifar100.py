@@ -1,7 +1,4 @@
-_base_ = [
-    '../_base_/pairs/resnet32x4_resnet8x4_cifar100.py',
-    '../_base_/methods/dhkd.py'
-]
-model = dict(
-    methods=dict(
-        dual_head=_base_.dual_head | _base_.settings.dual_head))
+_base_ = ['../_base_/pairs/resnet32x4_resnet8x4_cifar100.py',
+          '../_base_/methods/dhkd.py']
+model = dict(methods=dict(
+    dual_head=_base_.dual_head | _base_.settings.dual_head))

@@ -1,7 +1,3 @@
-_base_ = [
-    '../_base_/pairs/resnet56_resnet20_cifar100.py',
-    '../_base_/methods/dhkd.py'
-]
-model = dict(
-    methods=dict(
-        dual_head=_base_.dual_head | _base_.settings.dual_head))
+_base_ = ['../_base_/pairs/resnet56_resnet20_cifar100.py', '../_base_/methods/dhkd.py']
+model = dict(methods=dict(
+    dual_head=_base_.dual_head | _base_.settings.dual_head))

@@ -1,7 +1,2 @@
-_base_ = [
-    '../_base_/pairs/pspnet_r18_cityscapes.py',
-    '../_base_/methods/kd.py'
-]
-model = dict(
-    methods=dict(
-        kd=_base_.kd | _base_.settings.kd))
+_base_ = ['../_base_/pairs/pspnet_r18_cityscapes.py', '../_base_/methods/kd.py']
+model = dict(methods=dict(kd=_base_.kd | _base_.settings.kd))

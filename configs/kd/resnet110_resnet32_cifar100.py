@@ -1,7 +1,2 @@
-_base_ = [
-    '../_base_/pairs/resnet110_resnet32_cifar100.py',
-    '../_base_/methods/kd.py'
-]
-model = dict(
-    methods=dict(
-        kd={{_base_.kd}}))
+_base_ = ['../_base_/pairs/resnet110_resnet32_cifar100.py', '../_base_/methods/kd.py']
+model = dict(methods=dict(kd={{_base_.kd}}))

@@ -1,7 +1,3 @@
-_base_ = [
-    '../_base_/pairs/resnet50_mobilenetv1_imagenet.py',
-    '../_base_/methods/kd.py'
-]
-model = dict(
-    methods=dict(
-        kd=_base_.kd | _base_.settings.kd))
+_base_ = ['../_base_/pairs/resnet50_mobilenetv1_imagenet.py',
+          '../_base_/methods/kd.py']
+model = dict(methods=dict(kd=_base_.kd | _base_.settings.kd))

@@ -1,7 +1,2 @@
-_base_ = [
-    '../_base_/pairs/wrn40-2_wrn16-2_svhn.py',
-    '../_base_/methods/kd.py'
-]
-model = dict(
-    methods=dict(
-        kd={{_base_.kd}}))
+_base_ = ['../_base_/pairs/wrn40-2_wrn16-2_svhn.py', '../_base_/methods/kd.py']
+model = dict(methods=dict(kd={{_base_.kd}}))

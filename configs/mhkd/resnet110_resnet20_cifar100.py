@@ -1,8 +1,3 @@
-_base_ = [
-    '../_base_/pairs/resnet110_resnet20_cifar100.py',
-    '../_base_/methods/mhkd.py'
-]
-model = dict(
-    methods=dict(
-        kd={{_base_.kd}},
-        multi_head={{_base_.multi_head}}))
+_base_ = ['../_base_/pairs/resnet110_resnet20_cifar100.py',
+          '../_base_/methods/mhkd.py']
+model = dict(methods=dict(kd={{_base_.kd}}, multi_head={{_base_.multi_head}}))

@@ -1,8 +1,5 @@
-_base_ = [
-    '../_base_/pairs/shufflenetv2_resnet32x4_svhn.py',
-    '../_base_/methods/mhkd.py'
-]
-model = dict(
-    methods=dict(
-        kd={{_base_.kd}},
-        multi_head=_base_.multi_head | _base_.settings.multi_head))
+_base_ = ['../_base_/pairs/shufflenetv2_resnet32x4_svhn.py',
+          '../_base_/methods/mhkd.py']
+model = dict(methods=dict(
+    kd={{_base_.kd}},
+    multi_head=_base_.multi_head | _base_.settings.multi_head))

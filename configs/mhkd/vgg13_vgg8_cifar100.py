@@ -1,8 +1,2 @@
-_base_ = [
-    '../_base_/pairs/vgg13_vgg8_cifar100.py',
-    '../_base_/methods/mhkd.py'
-]
-model = dict(
-    methods=dict(
-        kd={{_base_.kd}},
-        multi_head={{_base_.multi_head}}))
+_base_ = ['../_base_/pairs/vgg13_vgg8_cifar100.py', '../_base_/methods/mhkd.py']
+model = dict(methods=dict(kd={{_base_.kd}}, multi_head={{_base_.multi_head}}))

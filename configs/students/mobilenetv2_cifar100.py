@@ -1,6 +1,2 @@
-_base_ = [
-    '../_base_/models/mobilenetv2_cifar.py', '../_base_/datasets/cifar100.py',
-    '../_base_/schedules/cifar_240e.py',
-    '../_base_/classification_runtime.py'
-]
+_base_ = ['../_base_/models/mobilenetv2_cifar.py', '../_base_/cifar100_240e.py']
 optim_wrapper = dict(optimizer=dict(lr=0.01))

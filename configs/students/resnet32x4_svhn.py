@@ -1,6 +1,2 @@
-_base_ = [
-    '../_base_/models/resnet32x4_cifar.py', '../_base_/datasets/svhn.py',
-    '../_base_/schedules/svhn_150e.py',
-    '../_base_/classification_runtime.py'
-]
+_base_ = ['../_base_/models/resnet32x4_cifar.py', '../_base_/svhn_150e.py']
 model = dict(head=dict(num_classes=10))

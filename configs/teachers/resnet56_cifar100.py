@@ -1,5 +1,1 @@
-_base_ = [
-    '../_base_/models/resnet56_cifar.py', '../_base_/datasets/cifar100.py',
-    '../_base_/schedules/cifar_240e.py',
-    '../_base_/classification_runtime.py'
-]
+_base_ = ['../_base_/models/resnet56_cifar.py', '../_base_/cifar100_240e.py']

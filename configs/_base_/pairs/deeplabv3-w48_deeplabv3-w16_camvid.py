@@ -1,25 +1,14 @@
-_base_ = [
-    '../../students/deeplabv3-w16_camvid.py', '../distill.py'
-]
-model = dict(
-    _delete_=True,
-    type='mmkd.Distiller',
+_base_ = ['../../students/deeplabv3-w16_camvid.py', '../distill.py']
+model = _base_.distiller | dict(
     student={{_base_.model}},
     teacher=dict(
         config='mmkd::teachers/deeplabv3-w48_camvid.py',
-        checkpoint='work_dirs/deeplabv3-w48_camvid/iter_4000.pth'),
-    methods=dict())
+        checkpoint='work_dirs/deeplabv3-w48_camvid/iter_4000.pth'))
 default_hooks = _base_.distill_hooks
-optim_wrapper = dict(constructor='mmkd.DistillOptimWrapperConstructor')
-# What methods need differently on this pair, by the name of the method.
+optim_wrapper = _base_.distill_optim_wrapper
 settings = dict(
-    kd=dict(
-        weight=0.5,
-        task_weight=0.5,
-        source="pair's"),
+    kd=dict(weight=0.5, task_weight=0.5, source="pair's"),
     dist=dict(
         loss=dict(type='DISTLoss', beta=1.0, gamma=1.0, tau=1.0),
         source="pair's"),
-    multi_head=dict(
-        head=dict(type='ConvClassifier', channels=32),
-        source="pair's"))
+    multi_head=dict(head=dict(type='ConvClassifier', channels=32), source="pair's"))

@@ -1,16 +1,9 @@
 _base_ = ['../../students/vgg13_svhn.py', '../distill.py']
-model = dict(
-    _delete_=True,
-    type='mmkd.Distiller',
+model = _base_.distiller | dict(
     student={{_base_.model}},
     teacher=dict(
         config='mmkd::teachers/mobilenetv2_svhn.py',
-        checkpoint='work_dirs/mobilenetv2_svhn/epoch_150.pth'),
-    methods=dict())
+        checkpoint='work_dirs/mobilenetv2_svhn/epoch_150.pth'))
 default_hooks = _base_.distill_hooks
-optim_wrapper = dict(constructor='mmkd.DistillOptimWrapperConstructor')
-# What methods need differently on this pair, by the name of the method.
-settings = dict(
-    multi_head=dict(
-        weight=5.0,
-        source="pair's"))
+optim_wrapper = _base_.distill_optim_wrapper
+settings = dict(multi_head=dict(weight=5.0, source="pair's"))

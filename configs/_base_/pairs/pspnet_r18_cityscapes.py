@@ -2,25 +2,18 @@ _base_ = [
     'mmseg::pspnet/pspnet_r18-d8_4xb2-80k_cityscapes-512x1024.py',
     '../distill.py'
 ]
-model = dict(
-    _delete_=True,
-    type='mmkd.Distiller',
+model = _base_.distiller | dict(
     student={{_base_.model}},
     teacher=dict(
         config='mmseg::pspnet/'
         'pspnet_r101-d8_4xb2-80k_cityscapes-512x1024.py',
         checkpoint='https://mmassets.onedl.ai/mmsegmentation/v0.5/'
         'pspnet/pspnet_r101-d8_512x1024_80k_cityscapes/pspnet_r101-d8_'
-        '512x1024_80k_cityscapes_20200606_112211-e1e1100f.pth'),
-    methods=dict())
+        '512x1024_80k_cityscapes_20200606_112211-e1e1100f.pth'))
 default_hooks = _base_.distill_hooks
-optim_wrapper = dict(constructor='mmkd.DistillOptimWrapperConstructor')
-# What methods need differently on this pair, by the name of the method.
+optim_wrapper = _base_.distill_optim_wrapper
 settings = dict(
-    kd=dict(
-        weight=0.5,
-        task_weight=0.5,
-        source="pair's"),
+    kd=dict(weight=0.5, task_weight=0.5, source="pair's"),
     dist=dict(
         loss=dict(type='DISTLoss', beta=1.0, gamma=1.0, tau=1.0),
         source="pair's"))

@@ -1,26 +1,14 @@
 # A short pair of two small networks, for a processor.
 _base_ = ['../../students/resnet8_tin100.py', '../distill.py']
-model = dict(
-    _delete_=True,
-    type='mmkd.Distiller',
+model = _base_.distiller | dict(
     student={{_base_.model}},
     teacher=dict(
         config='mmkd::teachers/resnet20_tin100.py',
-        checkpoint='work_dirs/resnet20_tin100/epoch_16.pth'),
-    methods=dict())
+        checkpoint='work_dirs/resnet20_tin100/epoch_16.pth'))
 default_hooks = _base_.distill_hooks
-optim_wrapper = dict(constructor='mmkd.DistillOptimWrapperConstructor')
-# What methods need differently on this pair, by the name of the method.
+optim_wrapper = _base_.distill_optim_wrapper
 settings = dict(
-    dual_head=dict(
-        gradient_alignment=True,
-        source="pair's"),
-    multi_head=dict(
-        head=dict(type='ConvClassifier', channels=32),
-        source="pair's"),
-    reviewkd=dict(
-        warmup=1,
-        source="pair's"),
-    dkd=dict(
-        warmup=1,
-        source="pair's"))
+    dual_head=dict(gradient_alignment=True, source="pair's"),
+    multi_head=dict(head=dict(type='ConvClassifier', channels=32), source="pair's"),
+    reviewkd=dict(warmup=1, source="pair's"),
+    dkd=dict(warmup=1, source="pair's"))

@@ -1,21 +1,14 @@
 _base_ = ['mmpretrain::resnet/resnet18_8xb32_in1k.py', '../distill.py']
-model = dict(
-    _delete_=True,
-    type='mmkd.Distiller',
+model = _base_.distiller | dict(
     student={{_base_.model}},
     teacher=dict(
         config='mmpretrain::resnet/resnet34_8xb32_in1k.py',
         checkpoint='https://mmassets.onedl.ai/mmclassification/v0/resnet/'
-        'resnet34_8xb32_in1k_20210831-f257d4e6.pth'),
-    methods=dict())
+        'resnet34_8xb32_in1k_20210831-f257d4e6.pth'))
 default_hooks = _base_.distill_hooks
-optim_wrapper = dict(constructor='mmkd.DistillOptimWrapperConstructor')
-# What methods need differently on this pair, by the name of the method.
+optim_wrapper = _base_.distill_optim_wrapper
 settings = dict(
-    dual_head=dict(
-        weight=0.1,
-        stop=50,
-        source="pair's"),
+    dual_head=dict(weight=0.1, stop=50, source="pair's"),
     kd=dict(
         loss=dict(type='KLDivergenceLoss', tau=1.0),
         weight=0.5,

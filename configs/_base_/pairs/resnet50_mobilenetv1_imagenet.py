@@ -1,21 +1,15 @@
 _base_ = ['../../students/mobilenetv1_imagenet.py', '../distill.py']
-model = dict(
-    _delete_=True,
-    type='mmkd.Distiller',
+model = _base_.distiller | dict(
     student={{_base_.model}},
     teacher=dict(
         config='mmpretrain::resnet/resnet50_8xb32_in1k.py',
         checkpoint='https://mmassets.onedl.ai/mmclassification/v0/resnet/'
-        'resnet50_8xb32_in1k_20210831-ea4938fc.pth'),
-    methods=dict())
+        'resnet50_8xb32_in1k_20210831-ea4938fc.pth'))
 default_hooks = _base_.distill_hooks
-optim_wrapper = dict(constructor='mmkd.DistillOptimWrapperConstructor')
-# What methods need differently on this pair, by the name of the method.
+optim_wrapper = _base_.distill_optim_wrapper
 settings = dict(
     dual_head=dict(
-        head=dict(type='MLPClassifier'),
-        weight=0.1,
-        stop=50,
+        head=dict(type='MLPClassifier'), weight=0.1, stop=50,
         source="pair's"),
     kd=dict(
         loss=dict(type='KLDivergenceLoss', tau=1.0),

@@ -1,10 +1,6 @@
 # MMPretrain's own CIFAR ResNets and its zoo's teacher, Dual-Head KD's schedule.
-_base_ = [
-    'mmpretrain::resnet/resnet50_8xb16_cifar100.py', '../distill.py'
-]
-model = dict(
-    _delete_=True,
-    type='mmkd.Distiller',
+_base_ = ['mmpretrain::resnet/resnet50_8xb16_cifar100.py', '../distill.py']
+model = _base_.distiller | dict(
     student=dict(
         type='ImageClassifier',
         backbone=dict(
@@ -22,16 +18,14 @@ model = dict(
     teacher=dict(
         config='mmpretrain::resnet/resnet50_8xb16_cifar100.py',
         checkpoint='https://mmassets.onedl.ai/mmclassification/v0/resnet/'
-        'resnet50_b16x8_cifar100_20210528-67b58a1b.pth'),
-    methods=dict())
+        'resnet50_b16x8_cifar100_20210528-67b58a1b.pth'))
 default_hooks = _base_.distill_hooks
 # This class reads CIFAR-100 and a user's own images in its format.
 train_dataloader = dict(batch_size=64, dataset=dict(type='mmkd.CIFAR100'))
 val_dataloader = dict(dataset=dict(type='mmkd.CIFAR100'))
 test_dataloader = dict(dataset=dict(type='mmkd.CIFAR100'))
-optim_wrapper = dict(
+optim_wrapper = _base_.distill_optim_wrapper | dict(
     type='OptimWrapper',
-    constructor='mmkd.DistillOptimWrapperConstructor',
     optimizer=dict(type='SGD', lr=0.05, momentum=0.9, weight_decay=5e-4))
 param_scheduler = dict(
     _delete_=True,
@@ -41,8 +35,4 @@ param_scheduler = dict(
     gamma=0.1)
 train_cfg = dict(by_epoch=True, max_epochs=240, val_interval=1)
 auto_scale_lr = dict(base_batch_size=64)
-# What methods need differently on this pair, by the name of the method.
-settings = dict(
-    dual_head=dict(
-        gradient_alignment=True,
-        source="pair's"))
+settings = dict(dual_head=dict(gradient_alignment=True, source="pair's"))

@@ -1,17 +1,12 @@
 _base_ = ['../../students/mobilenetv2_cifar100.py', '../distill.py']
-model = dict(
-    _delete_=True,
-    type='mmkd.Distiller',
+model = _base_.distiller | dict(
     student={{_base_.model}},
     teacher=dict(
         config='mmkd::teachers/vgg13_cifar100.py',
-        checkpoint='work_dirs/vgg13_cifar100/epoch_240.pth'),
-    methods=dict())
+        checkpoint='work_dirs/vgg13_cifar100/epoch_240.pth'))
 default_hooks = _base_.distill_hooks
-optim_wrapper = dict(constructor='mmkd.DistillOptimWrapperConstructor')
-# What methods need differently on this pair, by the name of the method.
+optim_wrapper = _base_.distill_optim_wrapper
 settings = dict(
     dual_head=dict(
-        head=dict(type='MLPClassifier'),
-        gradient_alignment=True,
+        head=dict(type='MLPClassifier'), gradient_alignment=True,
         source="pair's"))

@@ -1,7 +1,5 @@
 _base_ = ['./student.py', '../../_base_/distill.py']
-model = dict(
-    _delete_=True,
-    type='mmkd.Distiller',
+model = _base_.distiller | dict(
     student={{_base_.model}},
     teacher=dict(
         config='mmkd::demo/segmentation/teacher.py',
@@ -13,4 +11,4 @@ model = dict(
             loss=dict(type='BinaryKLNormLoss', tau=2.0),
             weight=0.03)))
 default_hooks = _base_.distill_hooks
-optim_wrapper = dict(constructor='mmkd.DistillOptimWrapperConstructor')
+optim_wrapper = _base_.distill_optim_wrapper

@@ -1,0 +1,3 @@
+_base_ = [
+    './datasets/cifar100.py', './schedules/cifar_240e.py', './classification_runtime.py'
+]

@@ -197,6 +197,7 @@ def test_mixed_images_are_taught(tiny: Any) -> None:
 def test_weights_and_class_counts_are_checked(tiny: Any) -> None:
     for name in ('weight', 'task_weight'):
         message = f'{name} of DualHead must be .* at least 0, got -1'
+        message = rf'^methods\.dual_head: {message}'
         with pytest.raises(ValueError, match=message):
             tiny.distiller('images', dict(dual_head={'type': 'DualHead', name: -1}))
     teacher = tiny.teacher(tiny.classifier(classes=7))

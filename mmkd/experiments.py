@@ -6,7 +6,6 @@ and says in ``settings`` what a method needs differently there. A method
 method under its own name.
 """
 
-import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from mmengine.hub import get_config
 
 import mmkd
 from mmkd.models.deploy import drop_distillation
+from mmkd.nearest import nearest_and_known
 from mmkd.setup import setup
 
 CONFIGS = Path(mmkd.__file__).parent / '.mim' / 'configs'
@@ -51,7 +51,8 @@ def load_config(name: str) -> Config:
         pairs = {file.stem: file for file in _files('pairs')}
         if name not in pairs:
             raise FileNotFoundError(
-                f'there is no config file and no pair {name!r}.{_near(name, pairs)}'
+                f'there is no config file and no pair {name!r}.'
+                + nearest_and_known(name, pairs)
             )
         path = pairs[name]
     return Config.fromfile(path)
@@ -85,7 +86,7 @@ def set_methods(cfg: Config, names: Iterable[str]) -> None:
     for name in names:
         if name not in files:
             raise ValueError(
-                f'--method knows no {name!r}.{_near(name, [*files, NONE])}'
+                f'--method knows no {name!r}.{nearest_and_known(name, [*files, NONE])}'
             )
         for method, values in Config.fromfile(files[name]).to_dict().items():
             methods[method] = {**values, **settings.get(method, {})}
@@ -110,7 +111,7 @@ def set_values(cfg: Config, values: Mapping[str, Any]) -> None:
         if method not in methods or not setting:
             raise ValueError(
                 f'--set takes METHOD.SETTING=VALUE, and got {name!r}.'
-                f'{_near(method, methods)}'
+                f'{nearest_and_known(method, methods)}'
             )
     cfg.merge_from_dict({f'model.methods.{name}': v for name, v in values.items()})
 
@@ -130,13 +131,15 @@ def drop_parts(cfg: Config) -> None:
     parts = {name for file in _files('methods') for name in Config.fromfile(file)}
     parts |= {'settings', *TAKEN_BY}
     if cfg.filename and parts & cfg.keys():
-        _check_changes(cfg.filename, parts, cfg.model.get('methods') or {})
+        own = Config.fromfile(cfg.filename)
+        _check_changes(cfg.filename, own, parts, cfg.model.get('methods') or {})
     for name in parts & cfg.keys():
         cfg.pop(name)
 
 
-def _check_changes(file: str, parts: set[str], methods: Mapping[str, Any]) -> None:
-    own = Config.fromfile(file)
+def _check_changes(
+    file: str, own: Config, parts: set[str], methods: Mapping[str, Any]
+) -> None:
     for name in Config._get_base_files(file):
         path, _ = Config._get_cfg_path(name, file)
         base = Config.fromfile(path)
@@ -158,15 +161,9 @@ def _check_changes(file: str, parts: set[str], methods: Mapping[str, Any]) -> No
                     f'inherits from has already used: that does nothing. Write '
                     f'{advice}, which merges into what trains.'
                 )
-        _check_changes(path, parts, methods)
+        if parts & base.keys():
+            _check_changes(path, base, parts, methods)
 
 
 def _files(kind: str) -> list[Path]:
     return sorted((CONFIGS / '_base_' / kind).glob('*.py'))
-
-
-def _near(name: str, known: Iterable[str]) -> str:
-    known = list(known)
-    near = difflib.get_close_matches(name, known, n=3)
-    hint = f' Did you mean {near[0]!r}?' if near else ''
-    return f'{hint} Known: {", ".join(known)}.'

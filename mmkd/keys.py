@@ -1,12 +1,13 @@
 """Keys of a config that nothing reads."""
 
-import difflib
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from mmengine.config import Config
 from mmengine.runner import FlexibleRunner, Runner
+
+from mmkd.nearest import did_you_mean
 
 BESIDE_ARGUMENTS = (
     'activation_checkpointing',
@@ -26,7 +27,7 @@ def runner_keys() -> set[str]:
     """Names at the top level of a config that a runner reads."""
     kinds = Runner, FlexibleRunner
     arguments = {name for kind in kinds for name in inspect.signature(kind).parameters}
-    return arguments | {'compile', *BESIDE_ARGUMENTS}
+    return arguments.union(BESIDE_ARGUMENTS)
 
 
 def check_options(cfg: Config, options: Mapping[str, Any]) -> None:
@@ -45,12 +46,7 @@ def check_options(cfg: Config, options: Mapping[str, Any]) -> None:
         if head in known:
             continue
         if head in (cfg.get('model') or {}).get('methods', {}):
-            hint = f'Settings of methods are changed by --set {key}=...'
+            hint = f' Settings of methods are changed by --set {key}=...'
         else:
-            hint = _nearest(head, known)
-        raise ValueError(f'--cfg-options {key}: nothing reads {head!r}. {hint}')
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f'Did you mean {near[0]!r}?' if near else 'See the config for its keys.'
+            hint = did_you_mean(head, known) or ' See the config for its keys.'
+        raise ValueError(f'--cfg-options {key}: nothing reads {head!r}.{hint}')

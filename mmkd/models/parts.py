@@ -1,11 +1,12 @@
 """The parts that a distiller's config names: teachers and methods."""
 
-import difflib
 import inspect
 from collections.abc import Iterable
 from typing import Any
 
 from mmengine.registry import Registry
+
+from mmkd.nearest import nearest_and_known
 
 
 def build_part(
@@ -29,7 +30,7 @@ def build_part(
     if found is None:
         raise ValueError(
             f'{where} is of the unknown type {kind!r}.'
-            + _near(kind, registry.module_dict)
+            + nearest_and_known(kind, sorted(registry.module_dict))
         )
     check_settings(where, found, settings, given)
     try:
@@ -59,7 +60,7 @@ def check_settings(
         if name not in allowed:
             raise ValueError(
                 f'{where}: {kind.__name__} has no setting {name!r}.'
-                + _near(name, allowed)
+                + nearest_and_known(name, sorted(allowed))
             )
 
 
@@ -75,9 +76,3 @@ def _arguments(kind: type) -> set[str]:
         if not any(a.kind is a.VAR_KEYWORD for a in arguments):
             break
     return names - {'self'}
-
-
-def _near(name: Any, known: Any) -> str:
-    near = difflib.get_close_matches(str(name), known, n=3)
-    hint = f' Did you mean {near[0]!r}?' if near else ''
-    return f'{hint} Known: {", ".join(sorted(known))}.'

@@ -9,7 +9,7 @@ from mmengine.runner import Runner
 
 from mmkd.registry import HOOKS
 from mmkd.resilience.loader import watch
-from mmkd.resilience.unwrap import model_of
+from mmkd.resilience.runner_model import model_of
 
 
 @HOOKS.register_module()

@@ -7,7 +7,7 @@ from mmengine.runner import IterBasedTrainLoop, Runner
 from torch._dynamo import config as compiler_config
 
 from mmkd.engine.optim import GradientAlignOptimWrapper
-from mmkd.engine.unwrap import distiller_of
+from mmkd.engine.runner_distiller import distiller_of
 from mmkd.models.distiller import PREFIX
 from mmkd.registry import HOOKS
 

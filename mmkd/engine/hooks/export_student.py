@@ -6,7 +6,7 @@ from mmengine.dist import master_only
 from mmengine.hooks import EMAHook, Hook
 from mmengine.runner import Runner
 
-from mmkd.engine.unwrap import distiller_of
+from mmkd.engine.runner_distiller import distiller_of
 from mmkd.models.deploy import student_config
 from mmkd.models.taught import student_alone
 from mmkd.registry import HOOKS

@@ -11,7 +11,7 @@ from torch.func import functional_call
 
 from mmkd.engine.optim.gradients import Gradients, backward_into, compare
 from mmkd.engine.random_state import random_state_kept
-from mmkd.engine.unwrap import distiller_of
+from mmkd.engine.runner_distiller import distiller_of
 from mmkd.loss_groups import groups_of
 from mmkd.models.distiller import Distiller
 from mmkd.models.taught import student_alone

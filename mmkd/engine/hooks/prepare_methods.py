@@ -3,7 +3,7 @@
 from mmengine.hooks import Hook
 from mmengine.runner import BaseLoop, Runner
 
-from mmkd.engine.unwrap import distiller_of
+from mmkd.engine.runner_distiller import distiller_of
 from mmkd.registry import HOOKS
 
 

@@ -8,7 +8,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmkd.engine.random_state import random_state_kept
-from mmkd.engine.unwrap import distiller_of
+from mmkd.engine.runner_distiller import distiller_of
 from mmkd.models.summary import summary
 from mmkd.registry import HOOKS
 

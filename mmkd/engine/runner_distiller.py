@@ -4,7 +4,7 @@ from mmengine.runner import Runner
 from torch.distributed.fsdp import FullyShardedDataParallel
 
 from mmkd.models.distiller import Distiller
-from mmkd.resilience.unwrap import model_of
+from mmkd.resilience.runner_model import model_of
 
 
 def distiller_of(runner: Runner) -> Distiller:

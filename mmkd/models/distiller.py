@@ -9,8 +9,9 @@ from mmengine.model import BaseModel
 from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
+from mmkd.identity import text_of
 from mmkd.loss_groups import LossGroups, sum_of_groups
-from mmkd.models.build import build_model
+from mmkd.models.build import build_model, student_dict
 from mmkd.models.discovery import ModelView
 from mmkd.models.label_check import LabelCheck
 from mmkd.models.methods import Method
@@ -28,6 +29,7 @@ OWN = (
     '_checked',
     '_task_weight',
     'gradient_alignment',
+    'identity',
     'methods',
     'named_methods',
     'student_view',
@@ -69,6 +71,10 @@ class Distiller(BaseModel):
             shall be overridden.
         data_preprocessor: Adds to what the student's config has.
 
+    Attributes:
+        identity: ``student``, ``teacher`` and ``methods``, each as a string to
+            compare with another training's.
+
     Raises:
         ValueError: If an argument is wrong, two methods name different task
             weights, or the student has an attribute of a name that is needed;
@@ -90,9 +96,9 @@ class Distiller(BaseModel):
             return super().__new__(cls)
         check_settings('model', cls, kwargs)
         given = inspect.signature(cls.__init__).bind(None, *args, **kwargs).arguments
-        model = build_model(
-            given['student'], given.get('num_classes'), given.get('data_preprocessor')
-        )
+        config = student_dict(given)
+        identity = dict(student=text_of(config))
+        model: Any = build_model(config)
         taken = [name for name in OWN if hasattr(model, name)]
         if taken:
             raise ValueError(
@@ -101,6 +107,7 @@ class Distiller(BaseModel):
             )
         kind: Any = type(model)
         model.__class__ = taught(Distiller, kind)
+        model.identity = identity
         return model
 
     def __init__(
@@ -131,6 +138,10 @@ class Distiller(BaseModel):
                 if cfg
             }
         self.methods = nn.ModuleDict(built)
+        self.identity |= dict(
+            teacher=self.teacher.identity,
+            methods=text_of({name: cfg for name, cfg in methods.items() if cfg}),
+        )
         self._task_weight = _agreed_weight(task_weight, built)
         view = self.student_view
         self.data_preprocessor.register_forward_pre_hook(

@@ -13,9 +13,11 @@ from mmengine.hooks import CheckpointHook, EMAHook
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import Runner
 
+from mmkd.identity import text_of
 from mmkd.registry import HOOKS
 from mmkd.resilience.files import PARTIAL, remove, whole_or_nothing
 from mmkd.resilience.loops import VALIDATED
+from mmkd.resilience.runner_model import model_of
 from mmkd.resilience.saving import LateRemoval, WholeSaver
 from mmkd.resilience.stop_signal import StopSignal
 
@@ -121,6 +123,17 @@ class AtomicCheckpointHook(CheckpointHook):
         runner.message_hub.update_info(VALIDATED, runner.iter)
         super().after_val_epoch(runner, metrics)
 
+    def before_save_checkpoint(
+        self, runner: Runner, checkpoint: dict[str, Any]
+    ) -> None:
+        """Note what the training is made of in ``meta.identity``.
+
+        Args:
+            runner: The runner.
+            checkpoint: What is about to be saved.
+        """
+        checkpoint['meta']['identity'] = identity_of(runner)
+
     def _stop(self, runner: Runner, iteration: int, epoch: int | str) -> None:
         if self._saved_at != iteration:
             meta = dict(epoch=runner.epoch, iter=iteration)
@@ -200,6 +213,14 @@ class AtomicCheckpointHook(CheckpointHook):
             self.file_backend = backend
         for path in late.paths - saver.saved:
             remove(Path(path))
+
+
+def identity_of(runner: Runner) -> dict[str, str]:
+    """Student, teacher and methods of a training, each as one string to compare."""
+    model = model_of(runner)
+    config = runner.cfg.get('model') or type(model).__name__
+    alone = dict(student=text_of(config), teacher='', methods='')
+    return dict(getattr(model, 'identity', alone))
 
 
 def _stop_signal(runner: Runner) -> StopSignal | None:

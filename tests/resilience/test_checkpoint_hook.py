@@ -147,3 +147,18 @@ def test_the_scaler_goes_on(trainer: Trainer, monkeypatch: pytest.MonkeyPatch) -
     assert ends[0]['scale'] == 32
     for name, value in whole.model.state_dict().items():
         assert torch.equal(value, runner.model.state_dict()[name])
+
+
+def test_a_checkpoint_says_what_it_is_of(
+    trainer: Trainer, distiller: Any, runner_of: Callable[..., Runner]
+) -> None:
+    runner = trainer(length=2)
+    runner.train()
+    saved = safe_load(Path(runner.work_dir, 'iter_2.pth'))
+    assert saved['meta']['identity'] == dict(student='"Net"', teacher='', methods='')
+    hooks = dict(checkpoint=dict(type='mmkd.AtomicCheckpointHook'))
+    runner = runner_of(distiller, 'taught', default_hooks=hooks)
+    runner.train()
+    saved = safe_load(Path(runner.work_dir, 'epoch_2.pth'))
+    assert saved['meta']['identity'] == distiller.identity
+    assert 'DualHead' in distiller.identity['methods']

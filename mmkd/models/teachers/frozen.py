@@ -9,6 +9,7 @@ from mmengine.model import revert_sync_batchnorm
 from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
+from mmkd.identity import fingerprint
 from mmkd.models.build import build_model, model_dict
 from mmkd.models.discovery import ModelView
 from mmkd.models.taps import Tap, capture
@@ -38,6 +39,9 @@ class FrozenTeacher:
         classifier: Path of the main classifier, where discovery shall be
             overridden.
 
+    Attributes:
+        identity: The fingerprint of its weights.
+
     Raises:
         ValueError: If there is no checkpoint, or it does not fit the model.
         OSError: If the checkpoint cannot be reached.
@@ -55,6 +59,7 @@ class FrozenTeacher:
         config = model_dict(config)
         model = build_model(config, num_classes)
         load_weights(model, checkpoint)
+        self.identity = fingerprint(model.state_dict())
         self._preprocesses = config.get('data_preprocessor') is not None
         self.model = revert_sync_batchnorm(model).eval().requires_grad_(False)
         self.view = ModelView(self.model, classifier)

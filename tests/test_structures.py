@@ -97,3 +97,43 @@ def test_cross_entropy_without_a_class_is_zero() -> None:
     assert loss == 0
     assert logits.grad is not None
     assert (logits.grad == 0).all()
+
+
+@pytest.mark.parametrize('classes', [1, 3])
+def test_cross_entropy_of_classes_by_themselves_is_binary(classes: int) -> None:
+    logits = torch.randn(2, classes, 4, 5, dtype=torch.float64)
+    labels = torch.randint(max(classes, 2), (2, 4, 5))
+    labels[0, :2] = 9
+
+    loss = Targets(labels, ignore_index=9, exclusive=False).cross_entropy(logits)
+
+    terms = []
+    for n, y, x in (labels != 9).nonzero().tolist():
+        for k in range(classes):
+            p = logits[n, k, y, x].sigmoid()
+            true = int(labels[n, y, x]) == (1 if classes == 1 else k)
+            terms.append(-(p if true else 1 - p).log())
+    expected = torch.stack(terms).sum() / (labels != 9).sum()
+    torch.testing.assert_close(loss.double(), expected)
+
+
+def test_one_channel_is_binary_whatever_the_loss() -> None:
+    logits, labels = torch.randn(4, 1), torch.tensor([0, 1, 1, 0])
+
+    torch.testing.assert_close(
+        Targets(labels).cross_entropy(logits),
+        F.binary_cross_entropy_with_logits(logits[:, 0], labels.float()),
+    )
+
+
+def test_cross_entropy_of_several_labels() -> None:
+    logits, scores = torch.randn(3, 4), torch.tensor([[0, 1, 1, 0], [0] * 4, [1] * 4])
+    labels = torch.tensor([1, -100, 0])
+
+    targets = Targets(labels, scores.float(), exclusive=False)
+
+    assert targets.valid.all()
+    torch.testing.assert_close(
+        targets.cross_entropy(logits),
+        4 * F.binary_cross_entropy_with_logits(logits, scores.float()),
+    )

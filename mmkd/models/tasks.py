@@ -9,6 +9,7 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from mmkd.models.exclusive import is_exclusive
 from mmkd.structures import Targets
 
 
@@ -18,9 +19,19 @@ class Task(ABC):
     Attributes:
         spatial_dims: Number of spatial dimensions of a logit map: 0 for
             images, 2 for pixels.
+        exclusive: Whether a position has one class alone, by the loss that the
+            head is trained with: softmax, or one sigmoid for each class.
     """
 
     spatial_dims: int
+
+    def __init__(self, exclusive: bool = True) -> None:
+        self.exclusive = exclusive
+
+    @property
+    def predicts_softmax(self) -> bool:
+        """Whether the library predicts with a softmax, whatever the loss is."""
+        return self.exclusive
 
     @abstractmethod
     def targets(self, data_samples: Sequence[BaseDataElement]) -> Targets:
@@ -60,38 +71,104 @@ class Task(ABC):
             if not outside.any():
                 continue
             wrong = labels[outside].unique().tolist()
-            image = getattr(sample, 'img_path', 'an image without a path')
             raise ValueError(
-                f'labels {wrong[:5]} of {image} lie outside the {count} classes '
-                f'of the student (0 to {count - 1}): set num_classes to the '
+                f'labels {wrong[:5]} of {_image(sample)} lie outside the {count} '
+                f'classes of the student (0 to {count - 1}): set num_classes to the '
                 'number of classes in the data, or map or ignore these labels.'
             )
 
 
 class ImageTask(Task):
-    """Image classification with MMPretrain: logits ``(N, K)``."""
+    """Image classification with MMPretrain: logits ``(N, K)``.
+
+    Args:
+        exclusive: See :class:`Task`.
+        several_labels: Whether an image has any number of classes.
+        num_classes: Width of the head; needed for several labels.
+    """
 
     spatial_dims = 0
 
+    def __init__(
+        self, exclusive: bool = True, several_labels: bool = False, num_classes: int = 0
+    ) -> None:
+        super().__init__(exclusive)
+        self.several_labels = several_labels
+        self.num_classes = num_classes
+
+    @property
+    def predicts_softmax(self) -> bool:
+        """It does wherever an image has one class."""
+        return not self.several_labels
+
     def targets(self, data_samples: Sequence[BaseDataElement]) -> Targets:
-        """Labels ``(N,)``, soft scores ``(N, K)`` of mixed images, and indices."""
+        """Labels ``(N,)``, scores ``(N, K)``, and indices.
+
+        Scores are those of the samples, soft for mixed images, or 1 for each
+        label where the head takes several. A label is then the first of them.
+
+        Raises:
+            ValueError: See :meth:`check_targets`.
+        """
+        self.check_targets(data_samples)
+        for sample in data_samples:
+            if 'gt_score' not in sample and 'gt_label' not in sample:
+                raise ValueError(
+                    f'{_image(sample)} has neither a single gt_label nor gt_score: '
+                    'the data pipeline must end in PackInputs with labels.'
+                )
         scores = None
         if 'gt_score' in data_samples[0]:
-            scores = torch.stack([sample.gt_score for sample in data_samples])
-        if 'gt_label' in data_samples[0] and data_samples[0].gt_label.numel() == 1:
+            scores = torch.stack([sample.gt_score.float() for sample in data_samples])
+        elif self.several_labels:
+            scores = torch.stack([self._scores_of(s.gt_label) for s in data_samples])
+        if scores is None or all(_count(sample) == 1 for sample in data_samples):
             labels = torch.cat([sample.gt_label for sample in data_samples])
-        elif scores is not None:
-            labels = scores.argmax(1)
         else:
-            raise ValueError(
-                'the data samples have neither a single gt_label nor gt_score: '
-                'the data pipeline must end in PackInputs with labels.'
-            )
+            labels = scores.argmax(1).where(scores.any(1), Targets.ignore_index)
         indices = None
         if 'sample_idx' in data_samples[0]:
             numbers = [sample.sample_idx for sample in data_samples]
             indices = torch.tensor(numbers, device=labels.device)
-        return Targets(labels, scores, indices=indices)
+        return Targets(
+            labels, scores, indices=indices, exclusive=self.exclusive
+        )
+
+    def check_targets(self, data_samples: Sequence[BaseDataElement]) -> None:
+        """Stop at a sample with another kind of target than the head takes.
+
+        Raises:
+            ValueError: If only some of the batch have ``gt_score``, or the head
+                takes one class an image and one has more or none; the message
+                names the image.
+        """
+        scored = 'gt_score' in data_samples[0]
+        for sample in data_samples:
+            if ('gt_score' in sample) != scored:
+                raise ValueError(
+                    f'{_image(sample)} has {"no " * scored}gt_score, other than '
+                    f'{_image(data_samples[0])} in its batch: give all images of the '
+                    'data set one kind of target.'
+                )
+            several = 'gt_label' in sample and sample.gt_label.numel() != 1
+            if several and not scored and not self.several_labels:
+                raise ValueError(
+                    f'{_image(sample)} has the labels {sample.gt_label.tolist()}, and '
+                    "the student's head takes one class an image: give it one, or use "
+                    'a head for several, such as MultiLabelLinearClsHead.'
+                )
+
+    def check_labels(
+        self, data_samples: Sequence[BaseDataElement], num_classes: int
+    ) -> None:
+        """Stop at a label that is no class, and see :meth:`check_targets`."""
+        self.check_targets(data_samples)
+        super().check_labels(data_samples, num_classes)
+
+    def _scores_of(self, labels: Tensor) -> Tensor:
+        """1 for each of the labels, ``(K,)``."""
+        zeros = torch.zeros(self.num_classes, device=labels.device)
+        return zeros.index_fill(0, labels.long(), 1)
 
     def resize(self, logits: Tensor, size: Sequence[int]) -> Tensor:
         """Logits of images have no map: they are returned as they are."""
@@ -112,11 +189,15 @@ class PixelTask(Task):
     Args:
         align_corners: How the student's head resizes maps.
         ignore_index: The label of pixels without a class.
+        exclusive: See :class:`Task`.
     """
 
     spatial_dims = 2
 
-    def __init__(self, align_corners: bool, ignore_index: int) -> None:
+    def __init__(
+        self, align_corners: bool, ignore_index: int, exclusive: bool = True
+    ) -> None:
+        super().__init__(exclusive)
         self.align_corners = align_corners
         self.ignore_index = ignore_index
 
@@ -124,7 +205,9 @@ class PixelTask(Task):
         """Label maps ``(N, H, W)``."""
         labels = [self.labels_of(sample) for sample in data_samples]
         return Targets(
-            torch.cat(labels).long(), ignore_index=self.ignore_index
+            torch.cat(labels).long(),
+            ignore_index=self.ignore_index,
+            exclusive=self.exclusive,
         )
 
     def resize(self, logits: Tensor, size: Sequence[int]) -> Tensor:
@@ -154,13 +237,32 @@ def task_of(model: Any) -> Task:
         head: Any = model.decode_head
         if isinstance(head, nn.ModuleList):
             head = head[-1]
-        return PixelTask(head.align_corners, head.ignore_index)
+        exclusive = is_exclusive(getattr(head, 'loss_decode', None))
+        return PixelTask(head.align_corners, head.ignore_index, exclusive)
     if getattr(model, 'head', None) is not None:
-        return ImageTask()
+        head = model.head
+        several = any(c.__name__ == 'MultiLabelClsHead' for c in type(head).__mro__)
+        exclusive = not several and is_exclusive(getattr(head, 'loss_module', None))
+        return ImageTask(exclusive, several, _width(head))
     raise TypeError(
         f'{type(model).__name__} has neither a `head` (MMPretrain classifier) '
         'nor a `decode_head` (MMSegmentation segmentor).'
     )
+
+
+def _width(head: nn.Module) -> int:
+    """Channels of a head's last layer."""
+    layers = [m for m in head.modules() if isinstance(m, (nn.Linear, nn.Conv2d))]
+    return layers[-1].weight.shape[0] if layers else 0
+
+
+def _image(sample: BaseDataElement) -> str:
+    return str(sample.get('img_path') or 'an image without a path')
+
+
+def _count(sample: BaseDataElement) -> int:
+    """How many labels an image has; 0 if it has none."""
+    return sample.gt_label.numel() if 'gt_label' in sample else 0
 
 
 def set_num_classes(model: Any, num_classes: int) -> None:

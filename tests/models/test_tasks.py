@@ -1,3 +1,4 @@
+import itertools
 from typing import Any
 
 import numpy as np
@@ -182,3 +183,67 @@ def test_class_count_reaches_every_classifier() -> None:
         auxiliary_head=dict(num_classes=5, channels=19),
         head=dict(num_classes=None, loss=dict(num_classes=5)),
     )
+
+
+def image(path: str, label: Any = None, score: Any = None) -> DataSample:
+    sample = DataSample(metainfo=dict(img_path=path))
+    if label is not None:
+        sample.set_gt_label(label)
+    return sample if score is None else sample.set_gt_score(torch.tensor(score))
+
+
+LABELS: dict[str, Any] = {'a.png': [0, 2], 'b.png': [1], 'c.png': [], 'd.png': [3, 1]}
+SEVERAL = ImageTask(exclusive=False, several_labels=True, num_classes=4)
+
+
+@pytest.mark.parametrize('names', list(itertools.permutations(LABELS)))
+def test_several_labels_stay_with_their_image(names: tuple[str, ...]) -> None:
+    samples = [image(name, LABELS[name]) for name in names]
+
+    targets = SEVERAL.targets(samples)
+
+    SEVERAL.check_labels(samples, 4)
+    assert targets.scores is not None
+    rows = [[k for k in range(4) if row[k] == 1] for row in targets.scores]
+    assert rows == [sorted(LABELS[name]) for name in names]
+    assert not targets.exclusive
+    assert targets.valid.all()
+
+
+def test_scores_take_the_place_of_several_labels() -> None:
+    scores = [[0.0, 1.0, 1.0, 0.0], [1.0, 0.0, 0.0, 0.5]]
+    samples = [image('a.png', [1, 2], scores[0]), image('b.png', None, scores[1])]
+
+    targets = SEVERAL.targets(samples)
+
+    assert targets.scores is not None
+    assert targets.scores.tolist() == scores
+
+
+@pytest.mark.parametrize('labels', [[[0], [1, 2]], [[1, 2], [0]], [[0], []]])
+def test_other_than_one_label_under_softmax_names_the_image(labels: Any) -> None:
+    """A joined list of them would shift all that follow."""
+    names = ['a.png', 'b.png']
+    samples = [image(name, label) for name, label in zip(names, labels, strict=True)]
+    wrong = names[[len(label) for label in labels].index(2 if [1, 2] in labels else 0)]
+
+    for check in (ImageTask().targets, lambda s: ImageTask().check_labels(s, 4)):
+        with pytest.raises(ValueError, match=rf'{wrong} has the labels .*one class an'):
+            check(samples)
+
+
+@pytest.mark.parametrize('task', [ImageTask(), SEVERAL])
+@pytest.mark.parametrize('first', [True, False])
+def test_two_kinds_of_targets_in_a_batch_name_the_image(
+    task: ImageTask, first: bool
+) -> None:
+    samples = [image('a.png', 1), image('b.png', 1, [0.0, 1.0, 0.0, 0.0])]
+    said = r'b\.png has gt_score, other than a\.png'
+    if not first:
+        samples.reverse()
+        said = r'a\.png has no gt_score, other than b\.png'
+
+    with pytest.raises(ValueError, match=said):
+        task.check_labels(samples, 4)
+    with pytest.raises(ValueError, match=said):
+        task.targets(samples)

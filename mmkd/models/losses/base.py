@@ -10,6 +10,7 @@ from mmkd.models.losses.inputs import (
     masked_mean,
     positive,
     prepare_pair,
+    two_classes,
 )
 
 
@@ -25,6 +26,12 @@ class LogitLoss(nn.Module):
 
     Attributes:
         needs_labels: Whether the loss is defined with labels.
+        competing: Whether the loss takes a softmax over the classes, which then
+            must exclude each other. A single channel is then the second of two
+            classes: the first one's logit is 0, which makes of the softmax the
+            sigmoid of the channel.
+        constant_for_two: What of the loss teaches nothing where there are two
+            classes, for a line that says so; empty if all teaches.
         ndim: The number of dimensions that the logits must have; None for any
             from 2 on.
         divergence: Takes softened student and teacher logits ``(N, K, *)``,
@@ -36,6 +43,8 @@ class LogitLoss(nn.Module):
     """
 
     needs_labels = False
+    competing = False
+    constant_for_two = ''
     ndim: int | None = None
     divergence: Callable[..., Tensor]
 
@@ -55,7 +64,8 @@ class LogitLoss(nn.Module):
 
         Args:
             student: Student logits ``(N, K, *)``.
-            teacher: Teacher logits ``(N, K, *)``, a constant.
+            teacher: Teacher logits ``(N, K, *)``, a constant. Where classes
+                compete, one channel and two may be compared.
             labels: Class indices ``(N, *)``, int64, for the losses that are
                 defined with them; any value where ``mask`` is False.
             mask: Bool ``(N, *)``, which positions count; all if None.
@@ -68,6 +78,8 @@ class LogitLoss(nn.Module):
                 passed to a loss that is defined without.
             ValueError: If the shapes do not fit.
         """
+        if self.competing:
+            student, teacher = two_classes(student), two_classes(teacher)
         student, teacher = prepare_pair(student, teacher, self.ndim)
         check_mask(mask, student)
         args = [student / self.tau, teacher / self.tau]

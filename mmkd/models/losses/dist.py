@@ -38,6 +38,9 @@ class DISTLoss(LogitLoss):
         torch.Size([])
     """
 
+    competing = True
+    constant_for_two = 'its relation between classes (beta)'
+
     def __init__(self, beta: float = 1.0, gamma: float = 1.0, tau: float = 1.0) -> None:
         super().__init__(tau)
         self.beta = not_negative('beta', beta)

@@ -43,6 +43,8 @@ class DKDLoss(LogitLoss):
     """
 
     needs_labels = True
+    competing = True
+    constant_for_two = 'its non-target part (beta)'
 
     def __init__(self, alpha: float = 1.0, beta: float = 8.0, tau: float = 4.0) -> None:
         super().__init__(tau)

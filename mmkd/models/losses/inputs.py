@@ -86,6 +86,17 @@ def prepare_pair(
     return student.to(dtype), teacher.detach().to(dtype)
 
 
+def two_classes(logits: Tensor) -> Tensor:
+    """Put a zero before a single channel, so that softmax is its sigmoid.
+
+    Args:
+        logits: ``(N, K, *)``; more than one channel stay as they are.
+    """
+    if logits.dim() < 2 or logits.shape[1] != 1:
+        return logits
+    return torch.cat([torch.zeros_like(logits), logits], 1)
+
+
 def without_autocast(tensor: Tensor) -> torch.autocast:
     """A context in which matrix products keep the precision of their inputs."""
     return torch.autocast(tensor.device.type, enabled=False)

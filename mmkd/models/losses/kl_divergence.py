@@ -30,6 +30,8 @@ class KLDivergenceLoss(LogitLoss):
         torch.Size([])
     """
 
+    competing = True
+
     def __init__(self, tau: float = 4.0) -> None:
         super().__init__(tau)
 

@@ -1,9 +1,11 @@
 """What methods that compare class predictions have in common."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from torch import Tensor
+from mmengine.logging import print_log
+from torch import Tensor, nn
 
 from mmkd.models.discovery import OUTPUT, ModelView
 from mmkd.models.methods.base import Method
@@ -31,7 +33,8 @@ class LogitMethod(Method):
 
     Raises:
         ValueError: If student and teacher classify into different numbers of
-            classes, or a value is out of range.
+            classes, the loss takes a softmax over classes that do not exclude
+            each other, or a value is out of range.
     """
 
     default_loss: ClassVar[dict[str, Any]]
@@ -44,8 +47,8 @@ class LogitMethod(Method):
         **kwargs: Any,
     ) -> None:
         super().__init__(student, teacher, **kwargs)
-        same_classes(self, student, teacher)
         self.loss_fn = MODELS.build(loss or self.default_loss)
+        check_classes(self, self.loss_fn, student, teacher)
         self.student_tap = student.logits
         self.taps_in_student = [self.student_tap]
         self.taps_in_teacher = [OUTPUT]
@@ -94,15 +97,48 @@ class LogitMethod(Method):
         return {'loss': self.loss_fn(*logits, mask=targets.valid)}
 
 
-def same_classes(method: Method, student: ModelView, teacher: ModelView) -> None:
-    """Refuse two models of different numbers of classes.
+def check_classes(
+    method: Method, loss: nn.Module, student: ModelView, teacher: ModelView
+) -> None:
+    """Refuse a loss that has no meaning between the classes of two models.
+
+    Args:
+        method: The method.
+        loss: Its loss between two class predictions.
+        student: The student.
+        teacher: The teacher.
 
     Raises:
-        ValueError: If they are.
+        ValueError: If they have different numbers of classes, or the loss takes a
+            softmax over classes that do not exclude each other.
     """
-    if student.num_classes != teacher.num_classes:
+    name, counts = type(method).__name__, [student.num_classes, teacher.num_classes]
+    competing = getattr(loss, 'competing', False)
+    if competing:
+        counts = [max(count, 2) for count in counts]
+    if counts[0] != counts[1]:
         raise ValueError(
-            f'{type(method).__name__} compares class predictions, but the student '
-            f'has {student.num_classes} classes and the teacher '
-            f'{teacher.num_classes}. Pass a teacher of the same classes.'
+            f'{name} compares class predictions, but the student has {counts[0]} '
+            f'classes and the teacher {counts[1]}. Pass a teacher of the same classes.'
+        )
+    if not competing:
+        return
+    for side, view in (('student', student), ('teacher', teacher)):
+        if view.task.exclusive or view.num_classes == 1:
+            continue
+        said = (
+            f'{name} takes a softmax over the classes ({type(loss).__name__}), and the '
+            f'{side} {type(view.model).__name__} is trained with a sigmoid for each'
+        )
+        if side == 'student' or not view.task.predicts_softmax:
+            raise ValueError(
+                f"{said}. Use DualHead, or set loss=dict(type='BinaryKLLoss'): both "
+                'compare class by class.'
+            )
+        print_log(f'{said}.', logger='current', level=logging.WARNING)
+    lost = getattr(loss, 'constant_for_two', '')
+    if counts[0] == 2 and lost:
+        print_log(
+            f'{name}: between two classes {lost} is constant and teaches nothing.',
+            logger='current',
         )

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from mmkd.models.discovery import ModelView
 from mmkd.models.methods.base import Method, auxiliary_head
-from mmkd.models.methods.logit import same_classes
+from mmkd.models.methods.logit import check_classes
 from mmkd.models.taps import Tap
 from mmkd.registry import METHODS, MODELS
 from mmkd.structures import Targets
@@ -30,7 +30,9 @@ class MultiHead(Method):
     the student, its backbone stays frozen; no gradient passes from a student
     to a teacher head. Widths, depths and map sizes may differ.
 
-    Per pixel, labels are resized by nearest neighbour to each head's map.
+    Per pixel, labels are resized by nearest neighbour to each head's map. Where
+    classes do not exclude each other, ``loss`` is to compare them one by one
+    (``BinaryKLLoss``), and CE is binary.
 
     Source: Wang et al., "Multi-Head Knowledge Distillation for Model
     Compression", equations 1 and 2 and section 4.1. The paper states no weight
@@ -68,7 +70,6 @@ class MultiHead(Method):
         **kwargs: Any,
     ) -> None:
         super().__init__(student, teacher, **kwargs)
-        same_classes(self, student, teacher)
         if not 0 <= alpha <= 1:
             raise ValueError(f'alpha must be between 0 and 1, got {alpha}')
         if not stages:
@@ -81,6 +82,7 @@ class MultiHead(Method):
             )
         self.alpha = alpha
         self.loss_fn = MODELS.build(loss)
+        check_classes(self, self.loss_fn, student, teacher)
         self.taps_in_student = [student.stage(stage) for stage in stages]
         self.taps_in_teacher = [teacher.stage(stage) for stage in teacher_stages]
         self.student_heads = _heads(head, student, self.taps_in_student)

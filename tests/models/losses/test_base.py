@@ -7,6 +7,7 @@ from mmkd.models.losses import (
     ChannelWiseDivergenceLoss,
     DISTLoss,
     DKDLoss,
+    KLDivergenceLoss,
 )
 from mmkd.models.losses.base import LogitLoss
 
@@ -37,3 +38,36 @@ def test_missing_labels_are_asked_for() -> None:
     logits = torch.zeros(2, 3)
     with pytest.raises(TypeError, match='DKDLoss needs labels'):
         DKDLoss()(logits, logits)
+
+
+COMPETING = dict(
+    KLDivergenceLoss=KLDivergenceLoss(2.0), DKDLoss=DKDLoss(), DISTLoss=DISTLoss()
+)
+
+
+@pytest.mark.parametrize('name', COMPETING)
+@pytest.mark.parametrize('size', [(), (3, 5)])
+def test_one_channel_is_the_second_of_two_classes(
+    name: str, size: tuple[int, ...]
+) -> None:
+    loss = COMPETING[name]
+    student, teacher = torch.randn(2, 6, 1, *size, dtype=torch.float64)
+    student.requires_grad_()
+    labels = [torch.randint(2, (6, *size))] if loss.needs_labels else []
+    pairs = [torch.cat([0 * logit, logit], 1) for logit in (student, teacher)]
+
+    value = loss(student, teacher, *labels)
+
+    torch.testing.assert_close(value, loss(*pairs, *labels))
+    torch.testing.assert_close(value, loss(student, pairs[1], *labels))
+    value.backward()
+    assert student.grad is not None
+    assert (student.grad != 0).all()
+
+
+def test_softmax_kl_of_one_channel_is_that_of_its_sigmoid() -> None:
+    student, teacher = torch.randn(2, 7, 1, dtype=torch.float64)
+    p, q = (teacher / 3).sigmoid(), (student / 3).sigmoid()
+    expected = 9 * (p * (p / q).log() + (1 - p) * ((1 - p) / (1 - q)).log()).mean()
+
+    torch.testing.assert_close(KLDivergenceLoss(3.0)(student, teacher), expected)

@@ -1,10 +1,12 @@
 """What a batch is to be classified as."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
+
+from mmkd.label_vote import majority
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,8 @@ class Targets:
             ``(N,)``, or None where data samples carry no ``sample_idx``.
         exclusive: Whether a position has one class alone, as under softmax;
             otherwise each class is true or false by itself.
+        align_corners: How label maps lie on maps of another size: whether the
+            centres of their corners coincide.
     """
 
     labels: Tensor
@@ -29,6 +33,10 @@ class Targets:
     ignore_index: int = -100
     indices: Tensor | None = None
     exclusive: bool = True
+    align_corners: bool = False
+    _resized: dict[tuple[int, ...], 'Targets'] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @property
     def valid(self) -> Tensor:
@@ -38,17 +46,20 @@ class Targets:
         return self.labels != self.ignore_index
 
     def resized(self, size: torch.Size | tuple[int, ...]) -> 'Targets':
-        """The targets on a map of another size, by nearest neighbour.
+        """The targets on a map of another size, by :func:`majority`.
 
         Args:
             size: The spatial size ``(H, W)`` of the logits, empty for images.
         """
-        if tuple(self.labels.shape[1:]) == tuple(size):
+        size = tuple(size)
+        if tuple(self.labels.shape[1:]) == size:
             return self
-        # Nearest-neighbour interpolation is defined for floats alone, which
-        # hold every class index exactly.
-        labels = F.interpolate(self.labels[:, None].float(), tuple(size))
-        return replace(self, labels=labels[:, 0].long())
+        if size not in self._resized:
+            labels = majority(
+                self.labels, size, self.ignore_index, self.align_corners
+            )
+            self._resized[size] = replace(self, labels=labels)
+        return self._resized[size]
 
     def cross_entropy(self, logits: Tensor) -> Tensor:
         """Mean cross-entropy over the positions that have a class.

@@ -12,18 +12,26 @@ def test_valid_positions_are_those_with_a_class() -> None:
     assert Targets(torch.tensor([0, 255])).valid.all()
 
 
-def test_targets_are_resized_by_nearest_neighbour() -> None:
-    labels = torch.tensor([[0, 1, 2, 3]]).repeat_interleave(2, 1).repeat(1, 4, 1)
-    labels[:, 2:] += 4
+def test_targets_are_resized_by_majority() -> None:
+    labels = torch.tensor([[[3, 0, 1, 1, 2, 2], [3, 5, 6, 6, 5, 5]]])
     targets = Targets(labels, ignore_index=5)
 
-    small = targets.resized((2, 4))
+    small = targets.resized((1, 3))
 
     assert small.labels.dtype == torch.int64
-    assert small.labels.tolist() == [[[0, 1, 2, 3], [4, 5, 6, 7]]]
+    assert small.labels.tolist() == [[[3, 5, 5]]]
     assert small.ignore_index == 5
+    assert targets.resized((1, 3)) is small
     assert targets.resized(labels.shape[1:]) is targets
-    assert targets.resized((8, 16)).resized((4, 8)).labels.equal(labels)
+    assert targets.resized((4, 12)).resized((2, 6)).labels.equal(labels)
+
+
+def test_cells_lie_around_points_where_corners_are_aligned() -> None:
+    labels = torch.tensor([[[0, 0, 2, 1, 2, 1, 2, 3, 3]]])
+
+    assert Targets(labels).resized((1, 3)).labels.tolist() == [[[0, 1, 3]]]
+    aligned = Targets(labels, align_corners=True).resized((1, 3))
+    assert aligned.labels.tolist() == [[[0, -100, 3]]]
 
 
 def test_largest_labels_are_kept_exactly() -> None:

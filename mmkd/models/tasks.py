@@ -208,6 +208,7 @@ class PixelTask(Task):
             torch.cat(labels).long(),
             ignore_index=self.ignore_index,
             exclusive=self.exclusive,
+            align_corners=self.align_corners,
         )
 
     def resize(self, logits: Tensor, size: Sequence[int]) -> Tensor:

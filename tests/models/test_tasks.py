@@ -80,6 +80,13 @@ def test_maps_of_labels(pixels: PixelTask) -> None:
 
 
 @pytest.mark.parametrize('align_corners', [True, False])
+def test_labels_lie_on_logits_as_these_are_resized(align_corners: bool) -> None:
+    targets = PixelTask(align_corners, 255).targets([street([0, 1])])
+
+    assert targets.align_corners is align_corners
+
+
+@pytest.mark.parametrize('align_corners', [True, False])
 def test_logits_are_resized_as_the_student_resizes(align_corners: bool) -> None:
     task, logits = PixelTask(align_corners, 255), torch.randn(2, 3, 4, 5)
 

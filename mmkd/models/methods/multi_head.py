@@ -30,9 +30,9 @@ class MultiHead(Method):
     the student, its backbone stays frozen; no gradient passes from a student
     to a teacher head. Widths, depths and map sizes may differ.
 
-    Per pixel, labels are resized by nearest neighbour to each head's map. Where
-    classes do not exclude each other, ``loss`` is to compare them one by one
-    (``BinaryKLLoss``), and CE is binary.
+    Per pixel, a position of a head's map has the label of most of its pixels.
+    Where classes do not exclude each other, ``loss`` is to compare them one by
+    one (``BinaryKLLoss``), and CE is binary.
 
     Source: Wang et al., "Multi-Head Knowledge Distillation for Model
     Compression", equations 1 and 2 and section 4.1. The paper states no weight

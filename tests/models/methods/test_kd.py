@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 import torch
+from label_maps import most
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
@@ -48,7 +49,7 @@ def test_pixels_by_hand(bench: Any) -> None:
     entropy = F.cross_entropy(large, labels, ignore_index=255, reduction='sum')
     # MMSegmentation divides by the number of all pixels, ignored ones too.
     entropy = entropy / labels.numel()
-    mask = labels[:, ::8, ::8] != 255
+    mask = most(labels, student.shape[2:]) != 255
     teacher = F.interpolate(teacher, student.shape[2:], mode='bilinear')
     kl = softened_kl(*(x.movedim(1, -1)[mask] for x in (student, teacher)))
     auxiliary = log['aux.loss_ce'].item()

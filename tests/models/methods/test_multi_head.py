@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 import torch
+from label_maps import most
 from torch import Tensor, nn
 
 from mmkd.models import Distiller, build_model
@@ -80,12 +81,11 @@ def rows(logits: Tensor) -> Tensor:
 
 
 def labels_of(data: dict[str, Any], size: tuple[int, ...]) -> Tensor:
-    """The label of each position of a map, by nearest neighbour."""
+    """The label of each position of a map."""
     if not size:
         return torch.cat([sample.gt_label for sample in data['data_samples']])
     maps = torch.cat([sample.gt_sem_seg.data for sample in data['data_samples']])
-    steps = [torch.arange(n) * maps.shape[i + 1] // n for i, n in enumerate(size)]
-    return maps[:, steps[0][:, None], steps[1]].flatten()
+    return most(maps, size).flatten()
 
 
 def cross_entropy(logits: Tensor, data: dict[str, Any]) -> Tensor:

@@ -101,7 +101,9 @@ def samples(
                 sample = SegDataSample(
                     metainfo=dict(img_shape=(16, 16), img_path=f'{index}.png')
                 )
-                labels = draw(CLASSES, (1, 16, 16))
+                # One class a cell of the logits: none is ignored for a tie.
+                labels = draw(CLASSES, (1, 2, 2))
+                labels = labels.repeat_interleave(8, 1).repeat_interleave(8, 2)
                 labels[torch.rand(labels.shape, generator=generator) < unlabelled] = 255
                 sample.gt_sem_seg = PixelData(data=labels)
                 annotations.append(sample)

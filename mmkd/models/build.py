@@ -1,5 +1,6 @@
 """From a config to a model."""
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,7 @@ def model_dict(config: str | dict[str, Any]) -> dict[str, Any]:
     """
     setup()
     if isinstance(config, dict):
-        model = Config(dict(model=config)).model
+        model = Config(copy.deepcopy(dict(model=config))).model
     else:
         file = get_config(config) if '::' in config else Config.fromfile(config)
         model = file.model

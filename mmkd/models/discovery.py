@@ -1,15 +1,17 @@
 """What mmkd must know of a model, found in the model instead of typed."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from mmkd.models.taps import Tap, capture, find_module
 from mmkd.models.tasks import Task, task_of
+from mmkd.models.undisturbed import undisturbed
 
 OUTPUT = Tap('')
 """What the model itself returns in tensor mode: its logits."""
@@ -28,12 +30,18 @@ class ModelView:
         model: A classifier of MMPretrain or a segmentor of MMSegmentation.
         classifier: Module path of the main classifier, where discovery shall
             be overridden.
+
+    Attributes:
+        shapes: Shapes by tap, of those that were asked for, for one blank image.
+        born: The number of the first hook that is not the model's own.
     """
 
     def __init__(self, model: nn.Module, classifier: str | None = None) -> None:
         self.model = model
         self.task: Task = task_of(model)
         self._classifier = classifier
+        self.shapes: dict[Tap, torch.Size] = {}
+        self.born = RemovableHandle.next_id
 
     @cached_property
     def num_classes(self) -> int:
@@ -54,7 +62,7 @@ class ModelView:
             for path, module in self.model.named_modules()
             if isinstance(module, (nn.Linear, nn.modules.conv._ConvNd))
         }
-        values = probe(self.model, [OUTPUT, *layers], strict=False)
+        values = self._probe([OUTPUT, *layers])
         for tap in layers:
             if tap in values and values[tap] is values[OUTPUT]:
                 return tap.path
@@ -91,7 +99,7 @@ class ModelView:
         The stem is no stage.
         """
         blocks = dict(_blocks(self.model))
-        values = probe(self.model, [Tap(path) for path in blocks], strict=False)
+        values = self._probe([Tap(path) for path in blocks])
         ends: dict[tuple[int, ...], Tap] = {}
         for tap, value in values.items():
             if value.dim() == 4:
@@ -116,7 +124,17 @@ class ModelView:
 
     def shape(self, tap: Tap) -> torch.Size:
         """Shape of a tap's value for the blank image, batch dimension 1."""
-        return probe(self.model, [tap])[tap].shape
+        if tap not in self.shapes:
+            self.look([tap], strict=True)
+        return self.shapes[tap]
+
+    def look(self, taps: Iterable[Tap], strict: bool = False) -> None:
+        """Find the shapes of taps, all of them or as far as a forward gets."""
+        values = self._probe(set(taps) - self.shapes.keys(), strict)
+        self.shapes.update({tap: value.shape for tap, value in values.items()})
+
+    def _probe(self, taps: Iterable[Tap], strict: bool = False) -> dict[Tap, Tensor]:
+        return probe(self.model, taps, strict, self.born)
 
 
 def _blocks(model: Any) -> list[tuple[str, nn.Module]]:
@@ -150,16 +168,20 @@ def _dilation(module: nn.Module) -> int:
 
 
 def probe(
-    model: nn.Module, taps: Iterable[Tap], strict: bool = True
+    model: nn.Module,
+    taps: Iterable[Tap],
+    strict: bool = True,
+    born: float = math.inf,
 ) -> dict[Tap, Tensor]:
     """Run a model on a tiny blank image and capture taps.
 
-    The model's modes and statistics are left as they were.
+    The model is left as it was, see :func:`undisturbed`.
 
     Args:
         model: A model with MMEngine's ``mode='tensor'``.
         taps: What to capture.
         strict: Whether a tap that the forward does not reach is an error.
+        born: See :func:`undisturbed`.
 
     Returns:
         The captured tensors, batch dimension 1.
@@ -178,8 +200,7 @@ def probe(
         blank = stem.weight.new_zeros(1, stem.in_channels, *size)
         try:
             with (
-                evaluating(model),
-                torch.no_grad(),
+                undisturbed(model, born),
                 capture(model, taps, strict, copy=False) as values,
             ):
                 model(blank, mode='tensor')
@@ -198,15 +219,3 @@ def _native_sizes(model: nn.Module) -> Iterator[tuple[int, int]]:
         size = getattr(module, 'img_size', None)
         if size is not None:
             yield tuple(size) if isinstance(size, Sequence) else (size, size)
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Let a model be in evaluation mode inside this context, all of its modules."""
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes.items():
-            module.training = mode

@@ -27,6 +27,7 @@ PREFIX = 'distill.'
 
 OWN = (
     '_checked',
+    '_has_summed',
     '_task_weight',
     'gradient_alignment',
     'identity',
@@ -99,10 +100,10 @@ class Distiller(BaseModel):
         config = student_dict(given)
         identity = dict(student=text_of(config))
         model: Any = build_model(config)
-        taken = [name for name in OWN if hasattr(model, name)]
+        taken = {*OWN} & {*dir(model)} | {'forward', 'parse_losses'} & {*vars(model)}
         if taken:
             raise ValueError(
-                f'the student {type(model).__name__} has an attribute {taken[0]!r}, '
+                f'the student {type(model).__name__} has an attribute {min(taken)!r}, '
                 'which a distiller needs for itself: rename it in a subclass.'
             )
         kind: Any = type(model)
@@ -132,11 +133,15 @@ class Distiller(BaseModel):
                 {'type': 'FrozenTeacher', 'num_classes': num_classes, **teacher},
             )
             self.teacher.match_inputs(self.data_preprocessor)
+            views = {'student': self.student_view, 'teacher': self.teacher.view}
             built = {
-                name: self._build_method(name, cfg)
+                name: _build_method(name, cfg, **views)
                 for name, cfg in methods.items()
                 if cfg
             }
+        for method in built.values():
+            self.student_view.look(method.taps_in_student)
+            self.teacher.view.look(method.taps_in_teacher)
         self.methods = nn.ModuleDict(built)
         self.identity |= dict(
             teacher=self.teacher.identity,
@@ -148,28 +153,7 @@ class Distiller(BaseModel):
             LabelCheck(view.task, view.num_classes)
         )
         self._checked: set[str] = set()
-
-    def _build_method(self, name: str, cfg: dict[str, Any]) -> Method:
-        if not name or '.' in name or hasattr(nn.ModuleDict, name):
-            raise ValueError(
-                f'a method cannot be called {name!r}: names that are empty, have a '
-                'dot or are those of attributes of a ModuleDict cannot name a module.'
-            )
-        if 'loss' in name:
-            raise ValueError(
-                f"methods.{name}: a method's name must not contain 'loss', which "
-                'marks the values of a log that are minimised.'
-            )
-        if cfg.get('type') is None:
-            raise ValueError(
-                f'methods.{name} has no type. Is it the name of a method of the '
-                'base config, misspelt? Known types: '
-                f'{", ".join(sorted(METHODS.module_dict))}.'
-            )
-        views = {'student': self.student_view, 'teacher': self.teacher.view}
-        # The losses and heads that methods name are mmkd's.
-        with DefaultScope.overwrite_default_scope('mmkd'):
-            return build_part(METHODS, f'methods.{name}', cfg, **views)
+        self._has_summed = False
 
     @property
     def named_methods(self) -> dict[str, Method]:
@@ -236,6 +220,22 @@ class Distiller(BaseModel):
             losses.update({f'{PREFIX}{name}.{key}': v for key, v in terms.items()})
         return losses
 
+    def train_step(self, data: Any, optim_wrapper: Any) -> dict[str, Tensor]:
+        """Take the student's own step.
+
+        Raises:
+            TypeError: If it goes round what the methods add.
+        """
+        self._has_summed = False
+        log_vars = super().train_step(data, optim_wrapper)
+        if not self._has_summed:
+            raise TypeError(
+                f'{type(self).__name__}.train_step does not minimise what the methods '
+                "add: it must call the model with mode='loss', and sum the losses with "
+                'parse_losses.'
+            )
+        return log_vars
+
     def parse_losses(
         self, losses: dict[str, Any]
     ) -> tuple[Tensor, dict[str, Tensor]]:
@@ -252,7 +252,10 @@ class Distiller(BaseModel):
         task, log_vars = super().parse_losses(own)
         weight, distillation, distillation_log = self.task_weight, None, {}
         if added:
-            distillation, distillation_log = super().parse_losses(added)
+            # The student's own way may know no losses but its own.
+            distillation, distillation_log = BaseModel.parse_losses(self, added)
+        active = any(method.is_active for method in self.named_methods.values())
+        self._has_summed = not active or distillation is not None
         weighed = task if weight == 1 else weight * task
         total = sum_of_groups(LossGroups(weighed, distillation))
         log_vars = {**log_vars, 'task_loss': task, **distillation_log, 'loss': total}
@@ -274,6 +277,28 @@ class Distiller(BaseModel):
         if made_of is not None:
             function, args = blank, made_of
         return function, args, *rest
+
+
+def _build_method(name: str, cfg: dict[str, Any], **views: ModelView) -> Method:
+    if not name or '.' in name or hasattr(nn.ModuleDict, name):
+        raise ValueError(
+            f'a method cannot be called {name!r}: names that are empty, have a '
+            'dot or are those of attributes of a ModuleDict cannot name a module.'
+        )
+    if 'loss' in name:
+        raise ValueError(
+            f"methods.{name}: a method's name must not contain 'loss', which "
+            'marks the values of a log that are minimised.'
+        )
+    if cfg.get('type') is None:
+        raise ValueError(
+            f'methods.{name} has no type. Is it the name of a method of the '
+            'base config, misspelt? Known types: '
+            f'{", ".join(sorted(METHODS.module_dict))}.'
+        )
+    # The losses and heads that methods name are mmkd's.
+    with DefaultScope.overwrite_default_scope('mmkd'):
+        return build_part(METHODS, f'methods.{name}', cfg, **views)
 
 
 def _agreed_weight(task_weight: float | None, methods: Mapping[str, Method]) -> float:

@@ -3,17 +3,17 @@
 import io
 from collections.abc import Iterator, Mapping
 
-import torch
 from mmengine.analysis import get_model_complexity_info
 from rich.console import Console
 from rich.table import Table
-from torch import Tensor, nn
+from torch import Tensor
 
-from mmkd.models.discovery import ModelView, evaluating
+from mmkd.models.discovery import ModelView
 from mmkd.models.distiller import Distiller
 from mmkd.models.methods import Method
 from mmkd.models.taps import Tap
 from mmkd.models.taught import student_alone
+from mmkd.models.undisturbed import undisturbed
 
 WIDTH = 110
 """Columns of text that a table takes at most."""
@@ -25,7 +25,8 @@ def summary(
     """Describe a distillation: networks, weights, schedules, taps.
 
     Args:
-        distiller: The distiller; it is not changed.
+        distiller: The distiller; it is not changed, and hooks that others have
+            registered in it are not called.
         image: One preprocessed image ``(C, H, W)``, on which multiply-adds are
             counted.
         rates: Learning rates of the methods' parameters, by method.
@@ -37,9 +38,9 @@ def summary(
     networks = Table('network', 'class', 'parameters', counted)
     with student_alone(distiller):
         kind = type(distiller).__name__
-        networks.add_row('student', kind, *_costs(distiller, image))
-    teacher = distiller.teacher.view.model
-    networks.add_row('teacher', type(teacher).__name__, *_costs(teacher, image))
+        networks.add_row('student', kind, *_costs(distiller.student_view, image))
+    view = distiller.teacher.view
+    networks.add_row('teacher', type(view.model).__name__, *_costs(view, image))
     methods = Table('loss', 'weight', 'schedule', 'learning rate', 'setting', 'taps')
     methods.add_row('task', f'{distiller.task_weight:g}', '', '', '', '')
     for name, method in distiller.named_methods.items():
@@ -63,12 +64,12 @@ def _size(image: Tensor) -> str:
     return ' x '.join(map(str, image.shape[1:]))
 
 
-def _costs(model: nn.Module, image: Tensor) -> tuple[str, str]:
-    count = sum(parameter.numel() for parameter in model.parameters())
+def _costs(view: ModelView, image: Tensor) -> tuple[str, str]:
+    count = sum(parameter.numel() for parameter in view.model.parameters())
     try:
-        with evaluating(model), torch.no_grad():
+        with undisturbed(view.model, view.born):
             costs = get_model_complexity_info(
-                model, inputs=(image[None],), show_table=False, show_arch=False
+                view.model, inputs=(image[None],), show_table=False, show_arch=False
             )
     except Exception as error:
         # Tracing fails in whatever way the model's forward happens to ask.
@@ -83,5 +84,6 @@ def _taps(distiller: Distiller, method: Method) -> Iterator[str]:
     ]
     for side, view, taps in sides:
         for tap in taps:
-            shape = ' x '.join(map(str, view.shape(tap)[1:]))
-            yield f'{side}: {tap.kind} of {tap.path or "the model"}, {shape}'
+            # In training alone does a student run its auxiliary heads.
+            size = ' x '.join(map(str, view.shapes.get(tap, ())[1:])) or 'not run yet'
+            yield f'{side}: {tap.kind} of {tap.path or "the model"}, {size}'

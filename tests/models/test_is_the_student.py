@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from mmengine.config import ConfigDict
 from torch import nn
 
 from mmkd.models import Distiller, build_model
@@ -164,6 +165,7 @@ def test_copies_are_whole_and_separate(tiny: Any, task: str, copied: Any) -> Non
     'name',
     [
         '_checked',
+        '_has_summed',
         '_task_weight',
         'teacher',
         'methods',
@@ -181,3 +183,73 @@ def test_a_student_that_has_such_an_attribute_is_refused(
 
     with pytest.raises(ValueError, match=f"student Taken has an attribute '{name}'"):
         tiny.distiller('images', student=tiny.classifier(type='Taken'))
+
+
+@pytest.mark.parametrize('name', ['forward', 'parse_losses'])
+def test_a_student_that_replaces_what_a_distiller_extends_is_refused(
+    tiny: Any, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the instance, where no class made of it has a say."""
+    kind: Any = type(build_model(tiny.classifier()))
+
+    class Bound(kind):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            setattr(self, name, getattr(self, name))
+
+    monkeypatch.setitem(MODELS.module_dict, 'Bound', Bound)
+
+    with pytest.raises(ValueError, match=f"student Bound has an attribute '{name}'"):
+        tiny.distiller('images', student=tiny.classifier(type='Bound'))
+
+
+def test_an_attribute_that_cannot_be_read_is_one(
+    tiny: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind: Any = type(build_model(tiny.classifier()))
+
+    class Lazy(kind):
+        @property
+        def teacher(self) -> Any:
+            raise AttributeError('not yet')
+
+    monkeypatch.setitem(MODELS.module_dict, 'Lazy', Lazy)
+
+    with pytest.raises(ValueError, match="student Lazy has an attribute 'teacher'"):
+        tiny.distiller('images', student=tiny.classifier(type='Lazy'))
+
+
+def test_its_own_sum_of_losses_is_of_its_own_losses(
+    tiny: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind: Any = type(build_model(tiny.classifier()))
+
+    class Doubling(kind):
+        def parse_losses(self, losses: Any) -> Any:
+            assert set(losses) == {'loss'}
+            total, log_vars = super().parse_losses(losses)
+            return 2 * total, log_vars
+
+    monkeypatch.setitem(MODELS.module_dict, 'Doubling', Doubling)
+    student = tiny.classifier(type='Doubling')
+    distiller = tiny.distiller('images', METHODS, student=student)
+
+    batch = distiller.data_preprocessor(tiny.batch('images'), training=True)
+    losses = distiller(**batch, mode='loss')
+    total, _ = distiller.parse_losses(losses)
+
+    own = losses.pop('loss')
+    torch.testing.assert_close(total, 2 * own + sum(losses.values()))
+
+
+def test_a_config_may_be_built_twice(tiny: Any, task: str) -> None:
+    student = ConfigDict(tiny.model(task))
+    teacher = tiny.teacher(student)
+    before = copy.deepcopy(student)
+
+    models = [
+        Distiller(student=student, teacher=teacher, methods=METHODS) for _ in range(2)
+    ]
+
+    assert student == before
+    assert models[0].backbone is not models[1].backbone

@@ -9,7 +9,7 @@ from mmengine.optim import OptimWrapper
 from mmkd.engine import GradientAlignOptimWrapper
 from mmkd.models import Distiller, build_model
 from mmkd.models.methods import Method
-from mmkd.registry import METHODS
+from mmkd.registry import METHODS, MODELS
 
 KD = dict(type='LogitsKD')
 
@@ -193,3 +193,30 @@ def test_gradient_alignment_before_a_method_starts(tiny: Any) -> None:
         distiller.train_step(tiny.batch('images'), wrapper)
 
     assert not torch.equal(distiller.head.fc.weight, before)
+
+
+def losses_alone(self: Any, data: Any, optim_wrapper: Any) -> Any:
+    """Does not ask the model for its losses."""
+    data = self.data_preprocessor(data, True)
+    loss, log_vars = self.parse_losses(self.loss(**data))
+    optim_wrapper.update_params(loss)
+    return log_vars
+
+
+def summed_by_itself(self: Any, data: Any, optim_wrapper: Any) -> Any:
+    losses = self(**self.data_preprocessor(data, True), mode='loss')
+    optim_wrapper.update_params(sum(losses.values()))
+    return losses
+
+
+@pytest.mark.parametrize('own_step', [losses_alone, summed_by_itself])
+def test_a_step_of_the_student_that_leaves_methods_out(
+    tiny: Any, own_step: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = type(build_model(tiny.classifier()))
+    own = type('Own', (kind,), dict(train_step=own_step))
+    monkeypatch.setitem(MODELS.module_dict, 'Own', own)
+    distiller = tiny.distiller('images', student=tiny.classifier(type='Own'))
+
+    with pytest.raises(TypeError, match=r"Own\.train_step .*mode='loss'.*parse_losses"):
+        step(distiller, tiny)

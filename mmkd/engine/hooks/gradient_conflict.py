@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from mmkd.engine.optim.gradients import Gradients, backward_into, compare
-from mmkd.engine.random_state import random_state_kept
 from mmkd.engine.runner_distiller import distiller_of
 from mmkd.loss_groups import groups_of
 from mmkd.models.distiller import Distiller
 from mmkd.models.taught import student_alone
+from mmkd.random_state import random_state_kept
 from mmkd.registry import HOOKS
 
 

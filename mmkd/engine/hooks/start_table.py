@@ -7,9 +7,9 @@ from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mmkd.engine.random_state import random_state_kept
 from mmkd.engine.runner_distiller import distiller_of
 from mmkd.models.summary import summary
+from mmkd.random_state import random_state_kept
 from mmkd.registry import HOOKS
 
 

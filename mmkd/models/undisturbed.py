@@ -1,0 +1,58 @@
+"""What looks at a model leaves it as it was."""
+
+import math
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import torch
+from torch import nn
+
+from mmkd.random_state import random_state_kept
+
+
+@contextmanager
+def undisturbed(model: nn.Module, born: float = math.inf) -> Iterator[None]:
+    """Let a model run once, in evaluation mode, as if it had never run.
+
+    Modes, buffers, plain attributes such as counters, and random numbers are
+    afterwards what they were. Hooks that others have registered are not called.
+
+    Args:
+        model: The model that is run inside the context.
+        born: The number of PyTorch's first hook that is not the model's own.
+    """
+    undo = [step for module in model.modules() for step in _undo(module)]
+    for module in model.modules():
+        for kind in ('_forward_pre_hooks', '_forward_hooks'):
+            hooks = vars(module)[kind].items()
+            own = OrderedDict((key, hook) for key, hook in hooks if key < born)
+            vars(module)[kind] = own
+    tensor = next(model.parameters(), torch.empty(0))
+    with random_state_kept(tensor.device), torch.no_grad():
+        model.eval()
+        try:
+            yield
+        finally:
+            for step in undo:
+                step()
+
+
+def _undo(module: nn.Module) -> Iterator[Callable[[], Any]]:
+    """What brings back the attributes, what containers hold, and buffers."""
+    attributes = vars(module)
+    yield partial(_refill, attributes, dict(attributes))
+    for value in list(attributes.values()):
+        if isinstance(value, list):
+            yield partial(value.__setitem__, slice(None), list(value))
+        elif isinstance(value, dict):
+            yield partial(_refill, value, dict(value))
+    for buffer in module.buffers(recurse=False):
+        yield partial(buffer.copy_, buffer.clone())
+
+
+def _refill(held: dict[Any, Any], content: dict[Any, Any]) -> None:
+    held.clear()
+    held.update(content)

@@ -48,6 +48,11 @@ class ModelView:
         """Channels of the logits."""
         return self.shape(OUTPUT)[1]
 
+    @property
+    def in_channels(self) -> int:
+        """Channels of the images."""
+        return _convolutions(self.model)[0].in_channels
+
     @cached_property
     def classifier(self) -> str:
         """Path of the module whose output is the model's logits.

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from mmkd.identity import text_of
 from mmkd.loss_groups import LossGroups, sum_of_groups
 from mmkd.models.build import build_model, student_dict
+from mmkd.models.counterparts import check_counterparts
 from mmkd.models.discovery import ModelView
 from mmkd.models.label_check import LabelCheck
 from mmkd.models.methods import Method
@@ -77,9 +78,10 @@ class Distiller(BaseModel):
             compare with another training's.
 
     Raises:
-        ValueError: If an argument is wrong, two methods name different task
-            weights, or the student has an attribute of a name that is needed;
-            the message says what is allowed.
+        ValueError: If an argument is wrong, teacher and student are of different
+            tasks or image channels, two methods name different task weights, or
+            the student has an attribute of a name that is needed; the message
+            says what is allowed.
 
     Example:
         >>> Distiller(
@@ -132,6 +134,7 @@ class Distiller(BaseModel):
                 'teacher',
                 {'type': 'FrozenTeacher', 'num_classes': num_classes, **teacher},
             )
+            check_counterparts(self.student_view, self.teacher.view)
             self.teacher.match_inputs(self.data_preprocessor)
             views = {'student': self.student_view, 'teacher': self.teacher.view}
             built = {

@@ -29,6 +29,11 @@ class Task(ABC):
         self.exclusive = exclusive
 
     @property
+    def classified(self) -> str:
+        """What has classes, in a word."""
+        return 'pixels' if self.spatial_dims else 'images'
+
+    @property
     def predicts_softmax(self) -> bool:
         """Whether the library predicts with a softmax, whatever the loss is."""
         return self.exclusive

@@ -73,7 +73,7 @@ class Method(BaseModule):
         source: str = 'default',
     ) -> None:
         super().__init__()
-        kind = 'pixels' if student.task.spatial_dims else 'images'
+        kind = student.task.classified
         if self.only_for not in (None, kind):
             raise ValueError(
                 f'{self.instead} The student {type(student.model).__name__} '

@@ -43,7 +43,8 @@ class FrozenTeacher:
         identity: The fingerprint of its weights.
 
     Raises:
-        ValueError: If there is no checkpoint, or it does not fit the model.
+        ValueError: If there is no checkpoint, it does not fit the model, or its
+            weights are not finite.
         OSError: If the checkpoint cannot be reached.
     """
 
@@ -81,7 +82,8 @@ class FrozenTeacher:
             return
         mean, std, reorders = _normalisation(self.model.data_preprocessor)
         student_mean, student_std, student_reorders = _normalisation(preprocessor)
-        flip = reorders != student_reorders
+        # Preprocessors reverse three channels alone, whatever they are told.
+        flip = reorders != student_reorders and self.view.in_channels == 3
         if flip:
             student_mean, student_std = student_mean.flip(0), student_std.flip(0)
         scale, shift = student_std / std, (student_mean - mean) / std
@@ -136,8 +138,8 @@ def load_weights(model: nn.Module, checkpoint: str) -> None:
         checkpoint: Anything that MMEngine's ``CheckpointLoader`` reaches.
 
     Raises:
-        ValueError: If a weight is missing or has another shape; the message
-            names the first few.
+        ValueError: If a weight is missing, has another shape or is not finite;
+            the message names the first few.
         OSError: If the checkpoint cannot be reached.
     """
     try:
@@ -166,6 +168,12 @@ def load_weights(model: nn.Module, checkpoint: str) -> None:
             f'{type(model).__name__}. Missing keys: {_first(missing)}. '
             f'Other shapes (is its class count the teacher\'s?): {_first(shapes)}. '
             'Pass the config that the checkpoint was trained with.'
+        )
+    broken = [key for key in own if key in state and not state[key].isfinite().all()]
+    if broken:
+        raise ValueError(
+            f'weights in {checkpoint!r} are not finite: {_first(broken)}. Its training '
+            'had diverged: pass a checkpoint from before that, or train it again.'
         )
     unread = [key for key in state if key not in own and key[:8] != 'methods.']
     if unread:

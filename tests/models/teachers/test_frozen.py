@@ -1,4 +1,5 @@
 import copy
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -203,3 +204,18 @@ def test_copies_share_the_teacher(tiny: Any) -> None:
 
     assert copy.deepcopy(frozen) is frozen
     assert copy.deepcopy([frozen])[0] is frozen
+
+
+@pytest.mark.parametrize('value', [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize(
+    'key', ['decode_head.conv_seg.bias', 'backbone.bn1.running_var']
+)
+def test_weights_that_are_not_finite(
+    tiny: Any, tmp_path: Path, value: float, key: str
+) -> None:
+    model = build_model(tiny.segmentor())
+    model.state_dict()[key][1] = value
+    path = saved(model, tmp_path / 'teacher.pth', dict)
+
+    with pytest.raises(ValueError, match=rf'teacher\.pth.* are not finite: {key}\. '):
+        FrozenTeacher(tiny.segmentor(), path)

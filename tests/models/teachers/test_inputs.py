@@ -99,3 +99,22 @@ def test_conversion_keeps_half_precision(tiny: Any) -> None:
     frozen.apply(lambda tensor: tensor.bfloat16())
 
     assert fed_to(frozen, torch.randn(2, 3, 16, 16).bfloat16()).dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize('channels', [1, 4])
+def test_other_than_three_channels_keep_their_order(tiny: Any, channels: int) -> None:
+    """As the preprocessors leave them, whatever their switch says."""
+    usual, other = tiny.classifier(), tiny.classifier()
+    for config in (usual, other):
+        config['backbone']['in_channels'] = channels
+        config['data_preprocessor'].update(mean=[100.0], std=[50.0], to_rgb=False)
+    other['data_preprocessor'].update(to_rgb=True, mean=[90.0])
+    frozen = FrozenTeacher(**tiny.teacher(other))
+    preprocessor = build_model(usual).data_preprocessor
+    raw = torch.randint(256, (2, channels, 16, 16)).byte()
+
+    frozen.match_inputs(preprocessor)
+
+    fed = fed_to(frozen, preprocessor(dict(inputs=raw))['inputs'])
+    own = frozen.model.data_preprocessor(dict(inputs=raw))['inputs']
+    torch.testing.assert_close(fed, own, rtol=1e-5, atol=1e-5)

@@ -2,14 +2,17 @@
 
 import argparse
 import os
+import sys
 from pathlib import Path
 from typing import Literal
 
 from mmengine.config import Config, DictAction
+from mmengine.dist import is_main_process
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from mmkd.engine import join_processes, leave_processes
+from mmkd.engine import end_with_launcher, join_processes, leave_processes
+from mmkd.resilience.resume import LAST
 
 
 def parse_with_common_options(
@@ -51,9 +54,36 @@ def set_work_dir(cfg: Config, args: argparse.Namespace) -> None:
 
 
 def launch(cfg: Config, task: Literal['train', 'test']) -> None:
-    """Run a config in this process, which may be one of several."""
-    join_processes(cfg)
-    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
-    getattr(runner, task)()
-    del runner
-    leave_processes()
+    """Run a config in this process, which may be one of several.
+
+    Ctrl-C ends it in one line, which says how a training goes on, and with the
+    exit code 130.
+
+    Raises:
+        RuntimeError: If a data loader's worker has been killed.
+    """
+    if cfg.get('launcher') == 'pytorch':
+        end_with_launcher()
+    try:
+        join_processes(cfg)
+        runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+        getattr(runner, task)()
+        del runner
+        leave_processes()
+    except KeyboardInterrupt:
+        if is_main_process():
+            print(f'Interrupted. {_how_to_go_on(cfg, task)}', file=sys.stderr)
+        raise SystemExit(130) from None
+    except RuntimeError as error:
+        if not str(error).startswith('DataLoader worker'):
+            raise
+        raise RuntimeError(f'{error} {_how_to_go_on(cfg, task)}') from None
+
+
+def _how_to_go_on(cfg: Config, task: str) -> str:
+    if task == 'test':
+        return 'The same command tests again.'
+    last = Path(cfg.work_dir, LAST)
+    if not last.exists():
+        return 'There is no checkpoint yet: the same command begins anew.'
+    return f'The same command with --resume goes on from {last.read_text()}.'

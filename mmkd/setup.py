@@ -28,6 +28,7 @@ def setup() -> None:
     compat.find_packages_without_pkg_resources()
     compat.allow_mixed_precision_on_cpus()
     compat.escape_quotes_in_paths()
+    compat.let_interruptions_through()
     load_checkpoints_safely()
 
 

@@ -1,9 +1,12 @@
 from argparse import Namespace
+from pathlib import Path
+from unittest import mock
 
 import pytest
 from mmengine.config import Config
 
-from mmkd.command_line import set_work_dir
+from mmkd import command_line
+from mmkd.command_line import launch, set_work_dir
 
 
 @pytest.mark.parametrize(
@@ -20,3 +23,34 @@ def test_every_experiment_has_a_folder(given: dict, expected: str) -> None:
     defaults = dict(config='configs/pair.py', work_dir=None)
     set_work_dir(cfg, Namespace(**{**defaults, **given}))
     assert cfg.work_dir == expected
+
+
+def launched(
+    error: BaseException, monkeypatch: pytest.MonkeyPatch, cfg: Config
+) -> None:
+    runner = mock.Mock()
+    runner.train.side_effect = runner.test.side_effect = error
+    monkeypatch.setattr(command_line.Runner, 'from_cfg', lambda _: runner)
+    launch(cfg, 'train')
+
+
+def test_an_interrupted_training_says_how_to_go_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    cfg = Config(dict(work_dir=str(tmp_path)))
+    with pytest.raises(SystemExit) as end:
+        launched(KeyboardInterrupt(), monkeypatch, cfg)
+    assert end.value.code == 130
+    assert capfd.readouterr().err == (
+        'Interrupted. There is no checkpoint yet: the same command begins anew.\n'
+    )
+    (tmp_path / 'last_checkpoint').write_text('a/iter_4.pth')
+    with pytest.raises(SystemExit):
+        launched(KeyboardInterrupt(), monkeypatch, cfg)
+    assert capfd.readouterr().err == (
+        'Interrupted. The same command with --resume goes on from a/iter_4.pth.\n'
+    )
+    with pytest.raises(RuntimeError, match=r'killed\. The same .* from a/iter_4\.pth'):
+        launched(RuntimeError('DataLoader worker was killed.'), monkeypatch, cfg)
+    with pytest.raises(RuntimeError, match=r'^out of memory$'):
+        launched(RuntimeError('out of memory'), monkeypatch, cfg)

@@ -1,9 +1,12 @@
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from fresh_python import run_python
 from mmengine.config import Config
 from mmengine.hub import get_config
+from yapf.yapflib import yapf_api
+from yapf.yapflib.errors import YapfError
 
 CONFIGS = [
     'mmseg::deeplabv3/deeplabv3_r18-d8_4xb2-80k_cityscapes-512x1024.py',
@@ -46,3 +49,20 @@ assert not is_installed('mmabsent')
     )
 
     assert process.returncode == 0, process.stderr
+
+
+@pytest.mark.parametrize(
+    ('raised', 'seen'),
+    [
+        (KeyboardInterrupt(), KeyboardInterrupt),
+        (RuntimeError('DataLoader worker 3 is killed'), RuntimeError),
+        (YapfError('no Python'), SyntaxError),
+    ],
+)
+def test_what_ends_a_training_ends_the_formatting_of_its_config(
+    raised: BaseException, seen: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(yapf_api, 'FormatCode', mock.Mock(side_effect=raised))
+    with pytest.raises(seen) as error:
+        _ = Config(dict(model=dict(type='Net'))).pretty_text
+    assert ('type' in str(error.value)) is (seen is SyntaxError)

@@ -92,6 +92,9 @@ def test_folders_of_the_data_are_checked(wrapped: Config, root: Path) -> None:
     (root / 'labels/city').mkdir()
     (root / 'labels/city/0.png').touch()
     check_data(wrapped)
+    (root / 'labels/city').rename(root / 'elsewhere')
+    (root / 'labels/city').symlink_to(root / 'elsewhere')
+    check_data(wrapped)
 
 
 @pytest.fixture

@@ -14,7 +14,11 @@ from mmkd.engine.optim import (
     DistillOptimWrapperConstructor,
     GradientAlignOptimWrapper,
 )
-from mmkd.engine.processes import join_processes, leave_processes
+from mmkd.engine.processes import (
+    end_with_launcher,
+    join_processes,
+    leave_processes,
+)
 from mmkd.setup import setup
 
 __all__ = [
@@ -28,6 +32,7 @@ __all__ = [
     'GradientConflictHook',
     'PrepareMethodsHook',
     'StartTableHook',
+    'end_with_launcher',
     'join_processes',
     'leave_processes',
 ]

@@ -1,7 +1,10 @@
-"""Several processes on a machine without CUDA."""
+"""Several processes: on a machine without CUDA, and how they end."""
 
+import ctypes
 import gc
 import math
+import signal
+import sys
 from datetime import timedelta
 from typing import Any
 
@@ -51,6 +54,17 @@ def join_processes(cfg: Config) -> None:
     else:
         wrapper['find_unused_parameters'] = cfg.get('find_unused_parameters', False)
         cfg.setdefault('model_wrapper_cfg', wrapper)
+
+
+def end_with_launcher() -> None:
+    """Let this process be killed when the one that started it is.
+
+    A launcher that is killed cannot end what it has started: that would train on
+    beside the run that takes its place. Linux alone tells a process so.
+    """
+    if sys.platform == 'linux':
+        set_signal_of_parents_death = 1
+        ctypes.CDLL(None).prctl(set_signal_of_parents_death, signal.SIGKILL)
 
 
 def leave_processes() -> None:

@@ -1,7 +1,10 @@
 import multiprocessing
+import os
+import sys
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -14,6 +17,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from mmkd.engine import (
     AnyDeviceDataParallel,
+    end_with_launcher,
     join_processes,
     leave_processes,
     processes,
@@ -146,6 +150,35 @@ def test_no_process_leaves_before_another_has_saved(tmp_path: Path) -> None:
     for process in processes:
         process.join()
         assert process.exitcode == 0
+
+
+def wait_for_the_end(connection: Connection) -> None:
+    end_with_launcher()
+    connection.send(os.getpid())
+    time.sleep(600)
+
+
+def start_a_process(connection: Connection) -> None:
+    fork = multiprocessing.get_context('fork')
+    process = fork.Process(target=wait_for_the_end, args=(connection,))
+    process.start()
+    process.join()
+
+
+@pytest.mark.skipif(sys.platform != 'linux', reason='Linux alone tells')
+def test_what_a_killed_launcher_has_started_ends() -> None:
+    fork = multiprocessing.get_context('fork')
+    ours, theirs = fork.Pipe()
+    launcher = fork.Process(target=start_a_process, args=(theirs,))
+    launcher.start()
+    theirs.close()
+    worker = ours.recv()
+    launcher.kill()
+    launcher.join()
+    # It holds the other end of the connection open as long as it lives.
+    assert ours.poll(30), f'process {worker} lives on'
+    with pytest.raises(EOFError):
+        ours.recv()
 
 
 def test_a_gpu_is_passed_on() -> None:

@@ -1,0 +1,75 @@
+"""torchrun, with one line for what usually goes wrong when it starts or ends."""
+
+import socket
+import sys
+from argparse import Namespace
+
+from torch.distributed import run
+from torch.distributed.elastic.multiprocessing.api import SignalException
+
+
+def main() -> None:
+    """Run torchrun's command line.
+
+    A signal ends it without a traceback: what is to be said, its processes say.
+    """
+    try:
+        check(run.parse_args(sys.argv[1:]))
+        run.main()
+    except ValueError as error:
+        sys.exit(f'torchrun: {error}')
+    except SignalException as signal:
+        sys.exit(128 + signal.sigval)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def check(args: Namespace) -> None:
+    """Look whether the processes can be started, and can meet.
+
+    Args:
+        args: torchrun's arguments.
+
+    Raises:
+        ValueError: If they cannot; the message says what to change.
+    """
+    count = args.nproc_per_node
+    if count not in ('auto', 'cpu', 'gpu', 'xpu') and not (
+        count.isdecimal() and int(count)
+    ):
+        raise ValueError(
+            f'the number of processes must be a whole number from 1, got {count!r}.'
+        )
+    if args.standalone or args.node_rank or args.rdzv_backend != 'static':
+        return
+    port = args.master_port or 29500
+    if not 0 < port < 65536:
+        raise ValueError(f'MASTER_PORT must be from 1 to 65535, got {port}.')
+    if not _is_free(port):
+        raise ValueError(
+            f'port {port} is taken, perhaps by another training of this machine: set '
+            f'MASTER_PORT to a free one, as in MASTER_PORT={_free_port()} bash '
+            'tools/dist_train.sh ...'
+        )
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as listener:
+        # As the store of torchrun does: a port that was left just now is free.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(('', port))
+        except OSError:
+            return False
+    return True
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(('', 0))
+        port: int = listener.getsockname()[1]
+    return port
+
+
+if __name__ == '__main__':
+    main()

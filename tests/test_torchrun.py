@@ -1,0 +1,51 @@
+import socket
+import sys
+
+import pytest
+
+from mmkd import torchrun
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        (['--nproc-per-node=0'], "a whole number from 1, got '0'"),
+        (['--nproc-per-node=-2'], "a whole number from 1, got '-2'"),
+        (['--nproc-per-node=two'], "a whole number from 1, got 'two'"),
+        (['--master-port=99999'], 'MASTER_PORT must be from 1 to 65535, got 99999'),
+    ],
+)
+def test_wrong_numbers_end_in_one_line(
+    options: list[str], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, 'argv', ['torchrun', *options, 'train.py'])
+    with pytest.raises(SystemExit, match=message):
+        torchrun.main()
+
+
+def test_a_taken_port_is_named_with_a_free_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as listener:
+        listener.bind(('127.0.0.1', 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        options = f'--master-port={port}', '--nproc-per-node=2', 'train.py'
+        monkeypatch.setattr(sys, 'argv', ['torchrun', *options])
+        with pytest.raises(SystemExit, match=f'port {port} is taken.*MASTER_PORT='):
+            torchrun.main()
+        # The machines that join do not open it.
+        torchrun.check(torchrun.run.parse_args(['--node-rank=1', *options]))
+    torchrun.check(torchrun.run.parse_args(list(options)))
+
+
+@pytest.mark.parametrize('number', [2, 15])
+def test_a_signal_ends_it_without_a_traceback(
+    number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted() -> None:
+        raise torchrun.SignalException('got a signal', sigval=number)
+
+    monkeypatch.setattr(torchrun.run, 'main', interrupted)
+    monkeypatch.setattr(sys, 'argv', ['torchrun', '--standalone', 'train.py'])
+    with pytest.raises(SystemExit) as end:
+        torchrun.main()
+    assert end.value.code == 128 + number

@@ -32,6 +32,7 @@ setup(
         'numpy',
         'opencv-python',
         'rich',
+        'safetensors',
         'scikit-learn',
         'torch>=2.6',
         'torchvision',

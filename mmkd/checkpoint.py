@@ -4,7 +4,7 @@ A checkpoint is a pickle, and a pickle can call any function by name. PyTorch's
 ``weights_only=True`` reads tensors and plain containers alone; MMEngine's
 training checkpoints hold NumPy values, log histories and schedules too. They
 are allowed here, each by name, and nothing else is: no file makes mmkd load
-with ``weights_only=False``.
+with ``weights_only=False``. What was read is reduced to data.
 """
 
 import pickle
@@ -12,13 +12,11 @@ import re
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import filterfalse
 from os import PathLike
-from pathlib import Path, PurePosixPath
 from typing import IO, Any
-from urllib.error import URLError
-from urllib.parse import urlparse
 
-import numpy as np
+import safetensors.torch
 import torch
 from mmengine.logging import HistoryBuffer
 from mmengine.optim import OneCycleParamScheduler
@@ -28,14 +26,14 @@ from torch.serialization import (
     get_safe_globals,
 )
 
+from mmkd.file_kinds import is_safetensors, other_kind
+from mmkd.plain_data import NUMPY, NotDataError, as_data
+
 METHODS = {
     HistoryBuffer: ('min', 'max', 'current', 'mean'),
     OneCycleParamScheduler: ('_annealing_cos', '_annealing_linear'),
 }
 """The classes that pickle methods of theirs with their values, and which."""
-
-CORES = ('core', '_core')
-"""What NumPy 1 and 2 call the package of their compiled functions."""
 
 
 class CheckpointError(ValueError):
@@ -55,55 +53,49 @@ def _pickled_method(owner: object, name: str) -> Callable[..., Any]:
     raise pickle.UnpicklingError(f'GLOBAL {place}.{name}')
 
 
-def _allowed_globals() -> list[Any]:
-    array = np.zeros(1).__reduce__()[0]
-    scalar = np.float64().__reduce__()[0]
-    # Objects are left out: an array of them is a container for anything.
-    kinds = np.typecodes['All'].replace('O', '')
-    return [
-        *METHODS,
-        (_pickled_method, 'builtins.getattr'),
-        (_pickled_method, '__builtin__.getattr'),
-        bytes,  # an empty array's content is pickled as a call of it
-        np.ndarray,
-        np.dtype,
-        *{type(np.dtype(kind)) for kind in kinds},
-        *((array, f'numpy.{core}.multiarray._reconstruct') for core in CORES),
-        *((scalar, f'numpy.{core}.multiarray.scalar') for core in CORES),
-    ]
-
-
-ALLOWED = _allowed_globals()
+ALLOWED = [
+    *METHODS,
+    (_pickled_method, 'builtins.getattr'),
+    (_pickled_method, '__builtin__.getattr'),
+    bytes,  # an empty array's content is pickled as a call of it
+    *((stand_in, name) for name, stand_in in NUMPY.items()),
+]
 
 
 @contextmanager
-def _only_allowed(source: object) -> Iterator[None]:
+def _only_allowed(source: object, file: IO[bytes]) -> Iterator[None]:
     """Extend what ``weights_only=True`` reads, and name the file in errors.
 
     What a user allows with ``torch.serialization.add_safe_globals`` stays
-    allowed, except ``getattr`` itself, which MMEngine's own loader adds.
+    allowed, except what has a stand-in here: ``getattr``, which MMEngine's own
+    loader adds, and NumPy.
     """
     before = get_safe_globals()
     clear_safe_globals()
-    add_safe_globals([*(entry for entry in before if not _is_getattr(entry)), *ALLOWED])
+    add_safe_globals([*filterfalse(_has_stand_in, before), *ALLOWED])
     try:
         yield
     except (OSError, MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as error:
         # A damaged pickle fails in whatever way its next bytes happen to ask.
-        raise CheckpointError(_explain(source, error)) from None
+        raise CheckpointError(_explain(source, file, error)) from None
     finally:
         clear_safe_globals()
         add_safe_globals(before)
 
 
-def _is_getattr(entry: Any) -> bool:
-    return getattr in (entry if isinstance(entry, tuple) else (entry,))
+def _has_stand_in(entry: Any) -> bool:
+    allowed = entry[0] if isinstance(entry, tuple) else entry
+    module = str(getattr(allowed, '__module__', ''))
+    return allowed is getattr or module.partition('.')[0] == 'numpy'
 
 
-def _explain(source: object, error: Exception) -> str:
+def _explain(source: object, file: IO[bytes], error: Exception) -> str:
     """PyTorch's message, without its advice to load the file all the same."""
+    kind = other_kind(file)
+    if kind is not None:
+        return f'cannot read checkpoint {source}: it is {kind}'
     refused = re.search(r'GLOBAL (\S+)', str(error))
     if refused is not None:
         return (
@@ -111,6 +103,8 @@ def _explain(source: object, error: Exception) -> str:
             'which could run code. Save its state dict alone, or, if that is a '
             'class of yours, allow it with torch.serialization.add_safe_globals'
         )
+    if isinstance(error, NotDataError):
+        return f'checkpoint {source} is refused: {error}'
     reason = str(error).split('WeightsUnpickler error:')[-1].split('\n\nCheck')[0]
     return (
         f'cannot read checkpoint {source}: is it complete, and written by '
@@ -122,7 +116,10 @@ def safe_load(
     file: str | PathLike[str] | IO[bytes],
     map_location: Any = 'cpu',
 ) -> Any:
-    """Read a checkpoint written by ``torch.save`` and run nothing of it.
+    """Read a checkpoint and run nothing of it.
+
+    It is one that ``torch.save`` wrote, or a file of the safetensors format,
+    which holds a bare state dict.
 
     Args:
         file: Path, or a binary file object.
@@ -130,44 +127,36 @@ def safe_load(
 
     Returns:
         What was saved: a bare state dict, or a dict as MMEngine, MMSegmentation
-        and MMPretrain save it.
+        and MMPretrain save it, without the config that MMEngine would run when
+        a training goes on from it.
 
     Raises:
         CheckpointError: If the file is damaged, or names a class or function
             that is not allowed; the message says which.
         OSError: If the file cannot be opened.
     """
-    source = file if isinstance(file, str | PathLike) else 'from memory'
-    with _only_allowed(source):
-        return torch.load(file, map_location=map_location, weights_only=True)
+    if not isinstance(file, str | PathLike):
+        return _read(file, None, map_location)
+    with open(file, 'rb') as opened:
+        return _read(opened, file, map_location)
 
 
-def safe_load_url(url: str, **kwargs: Any) -> Any:
-    """Download a checkpoint, once, and read it as :func:`safe_load` does.
+def _read(
+    file: IO[bytes], path: str | PathLike[str] | None, map_location: Any
+) -> Any:
+    with _only_allowed(path or 'from memory', file):
+        if is_safetensors(file):
+            return safetensors.torch.load(file.read())
+        content = torch.load(path or file, map_location, weights_only=True)
+        return _without_program(as_data(content))
 
-    Args:
-        url: Where it is.
-        **kwargs: As in ``torch.hub.load_state_dict_from_url``.
 
-    Returns:
-        What was saved.
-
-    Raises:
-        CheckpointError: As in :func:`safe_load`.
-        OSError: If the address cannot be reached; the message says where to
-            put the file by hand.
-    """
-    with _only_allowed(url):
-        kwargs['weights_only'] = True
-        try:
-            return torch.hub.load_state_dict_from_url(url, **kwargs)
-        except (URLError, ConnectionError, TimeoutError) as error:
-            folder = kwargs.get('model_dir') or Path(torch.hub.get_dir(), 'checkpoints')
-            place = Path(folder, PurePosixPath(urlparse(url).path).name)
-            raise OSError(
-                f'{url} cannot be reached: {error}. Where there is no network, '
-                f'download it elsewhere and put it at {place}'
-            ) from error
+def _without_program(content: Any) -> Any:
+    """Drop ``meta.config``, which MMEngine's runners execute to look into it."""
+    meta = content.get('meta') if isinstance(content, dict) else None
+    if isinstance(meta, dict):
+        meta.pop('config', None)
+    return content
 
 
 def check_whole(path: str | PathLike[str]) -> None:

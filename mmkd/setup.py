@@ -1,16 +1,12 @@
 """What mmkd changes in the libraries below it, in one place and on request."""
 
 from functools import cache
-from types import ModuleType
-from typing import Any
 
-import torch
 from mmengine.config import Config
 from mmengine.config import utils as config_utils
-from mmengine.runner import checkpoint as checkpoint_io
 
 from mmkd import compat
-from mmkd.checkpoint import safe_load, safe_load_url
+from mmkd.untrusted import read_as_data
 
 
 @cache
@@ -29,32 +25,7 @@ def setup() -> None:
     compat.allow_mixed_precision_on_cpus()
     compat.escape_quotes_in_paths()
     compat.let_interruptions_through()
-    load_checkpoints_safely()
-
-
-class SafeTorch(ModuleType):
-    """``torch`` as MMEngine's checkpoint reader sees it: ``load`` is safe."""
-
-    @staticmethod
-    def load(file: Any, map_location: Any = None, **_: Any) -> Any:
-        """Read a checkpoint, whatever the caller says of ``weights_only``."""
-        return safe_load(file, map_location)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(torch, name)
-
-
-def load_checkpoints_safely() -> None:
-    """Make MMEngine read every checkpoint with :mod:`mmkd.checkpoint`.
-
-    That covers teachers, pretrained backbones, resumed and tested runs, from
-    files, object stores and addresses. By itself the original MMEngine cannot
-    read its own training checkpoints since PyTorch 2.6
-    (open-mmlab/mmengine#1655); onedl-mmengine allows ``getattr``, which leads
-    to any function, and falls back to ``weights_only=False``.
-    """
-    checkpoint_io.torch = SafeTorch('torch')
-    checkpoint_io.load_url = safe_load_url
+    read_as_data()
 
 
 def find_own_configs() -> None:

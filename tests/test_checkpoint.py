@@ -12,9 +12,11 @@ import pytest
 import torch
 from mmengine.logging import HistoryBuffer
 from mmengine.optim import OneCycleParamScheduler
+from safetensors.torch import save_file
 from torch import nn
 
-from mmkd.checkpoint import CheckpointError, safe_load, safe_load_url
+from mmkd.checkpoint import CheckpointError, safe_load
+from mmkd.checkpoint_url import safe_load_url
 
 
 class Getattr:
@@ -160,3 +162,64 @@ def test_unreachable_address_says_where_to_put_the_file(
         torch.save(dict(weight=torch.ones(2)), place)
 
         assert safe_load_url(url, model_dir=folder)['weight'].equal(torch.ones(2))
+
+
+def test_an_archive_takes_no_other_download_s_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / 'trusted.pth'
+    torch.save(dict(weight=torch.ones(2)), other)
+    torch.save(dict(weight=torch.zeros(2)), tmp_path / 'hostile.pth')
+    with ZipFile(tmp_path / 'net.zip', 'w') as archive:
+        archive.write(tmp_path / 'hostile.pth', 'trusted.pth')
+    for _ in range(2):
+        with pytest.raises(CheckpointError, match=r'net\.zip: .* zip archive of trus'):
+            safe_load_url('https://example.org/net.zip', model_dir=str(tmp_path))
+    assert safe_load(other)['weight'].equal(torch.ones(2))
+
+
+class Twice(nn.Module):
+    def forward(self, value: torch.Tensor) -> torch.Tensor:
+        return 2 * value
+
+
+@pytest.mark.parametrize(
+    ('content', 'kind'),
+    [
+        (b'\n<!DOCTYPE html>\n<html><body>Not found</body></html>', 'a web page'),
+        (b'version https://git-lfs.github.com/spec/v1\noid sha256:0', 'git lfs pull'),
+        (b'', 'it is empty'),
+        (b'\x89HDF\r\n' + bytes(90), 'an HDF5 file'),
+        (b'\x1f\x8b' + bytes(90), 'a gzip archive'),
+    ],
+)
+def test_other_files_are_told_by_kind(
+    content: bytes, kind: str, tmp_path: Path
+) -> None:
+    (tmp_path / 'other.pth').write_bytes(content)
+
+    with pytest.raises(CheckpointError, match=rf'other\.pth: it is.*{kind}|{kind}'):
+        safe_load(tmp_path / 'other.pth')
+
+
+def test_torchscript_is_told_and_not_to_be_loaded_unsafely(tmp_path: Path) -> None:
+    path = tmp_path / 'script.pth'
+    torch.jit.save(torch.jit.script(Twice()), path)
+
+    with pytest.raises(CheckpointError, match=r'script\.pth: .* TorchScript') as error:
+        safe_load(path)
+
+    assert 'weights_only' not in str(error.value)
+
+
+def test_safetensors_are_read(tmp_path: Path) -> None:
+    path, state = tmp_path / 'net.safetensors', nn.Linear(2, 3).state_dict()
+    save_file(state, path, metadata=dict(format='pt'))
+
+    read = safe_load(path)
+
+    assert read.keys() == state.keys()
+    assert all(read[key].equal(state[key]) for key in state)
+    path.write_bytes(path.read_bytes()[:-4])
+    with pytest.raises(CheckpointError, match=r'read checkpoint .*net\.safetensors'):
+        safe_load(path)

@@ -11,7 +11,7 @@ from mmpretrain.datasets.utils import download_and_extract_archive
 
 from mmkd.datasets.download import downloading
 from mmkd.datasets.images import data_list_of
-from mmkd.datasets.plain_pickle import load_plain_pickle
+from mmkd.plain_pickle import load_plain_pickle
 from mmkd.registry import DATASETS
 
 

@@ -116,7 +116,7 @@ def test_unreachable_address(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None
     def refuse(*_: Any, **__: Any) -> None:
         raise OSError('Network is unreachable')
 
-    monkeypatch.setattr(torch.hub, 'load_state_dict_from_url', refuse)
+    monkeypatch.setattr(torch.hub, 'download_url_to_file', refuse)
 
     with pytest.raises(OSError, match=rf'teacher\.pth.*unreachable.*{HOW}'):
         FrozenTeacher(tiny.segmentor(), 'https://example.org/teacher.pth')

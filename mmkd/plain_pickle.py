@@ -4,23 +4,7 @@ import io
 import pickle
 from typing import Any
 
-ALLOWED = frozenset(
-    {
-        ('numpy', 'dtype'),
-        ('numpy', 'ndarray'),
-        ('_codecs', 'encode'),  # how Python 3 writes bytes for Python 2
-        *(
-            (f'numpy.{core}.{module}', function)
-            for core in ('core', '_core')  # NumPy 1 and 2
-            for module, function in (
-                ('multiarray', '_reconstruct'),
-                ('multiarray', 'scalar'),
-                ('numeric', '_frombuffer'),
-            )
-        ),
-    }
-)
-"""The modules and names that a pickle may ask for."""
+from mmkd.plain_data import NUMPY, as_data
 
 
 class PlainUnpickler(pickle.Unpickler):
@@ -30,11 +14,15 @@ class PlainUnpickler(pickle.Unpickler):
         """Look a name up, as the pickle asks for it.
 
         Raises:
-            pickle.UnpicklingError: If it is not in ``ALLOWED``.
+            pickle.UnpicklingError: If it is not one of NumPy's for arrays.
         """
-        if (module, name) not in ALLOWED:
-            raise pickle.UnpicklingError(f'{module}.{name} is not allowed')
-        return super().find_class(module, name)
+        if (module, name) == ('_codecs', 'encode'):
+            # How Python 3 writes bytes for Python 2.
+            return super().find_class(module, name)
+        try:
+            return NUMPY[f'{module}.{name}']
+        except KeyError:
+            raise pickle.UnpicklingError(f'{module}.{name} is not allowed') from None
 
 
 def load_plain_pickle(content: bytes, source: str) -> Any:
@@ -53,7 +41,7 @@ def load_plain_pickle(content: bytes, source: str) -> Any:
         ValueError: If it is damaged or asks for anything else.
     """
     try:
-        return PlainUnpickler(io.BytesIO(content), encoding='latin1').load()
+        return as_data(PlainUnpickler(io.BytesIO(content), encoding='latin1').load())
     except MemoryError:
         raise
     except Exception as error:

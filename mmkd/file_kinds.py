@@ -1,0 +1,54 @@
+"""What a file is that was taken for a checkpoint of PyTorch's."""
+
+import zipfile
+from pathlib import Path
+from typing import IO
+
+BEGINNINGS = {
+    b'<': 'a web page or other markup: download the file behind it',
+    b'version https://git-lfs': (
+        'a pointer of Git LFS: `git lfs pull` fetches the file it stands for'
+    ),
+    b'\x89HDF': 'an HDF5 file',
+    b'\x1f\x8b': 'a gzip archive: unpack it',
+    b'\x93NUMPY': 'a NumPy array',
+}
+"""What some files begin with, and are."""
+
+
+def is_safetensors(file: IO[bytes]) -> bool:
+    """Whether a file is of the safetensors format: a length, then JSON.
+
+    Args:
+        file: Read from its present place, to which it is set back.
+    """
+    head = file.read(9)
+    file.seek(-len(head), 1)
+    return head[8:] == b'{' and int.from_bytes(head[:8], 'little') <= 100_000_000
+
+
+def other_kind(file: IO[bytes]) -> str | None:
+    """Name the kind of a file that is no checkpoint, and what to do.
+
+    Args:
+        file: Read from its beginning.
+
+    Returns:
+        A noun, such as ``'an HDF5 file'``, or None if it is not known.
+    """
+    file.seek(0)
+    head = file.read(64).lstrip(b'\xef\xbb\xbf \t\r\n')
+    if not head:
+        return 'empty'
+    if zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as archive:
+            names = [Path(name).name for name in archive.namelist()]
+        if 'constants.pkl' in names:
+            return (
+                'a TorchScript program, which is code: where you trust it, save its '
+                "weights, torch.save(torch.jit.load('FILE').state_dict(), 'WEIGHTS')"
+            )
+        if 'data.pkl' not in names:
+            return f'a zip archive of {", ".join(names[:3])}: unpack it'
+    kinds = (kind for start, kind in BEGINNINGS.items() if head.startswith(start))
+    return next(kinds, None)

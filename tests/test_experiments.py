@@ -86,7 +86,7 @@ def test_values_go_before_both() -> None:
     cfg = composed('resnet34_resnet18_imagenet', 'dhkd', **values)
     assert cfg.model.methods.dual_head.weight == 0.5
     assert cfg.model.methods.dual_head.loss == dict(type='BinaryKLNormLoss', tau=4.0)
-    assert cfg.model.methods.dual_head.stop == 50
+    assert cfg.model.methods.dual_head.stop == 49
 
 
 @pytest.mark.parametrize('pair', PAIRS)

@@ -1,3 +1,6 @@
+# Batch, learning rate and momentum are those of the published code.
 _base_ = ['../_base_/pairs/resnet32x4_resnet8x4_cifar100.py',
           '../_base_/methods/reviewkd.py']
-model = dict(methods=dict(reviewkd={{_base_.reviewkd}}))
+model = dict(methods=dict(reviewkd=_base_.reviewkd | _base_.settings.reviewkd))
+train_dataloader = dict(batch_size=128)
+optim_wrapper = dict(optimizer=dict(lr=0.1, nesterov=True))

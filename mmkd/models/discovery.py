@@ -3,18 +3,22 @@
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from mmkd.models.parts import check_settings
 from mmkd.models.taps import Tap, capture, find_module
 from mmkd.models.tasks import Task, task_of
 from mmkd.models.undisturbed import undisturbed
 
 OUTPUT = Tap('')
 """What the model itself returns in tensor mode: its logits."""
+
+Stage: TypeAlias = int | str | Mapping[str, Any]
+"""How a method names a stage, see :meth:`ModelView.stage`."""
 
 PROBE_SIZES = ((64, 64), (32, 32), (224, 224))
 """Heights and widths in pixels of the blank images tried, in this order."""
@@ -111,14 +115,32 @@ class ModelView:
                 ends[(*value.shape[2:], _dilation(blocks[tap.path]))] = tap
         return list(ends.values())
 
-    def stage(self, stage: int | str) -> Tap:
-        """The end of one stage, by its number from 0 or its module path.
+    @property
+    def has_stem(self) -> bool:
+        """Whether the first stage reads features of a stem, and not the image."""
+        paths = [path for path, _ in _blocks(self.model)]
+        stem = next(
+            path
+            for path, module in self.model.named_modules()
+            if isinstance(module, nn.modules.conv._ConvNd)
+        )
+        return not any(stem.startswith(f'{path}.') for path in paths)
+
+    def stage(self, stage: Stage) -> Tap:
+        """The end of one stage, or another place that is named in its stead.
+
+        Args:
+            stage: A number from 0, a module path, or the settings of a :class:`Tap`,
+                as ``dict(path='backbone.layer1.4.relu', kind='input', call=1)``.
 
         Raises:
-            ValueError: If there is no such stage.
+            ValueError: If there is no such stage, or a setting is wrong.
         """
         if isinstance(stage, str):
             return Tap(stage)
+        if isinstance(stage, Mapping):
+            check_settings('a stage', Tap, stage)
+            return Tap(**stage)
         if not 0 <= stage < len(self.stages):
             found = ', '.join(tap.path for tap in self.stages) or 'none'
             raise ValueError(

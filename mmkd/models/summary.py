@@ -86,4 +86,4 @@ def _taps(distiller: Distiller, method: Method) -> Iterator[str]:
         for tap in taps:
             # In training alone does a student run its auxiliary heads.
             size = ' x '.join(map(str, view.shapes.get(tap, ())[1:])) or 'not run yet'
-            yield f'{side}: {tap.kind} of {tap.path or "the model"}, {size}'
+            yield f'{side}: {tap.kind} of {tap}, {size}'

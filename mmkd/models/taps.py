@@ -1,6 +1,7 @@
 """Capture of what goes into and comes out of named modules while a model runs."""
 
 import difflib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -19,18 +20,28 @@ class Tap:
             ``'backbone.layer2'``; ``''`` is the model itself.
         kind: Whether the module's input or its output is meant. Of several
             inputs or outputs the first tensor is taken.
+        call: Which run of the module, from 0, where one forward runs it several
+            times, as a residual block does its ReLU.
 
     Raises:
-        ValueError: If ``kind`` is neither.
+        ValueError: If ``kind`` is neither, or ``call`` no whole number from 0.
     """
 
     path: str
     kind: Literal['input', 'output'] = 'output'
+    call: int = 0
 
     def __post_init__(self) -> None:
         """Check the values."""
         if self.kind not in ('input', 'output'):
             raise ValueError(f"kind must be 'input' or 'output', got {self.kind!r}")
+        if not isinstance(self.call, int) or self.call < 0:
+            raise ValueError(f'call must be a number from 0, got {self.call!r}')
+
+    def __str__(self) -> str:
+        """The path, and which run of the module where it is not the first."""
+        run = f' (call {self.call})' if self.call else ''
+        return f'{self.path or "the model"}{run}'
 
 
 class _AllTapsFilled(BaseException):
@@ -93,8 +104,9 @@ def capture(
 
     A value is what the module was given, or gave, when it ran: later in-place
     operations do not reach it. A module that runs several times in one forward
-    leaves the value of its first run. The hooks exist inside the context alone,
-    so that copies of the model and its deployed form never carry them.
+    leaves the value of the run that the tap names, the first by default. The hooks
+    exist inside the context alone, so that copies of the model and its deployed
+    form never carry them.
 
     Args:
         model: The model that is run inside the context.
@@ -114,9 +126,11 @@ def capture(
     """
     taps = set(taps)
     values: dict[Tap, Tensor] = {}
+    calls = Counter[Tap]()
 
     def keep(tap: Tap, value: Any) -> None:
-        if tap in values:
+        calls[tap] += 1
+        if calls[tap] != tap.call + 1:
             return
         tensor = first_tensor(value)
         values[tap] = tensor.clone() if copy else tensor
@@ -130,7 +144,7 @@ def capture(
             yield values
         except _AllTapsFilled:
             return
-    missing = sorted(tap.path for tap in taps - set(values))
+    missing = sorted(str(tap) for tap in taps - set(values))
     if strict and missing:
         raise RuntimeError(
             f'the forward of {type(model).__name__} never ran: {", ".join(missing)}'

@@ -130,6 +130,28 @@ def test_first_of_several_runs_is_kept(stop: bool) -> None:
     assert values[Tap('layer')].equal(net.layer(images))
 
 
+@pytest.mark.parametrize('stop', [False, True])
+def test_a_later_run_may_be_named(stop: bool) -> None:
+    net = Shared()
+    images = torch.randn(5, 3)
+    taps = Tap('layer', 'input', call=2), Tap('layer', call=1)
+
+    with capture(net, taps, stop_when_filled=stop) as values:
+        net(images)
+
+    second = net.layer(net.layer(images))
+    assert all(values[tap].equal(second) for tap in taps)
+
+
+def test_a_run_that_never_came_is_an_error() -> None:
+    net = Shared()
+    with (
+        pytest.raises(RuntimeError, match=r'never ran: layer \(call 3\)$'),
+        capture(net, [Tap('layer', call=3)]),
+    ):
+        net(torch.randn(5, 3))
+
+
 def test_later_operations_in_place_do_not_reach_a_tap() -> None:
     net, images = Overwriting(), torch.randn(5, 3)
 
@@ -252,6 +274,12 @@ def test_wrong_path_leaves_no_hooks(net: Net) -> None:
 def test_unknown_kind_is_refused() -> None:
     with pytest.raises(ValueError, match=r"'input' or 'output', got 'inputs'"):
         Tap('backbone', 'inputs')  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize('call', [-1, 0.5, 'last'])
+def test_unknown_call_is_refused(call: Any) -> None:
+    with pytest.raises(ValueError, match=f'call must be .* got {call!r}'):
+        Tap('backbone', call=call)
 
 
 def test_first_tensor_of_nested_values() -> None:

@@ -1,2 +1,6 @@
-# Pair-wise structured KD.
-skd = dict(type='SKD', weight=1.0, source='published')
+# Pair-wise structured KD, as in CIRKD's code; KD beside it is LogitsKD.
+skd = dict(
+    type='SKD',
+    loss=dict(type='PairwiseAffinityLoss', region=2),
+    weight=10.0,
+    source='published')

@@ -9,4 +9,10 @@ optim_wrapper = _base_.distill_optim_wrapper
 settings = dict(
     dual_head=dict(
         head=dict(type='MLPClassifier'), gradient_alignment=True,
-        source="pair's"))
+        source="pair's"),
+    # The maps of the published code, the teacher's before their ReLU.
+    reviewkd=dict(
+        teacher_stages=[
+            dict(path=f'backbone.layer{stage}.4.relu', kind='input', call=1)
+            for stage in (1, 2, 3)
+        ]))

@@ -10,4 +10,11 @@ settings = dict(
     dual_head=dict(
         head=dict(type='MLPClassifier'), gradient_alignment=True,
         source="pair's"),
-    reviewkd=dict(weight=8.0, source="pair's"))
+    # The maps of the published code, the teacher's before their ReLU.
+    reviewkd=dict(
+        weight=8.0,
+        teacher_stages=[
+            dict(path=f'backbone.layer{stage}.4.relu', kind='input', call=1)
+            for stage in (1, 2, 3)
+        ],
+        source="pair's"))

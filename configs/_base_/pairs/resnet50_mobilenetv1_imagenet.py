@@ -9,10 +9,13 @@ default_hooks = _base_.distill_hooks
 optim_wrapper = _base_.distill_optim_wrapper
 settings = dict(
     dual_head=dict(
-        head=dict(type='MLPClassifier'), weight=0.1, stop=50,
+        head=dict(type='MLPClassifier'), weight=0.1, stop=49,
         source="pair's"),
     kd=dict(
         loss=dict(type='KLDivergenceLoss', tau=1.0),
         weight=0.5,
         task_weight=0.5,
+        source="pair's"),
+    dist=dict(
+        loss=dict(type='DISTLoss', beta=2.0, gamma=2.0, tau=1.0),
         source="pair's"))

@@ -7,6 +7,15 @@ model = _base_.distiller | dict(
 default_hooks = _base_.distill_hooks
 optim_wrapper = _base_.distill_optim_wrapper
 settings = dict(
+    # As published it starts as the student's own classifier does.
     dual_head=dict(
-        head=dict(type='MLPClassifier'), gradient_alignment=True,
-        source="pair's"))
+        head=dict(type='MLPClassifier', init_cfg=_base_.model.head.init_cfg),
+        gradient_alignment=True,
+        source="pair's"),
+    # The maps of the published code, the teacher's before their ReLU.
+    reviewkd=dict(
+        stages=[f'backbone.layer{stage}' for stage in (2, 3, 4, 5)],
+        teacher_stages=[
+            dict(path=f'backbone.layer{stage}.{block}.relu', kind='input', call=2)
+            for stage, block in ((1, 2), (2, 3), (3, 5), (4, 2))
+        ]))

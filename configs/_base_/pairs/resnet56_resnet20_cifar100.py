@@ -6,4 +6,12 @@ model = _base_.distiller | dict(
         checkpoint='work_dirs/resnet56_cifar100/epoch_240.pth'))
 default_hooks = _base_.distill_hooks
 optim_wrapper = _base_.distill_optim_wrapper
-settings = dict(dual_head=dict(gradient_alignment=True, source="pair's"))
+settings = dict(
+    dual_head=dict(gradient_alignment=True, source="pair's"),
+    # The maps of the published code, the teacher's before their ReLU.
+    reviewkd=dict(
+        weight=0.6,
+        teacher_stages=[
+            dict(path=f'backbone.layer{stage}.8.relu', kind='input', call=1)
+            for stage in (1, 2, 3)
+        ]))

@@ -7,5 +7,16 @@ model = _base_.distiller | dict(
 default_hooks = _base_.distill_hooks
 optim_wrapper = _base_.distill_optim_wrapper
 settings = dict(
-    dual_head=dict(gradient_alignment=True, source="pair's"),
+    # As published it starts as the student's own classifier does.
+    dual_head=dict(
+        head=dict(type='LinearClassifier', init_cfg=_base_.model.head.init_cfg),
+        gradient_alignment=True,
+        source="pair's"),
+    # The maps of the published code, the teacher's before their ReLU.
+    reviewkd=dict(
+        stages=[f'backbone.layer{stage}' for stage in (2, 3, 4, 5)],
+        teacher_stages=[
+            'backbone.layer2.5', 'backbone.layer3.5', 'backbone.layer4.5',
+            'backbone.layer5.4'
+        ]),
     dkd=dict(loss=dict(type='DKDLoss', alpha=1.0, beta=6.0, tau=4.0), source="pair's"))

@@ -9,4 +9,9 @@ optim_wrapper = _base_.distill_optim_wrapper
 settings = dict(
     dual_head=dict(
         head=dict(type='MLPClassifier'), gradient_alignment=True,
-        source="pair's"))
+        source="pair's"),
+    # The maps of the published code, the teacher's before their ReLU.
+    reviewkd=dict(
+        teacher_stages=[
+            'backbone.layer2.0.bn1', 'backbone.layer3.0.bn1', 'backbone.tail.0'
+        ]))

@@ -6,4 +6,14 @@ model = _base_.distiller | dict(
         checkpoint='work_dirs/wrn40-2_cifar100/epoch_240.pth'))
 default_hooks = _base_.distill_hooks
 optim_wrapper = _base_.distill_optim_wrapper
-settings = dict(dual_head=dict(gradient_alignment=True, source="pair's"))
+settings = dict(
+    # As published it starts as the student's own classifier does.
+    dual_head=dict(
+        head=dict(type='LinearClassifier', init_cfg=_base_.model.head.init_cfg),
+        gradient_alignment=True,
+        source="pair's"),
+    # The maps of the published code, the teacher's before their ReLU.
+    reviewkd=dict(
+        teacher_stages=[
+            'backbone.layer2.0.bn1', 'backbone.layer3.0.bn1', 'backbone.tail.0'
+        ]))

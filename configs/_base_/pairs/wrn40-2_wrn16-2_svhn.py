@@ -6,4 +6,9 @@ model = _base_.distiller | dict(
         checkpoint='work_dirs/wrn40-2_svhn/epoch_150.pth'))
 default_hooks = _base_.distill_hooks
 optim_wrapper = _base_.distill_optim_wrapper
-settings = dict(multi_head=dict(weight=5.0, source="pair's"))
+settings = dict(
+    multi_head=dict(weight=5.0, source="pair's"),
+    # It starts as the student's own classifier does.
+    dual_head=dict(
+        head=dict(type='LinearClassifier', init_cfg=_base_.model.head.init_cfg),
+        source="pair's"))

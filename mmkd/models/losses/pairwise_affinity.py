@@ -19,33 +19,31 @@ class PairwiseAffinityLoss(nn.Module):
     teacher may differ.
 
     From `Structured Knowledge Distillation for Dense Prediction
-    <https://arxiv.org/abs/1903.04197>`_, its pair-wise loss. The values agree with
-    ``CriterionPairWiseforWholeFeatAfterPool`` in ``utils/criterion.py`` of
-    https://github.com/irfanICMLL/structure_knowledge_distillation, which keeps
-    the norms out of the gradient; here, as in ``losses/skd.py`` of
-    https://github.com/winycg/CIRKD, they are part of it.
+    <https://arxiv.org/abs/1903.04197>`_, its pair-wise loss. Value and gradient
+    agree with ``losses/skd.py`` of https://github.com/winycg/CIRKD. The paper's own
+    code, https://github.com/irfanICMLL/structure_knowledge_distillation, pools to
+    half the map's side and keeps the norms out of the gradient.
 
     Args:
-        pool_scale: Side of a region, as a fraction of the map's.
+        region: Side of a region, in pixels of the map that is compared. At the
+            right and lower edge a region may be smaller.
 
     Raises:
-        ValueError: If ``pool_scale`` is not above 0 and at most 1.
+        ValueError: If ``region`` is no whole number above 0.
 
     Examples:
         >>> import torch
-        >>> loss = PairwiseAffinityLoss(pool_scale=0.5)
+        >>> loss = PairwiseAffinityLoss(region=2)
         >>> student = torch.randn(4, 128, 32, 64)
         >>> loss(student, torch.randn(4, 512, 32, 64)).shape
         torch.Size([])
     """
 
-    def __init__(self, pool_scale: float = 0.5) -> None:
+    def __init__(self, region: int = 2) -> None:
         super().__init__()
-        if not 0 < pool_scale <= 1:
-            raise ValueError(
-                f'pool_scale must be above 0 and at most 1, got {pool_scale}'
-            )
-        self.pool_scale = pool_scale
+        if not isinstance(region, int) or region < 1:
+            raise ValueError(f'region must be at least 1 pixel, got {region!r}')
+        self.region = region
 
     def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
         """Compute the loss.
@@ -66,7 +64,6 @@ class PairwiseAffinityLoss(nn.Module):
         return loss
 
     def _affinity(self, features: Tensor) -> Tensor:
-        size = [max(int(side * self.pool_scale), 1) for side in features.shape[2:]]
-        regions = max_pool2d(features, size, size, ceil_mode=True).flatten(2)
+        regions = max_pool2d(features, self.region, ceil_mode=True).flatten(2)
         regions = normalize(regions, dim=1)
         return regions.mT @ regions

@@ -5,7 +5,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-from mmengine.model import BaseModule
+from mmengine.model import BaseModule, initialize
 from torch import Tensor, nn
 
 from mmkd.models.discovery import ModelView
@@ -155,16 +155,22 @@ def auxiliary_head(head: dict[str, Any], view: ModelView, tap: Tap) -> nn.Module
     """Build a head that classifies what a tap captures as the model does.
 
     Args:
-        head: Config of the head.
+        head: Config of the head; ``init_cfg`` in it initialises it, as MMEngine's
+            does a model.
         view: The model that the tap is in.
         tap: The features that the head reads.
     """
+    settings = dict(head)
+    init_cfg = settings.pop('init_cfg', None)
     widths = {
         'in_channels': view.shape(tap)[1],
         'num_classes': view.num_classes,
         'spatial_dims': view.task.spatial_dims,
     }
-    return MODELS.build(head, default_args=widths)
+    built = MODELS.build(settings, default_args=widths)
+    if init_cfg is not None:
+        initialize(built, init_cfg)
+    return built
 
 
 def check_weight(name: str, value: float) -> None:

@@ -30,9 +30,10 @@ class DualHead(LogitMethod):
         student: The student.
         teacher: The teacher, of the same number of classes.
         head: Config of the auxiliary head: ``LinearClassifier``, or
-            ``MLPClassifier`` for architectures that are very unlike. None puts
-            the logit-level loss on the main classifier: the setting that the
-            paper shows to collapse.
+            ``MLPClassifier`` for architectures that are very unlike; with an
+            ``init_cfg`` where it shall not start as PyTorch's layers do. None
+            puts the logit-level loss on the main classifier: the setting that
+            the paper shows to collapse.
         **kwargs: ``loss``, ``BinaryKLNormLoss`` or ``BinaryKLLoss``, weight and
             schedule, see :class:`LogitMethod`.
 

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from mmkd.models.adapters import pooled
-from mmkd.models.discovery import ModelView
+from mmkd.models.discovery import ModelView, Stage
 from mmkd.models.methods.base import Method
 from mmkd.models.taps import Tap
 from mmkd.registry import MODELS
@@ -40,8 +40,8 @@ class FeatureMethod(Method):
         student: ModelView,
         teacher: ModelView,
         loss: dict[str, Any] | None = None,
-        stage: int | str | None = None,
-        teacher_stage: int | str | None = None,
+        stage: Stage | None = None,
+        teacher_stage: Stage | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(student, teacher, **kwargs)
@@ -77,7 +77,7 @@ class FeatureMethod(Method):
         return pooled(feature), pooled(teacher_taps[self.teacher_tap])
 
 
-def _place(view: ModelView, stage: int | str | None) -> Tap:
+def _place(view: ModelView, stage: Stage | None) -> Tap:
     return view.feature if stage is None else view.stage(stage)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor
 
 from mmkd.models.adapters import Regressor
-from mmkd.models.discovery import ModelView
+from mmkd.models.discovery import ModelView, Stage
 from mmkd.models.methods.feature import FeatureMethod, map_shape
 from mmkd.models.taps import Tap
 from mmkd.registry import METHODS
@@ -29,7 +29,7 @@ class FitNet(FeatureMethod):
         student: The student.
         teacher: The teacher, of any width, depth and number of classes.
         stage: The student's stage, by number from 0 or by module path; None
-            for the middle one.
+            for the middle one of its maps, the stem's among them.
         teacher_stage: The teacher's; None for ``stage``, or for its own middle
             one where that is None too.
         **kwargs: Loss, weight and schedule, see :class:`FeatureMethod`.
@@ -46,14 +46,14 @@ class FitNet(FeatureMethod):
         self,
         student: ModelView,
         teacher: ModelView,
-        stage: int | str | None = None,
-        teacher_stage: int | str | None = None,
+        stage: Stage | None = None,
+        teacher_stage: Stage | None = None,
         **kwargs: Any,
     ) -> None:
         if stage is None:
-            stage = len(student.stages) // 2
+            stage = _middle(student)
             if teacher_stage is None:
-                teacher_stage = len(teacher.stages) // 2
+                teacher_stage = _middle(teacher)
         super().__init__(
             student, teacher, stage=stage, teacher_stage=teacher_stage, **kwargs
         )
@@ -72,3 +72,8 @@ class FitNet(FeatureMethod):
         feature = student_taps[self.student_tap]
         regressed = self.regressor(feature, expected.shape[2:])
         return {'loss': self.loss_fn(regressed, expected)}
+
+
+def _middle(view: ModelView) -> int:
+    """RepDistiller's ``hint_layer``, which counts the stem's map; never the first."""
+    return max((len(view.stages) + view.has_stem) // 2 - view.has_stem, 1)

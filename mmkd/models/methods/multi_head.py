@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmkd.models.discovery import ModelView
+from mmkd.models.discovery import ModelView, Stage
 from mmkd.models.methods.base import Method, auxiliary_head
 from mmkd.models.methods.logit import check_classes
 from mmkd.models.taps import Tap
@@ -62,8 +62,8 @@ class MultiHead(Method):
         self,
         student: ModelView,
         teacher: ModelView,
-        stages: Sequence[int | str] = (0, 1, 2),
-        teacher_stages: Sequence[int | str] | None = None,
+        stages: Sequence[Stage] = (0, 1, 2),
+        teacher_stages: Sequence[Stage] | None = None,
         head: dict[str, Any] = {'type': 'ConvClassifier'},  # noqa: B006
         loss: dict[str, Any] = {'type': 'KLDivergenceLoss', 'tau': 4.0},  # noqa: B006
         alpha: float = 0.9,

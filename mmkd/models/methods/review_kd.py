@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from mmkd.models.adapters import AttentionFusion
-from mmkd.models.discovery import ModelView
+from mmkd.models.discovery import ModelView, Stage
 from mmkd.models.methods.base import Method, at_least
 from mmkd.models.methods.feature import map_shape
 from mmkd.models.taps import Tap
@@ -29,14 +29,16 @@ class ReviewKD(Method):
     attention-based fusion and hierarchical context loss of
     https://github.com/dvlab-research/ReviewKD. That code compares with the
     teacher's maps before the last ReLU of a stage; here the stage's output is
-    taken, which every backbone has. Its warm-up is 20 epochs, its weight 0.6 to
-    8 by pair.
+    taken, which every backbone has, unless ``teacher_stages`` names them, as the
+    pairs of its experiments do. Its warm-up is 20 epochs, its weight 0.6 to 8 by
+    pair.
 
     Args:
         student: The student.
         teacher: The teacher, of any width.
         stages: The student's stages by number from 0 or by module path, the
-            shallowest first; None for all.
+            shallowest first; None for all. ``dict(path=..., kind='input')`` takes
+            what goes into a module, as a map before its ReLU.
         teacher_stages: The teacher's; None for ``stages``.
         max_channels: Upper limit on the width of fused maps, which is that of
             the deepest level otherwise.
@@ -52,8 +54,8 @@ class ReviewKD(Method):
         self,
         student: ModelView,
         teacher: ModelView,
-        stages: Sequence[int | str] | None = None,
-        teacher_stages: Sequence[int | str] | None = None,
+        stages: Sequence[Stage] | None = None,
+        teacher_stages: Sequence[Stage] | None = None,
         max_channels: int = 512,
         loss: dict[str, Any] = {'type': 'HierarchicalContextLoss'},  # noqa: B006
         **kwargs: Any,
@@ -102,7 +104,7 @@ class ReviewKD(Method):
         return {'loss': torch.stack(losses).sum()}
 
 
-def _levels(view: ModelView, stages: Sequence[int | str] | None) -> list[Tap]:
+def _levels(view: ModelView, stages: Sequence[Stage] | None) -> list[Tap]:
     chosen = view.stages if stages is None else [view.stage(stage) for stage in stages]
     return [*chosen, view.feature]
 
@@ -113,7 +115,7 @@ def _widths(view: ModelView, taps: list[Tap]) -> list[int]:
 
 
 def _paths(taps: list[Tap]) -> str:
-    return ', '.join(tap.path for tap in taps[:-1]) or 'none'
+    return ', '.join(map(str, taps[:-1])) or 'none'
 
 
 def _as_map(feature: Tensor) -> Tensor:

@@ -16,14 +16,13 @@ class SKD(FeatureMethod):
 
     Pixels only. It has no parameters, and widths may differ. The paper's
     pixel-wise distillation is ``LogitsKD``; its adversarial part is not here.
-    The weight is 1 in
-    https://github.com/irfanICMLL/structure_knowledge_distillation, 10 with
-    smaller regions in https://github.com/winycg/CIRKD.
 
     Source: Liu et al., "Structured Knowledge Distillation for Dense
-    Prediction" (https://arxiv.org/abs/1903.04197), section 3.1.2.
+    Prediction" (https://arxiv.org/abs/1903.04197), section 3.1.2, with the
+    regions of 2 x 2 pixels and the weight 10 of https://github.com/winycg/CIRKD.
     """
 
+    weight = 10.0
     default_loss = {'type': 'PairwiseAffinityLoss'}  # noqa: RUF012
     only_for = 'pixels'
     instead = (

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d, interpolate
 
-from mmkd.models.taps import capture
+from mmkd.models.taps import Tap, capture
 
 REVIEW = dict(type='ReviewKD', weight=0.5)
 
@@ -95,12 +95,30 @@ def test_stages_may_be_named(bench: Any) -> None:
     assert trial.loss(trial.data()).isfinite()
 
 
+def test_teacher_maps_before_the_last_relu(bench: Any) -> None:
+    stages = [
+        dict(path=f'backbone.layer{stage}.1.relu', kind='input', call=1)
+        for stage in (1, 2)
+    ]
+    trial = bench('images', review=REVIEW | dict(teacher_stages=stages))
+    ends = [Tap('backbone.layer1'), Tap('backbone.layer2')]
+    taps = [*trial.method.taps_in_teacher[:2], *ends]
+
+    *before, first, second = maps(trial.distiller.teacher.model, taps, trial.data())
+
+    for map_, end in zip(before, (first, second), strict=True):
+        assert (map_ < 0).any()
+        torch.testing.assert_close(map_.relu(), end)
+    trial.check_steps()
+
+
 @pytest.mark.parametrize(
     ('settings', 'message'),
     [
         (dict(stages=(0,), teacher_stages=(0, 1)), 'ReviewKD pairs stages up'),
         (dict(stages=()), 'one at least'),
         (dict(stages=(7,)), 'has no stage 7'),
+        (dict(stages=(dict(path='backbone.layer1', kid='input'),)), "mean 'kind'"),
         (dict(weight=-1), 'weight of ReviewKD must be finite'),
         (dict(max_channels=0), 'max_channels must be at least 1, got 0'),
     ],

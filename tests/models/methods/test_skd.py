@@ -5,17 +5,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import max_pool2d
 
-SKD = dict(
-    type='SKD',
-    loss=dict(type='PairwiseAffinityLoss', pool_scale=0.5),
-    weight=2.0,
-)
+SKD = dict(type='SKD', weight=2.0)
 
 
 def affinity(feature: Tensor) -> Tensor:
     """Cosines between all regions of one image ``(C, H, W)``."""
-    side = feature.shape[1] // 2
-    regions = max_pool2d(feature, side).flatten(1).T
+    regions = max_pool2d(feature, 2).flatten(1).T
     rows = [[torch.cosine_similarity(a, b, 0) for b in regions] for a in regions]
     return torch.stack([torch.stack(row) for row in rows])
 
@@ -46,6 +41,11 @@ def test_a_stage_may_be_named(bench: Any) -> None:
     student, teacher = trial.features(trial.data())
     assert student.shape[2:] != teacher.shape[2:]
     assert trial.check_gradients(trial.data()) == {'backbone'}
+
+
+def test_its_own_weight_is_the_published_one(bench: Any) -> None:
+    trial = bench('pixels', skd=dict(type='SKD'))
+    assert trial.method.weight == 10
 
 
 def test_has_no_meaning_for_images(bench: Any) -> None:

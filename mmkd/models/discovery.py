@@ -36,6 +36,7 @@ class ModelView:
             be overridden.
 
     Attributes:
+        class_names: What the model's checkpoint calls its classes, if that is known.
         shapes: Shapes by tap, of those that were asked for, for one blank image.
         born: The number of the first hook that is not the model's own.
     """
@@ -44,6 +45,7 @@ class ModelView:
         self.model = model
         self.task: Task = task_of(model)
         self._classifier = classifier
+        self.class_names: Sequence[str] | None = None
         self.shapes: dict[Tap, torch.Size] = {}
         self.born = RemovableHandle.next_id
 

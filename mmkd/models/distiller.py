@@ -30,6 +30,7 @@ OWN = (
     '_checked',
     '_has_summed',
     '_task_weight',
+    'compares_classes',
     'gradient_alignment',
     'identity',
     'methods',
@@ -167,6 +168,12 @@ class Distiller(BaseModel):
     def gradient_alignment(self) -> bool:
         """Whether a method asks for the gradients to be aligned."""
         return any(m.gradient_alignment for m in self.named_methods.values())
+
+    @property
+    def compares_classes(self) -> bool:
+        """Whether a method reads the teacher's class predictions."""
+        taps = {t for m in self.named_methods.values() for t in m.taps_in_teacher}
+        return not self.teacher.logits.isdisjoint(taps)
 
     @property
     def task_weight(self) -> float:

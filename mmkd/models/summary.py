@@ -56,6 +56,8 @@ def summary(
     text = io.StringIO()
     console = Console(file=text, width=WIDTH)
     console.print(networks)
+    if distiller.compares_classes:
+        console.print(f'class order {distiller.teacher.classes.order}')
     console.print(methods)
     return text.getvalue()
 

@@ -1,4 +1,4 @@
-"""Shows the methods the training set."""
+"""Shows methods and teacher the training set."""
 
 from mmengine.hooks import Hook
 from mmengine.runner import BaseLoop, Runner
@@ -9,9 +9,10 @@ from mmkd.registry import HOOKS
 
 @HOOKS.register_module()
 class PrepareMethodsHook(Hook):
-    """Let every method look at the training set before training starts.
+    """Let methods and teacher look at the training set before training starts.
 
-    Some need its size or its classes: CRD remembers every image. It acts
+    Some methods need its size or its classes: CRD remembers every image. The
+    teacher's classes are compared with its own by name. It acts
     before the model is copied for averaging and before a checkpoint is loaded,
     so that what it sizes is restored; validation alone needs none of it.
     """
@@ -19,9 +20,17 @@ class PrepareMethodsHook(Hook):
     priority = 'VERY_HIGH'
 
     def before_run(self, runner: Runner) -> None:
-        """Call ``prepare`` of every method."""
+        """Match the teacher's classes and call ``prepare`` of every method.
+
+        Raises:
+            ValueError: If the teacher has other classes and a method compares them.
+        """
         # The public attribute would build the training set for validation.
         if not isinstance(runner._train_loop, BaseLoop):
             return
-        for method in distiller_of(runner).named_methods.values():
-            method.prepare(runner.train_dataloader.dataset)
+        dataset, distiller = runner.train_dataloader.dataset, distiller_of(runner)
+        if distiller.compares_classes:
+            names = (getattr(dataset, 'metainfo', None) or {}).get('classes')
+            distiller.teacher.classes.match(names)
+        for method in distiller.named_methods.values():
+            method.prepare(dataset)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
+from mmkd.models.class_names import shown
 from mmkd.models.discovery import OUTPUT, ModelView
 from mmkd.models.methods.base import Method
 from mmkd.models.taps import Tap
@@ -117,9 +118,14 @@ def check_classes(
     if competing:
         counts = [max(count, 2) for count in counts]
     if counts[0] != counts[1]:
+        known = teacher.class_names
+        listed = '' if known is None else f' ({shown(known)})'
         raise ValueError(
             f'{name} compares class predictions, but the student has {counts[0]} '
-            f'classes and the teacher {counts[1]}. Pass a teacher of the same classes.'
+            f'classes and the teacher {counts[1]}{listed}. Pass a teacher of the same '
+            "classes, or, where the student's are among them, "
+            'teacher=dict(classes=[...]) with their names in its checkpoint or the '
+            'numbers of its channels.'
         )
     if not competing:
         return

@@ -1,6 +1,7 @@
 """The frozen teacher: built, loaded, checked, and run without gradient."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -11,8 +12,10 @@ from torch import Tensor, nn
 
 from mmkd.identity import fingerprint
 from mmkd.models.build import build_model, model_dict
-from mmkd.models.discovery import ModelView
+from mmkd.models.class_names import names_in
+from mmkd.models.discovery import OUTPUT, ModelView
 from mmkd.models.taps import Tap, capture
+from mmkd.models.teachers.classes import TeacherClasses
 from mmkd.registry import TEACHERS
 
 HOW_TO_PASS = (
@@ -38,9 +41,12 @@ class FrozenTeacher:
         num_classes: Overrides the class count of the config where given.
         classifier: Path of the main classifier, where discovery shall be
             overridden.
+        classes: The order of its classes by hand, where the names in the
+            checkpoint do not tell it, see :class:`TeacherClasses`.
 
     Attributes:
         identity: The fingerprint of its weights.
+        classes: The order of its classes.
 
     Raises:
         ValueError: If there is no checkpoint, it does not fit the model, or its
@@ -54,16 +60,18 @@ class FrozenTeacher:
         checkpoint: str | None = None,
         num_classes: int | None = None,
         classifier: str | None = None,
+        classes: str | Sequence[str | int] | None = None,
     ) -> None:
         if not checkpoint:
             raise ValueError(f'the teacher has no checkpoint. {HOW_TO_PASS}')
         config = model_dict(config)
         model = build_model(config, num_classes)
-        load_weights(model, checkpoint)
+        names = load_weights(model, checkpoint)
         self.identity = fingerprint(model.state_dict())
         self._preprocesses = config.get('data_preprocessor') is not None
         self.model = revert_sync_batchnorm(model).eval().requires_grad_(False)
         self.view = ModelView(self.model, classifier)
+        self.classes = TeacherClasses(self.view, names, classes)
         self._renormalise: tuple[bool, Tensor, Tensor] | None = None
 
     def match_inputs(self, preprocessor: Any) -> None:
@@ -90,6 +98,15 @@ class FrozenTeacher:
         if flip or (scale != 1).any() or (shift != 0).any():
             self._renormalise = flip, scale.view(-1, 1, 1), shift.view(-1, 1, 1)
 
+    @cached_property
+    def logits(self) -> set[Tap]:
+        """Where its class predictions are captured."""
+        try:
+            return {OUTPUT, self.view.logits}
+        except ValueError:
+            # No single layer puts them out.
+            return {OUTPUT}
+
     @torch.no_grad()
     def __call__(self, inputs: Tensor, taps: Iterable[Tap]) -> dict[Tap, Tensor]:
         """Run the teacher as far as the deepest tap.
@@ -99,7 +116,8 @@ class FrozenTeacher:
             taps: What to capture.
 
         Returns:
-            The captured tensors, without gradient.
+            The captured tensors, without gradient; class predictions in the
+            order of the student's classes.
         """
         if self._renormalise is not None:
             flip, scale, shift = self._renormalise
@@ -107,6 +125,9 @@ class FrozenTeacher:
             inputs = inputs * scale.to(inputs) + shift.to(inputs)
         with capture(self.model, taps, stop_when_filled=True) as values:
             self.model(inputs, mode='tensor')
+        if self.classes.channels is not None:
+            for tap in self.logits & values.keys():
+                values[tap] = self.classes.select(values[tap])
         return values
 
     def apply(self, fn: Callable[[Tensor], Tensor]) -> None:
@@ -127,7 +148,7 @@ def _normalisation(preprocessor: Any) -> tuple[Tensor, Tensor, bool]:
     return mean.float(), std.float(), reorders
 
 
-def load_weights(model: nn.Module, checkpoint: str) -> None:
+def load_weights(model: nn.Module, checkpoint: str) -> list[str] | None:
     """Load a checkpoint into a model that must not stay random.
 
     Accepts checkpoints of MMEngine, MMSegmentation and MMPretrain (their
@@ -136,6 +157,9 @@ def load_weights(model: nn.Module, checkpoint: str) -> None:
     Args:
         model: The model that receives the weights.
         checkpoint: Anything that MMEngine's ``CheckpointLoader`` reaches.
+
+    Returns:
+        The names of its classes, where the checkpoint holds them.
 
     Raises:
         ValueError: If a weight is missing, has another shape or is not finite;
@@ -182,6 +206,7 @@ def load_weights(model: nn.Module, checkpoint: str) -> None:
             logger='current',
         )
     model.load_state_dict(state, strict=False)
+    return names_in(content)
 
 
 def _first(names: list[str], count: int = 5) -> str:

@@ -1,6 +1,7 @@
 from typing import Any
 
 import pytest
+import torch
 
 HOOKS = dict(prepare_methods=dict(type='mmkd.PrepareMethodsHook'))
 AVERAGE = [dict(type='EMAHook')]
@@ -44,3 +45,39 @@ def test_validation_does_not_build_the_training_set(
     runner.call_hook('before_run')
     assert seen == dict(dual_head=[], kd=[])
     assert isinstance(runner._train_loop, dict)
+
+
+def runner_with_names(tiny: Any, task: str, names: Any, methods: Any = None) -> Any:
+    """The training set's classes are cat, dog, eel and fox."""
+    teacher = tiny.teacher(tiny.model(task, width=8))
+    content = torch.load(teacher['checkpoint'])
+    meta = dict(dataset_meta=dict(classes=names))
+    torch.save(content | dict(meta=meta), teacher['checkpoint'])
+    distiller = tiny.distiller(task, methods, teacher=teacher)
+    return tiny.runner(distiller, task, default_hooks=HOOKS)
+
+
+def test_the_teachers_classes_are_matched(tiny: Any, task: str) -> None:
+    runner = runner_with_names(tiny, task, ('Eel', 'fox', 'dog', 'cat'))
+
+    runner.call_hook('before_run')
+    assert runner.model.teacher.classes.channels is None
+    runner.train()
+
+    assert runner.model.teacher.classes.channels.tolist() == [3, 2, 0, 1]
+
+
+def test_a_teacher_of_other_classes_is_refused(tiny: Any, task: str) -> None:
+    runner = runner_with_names(tiny, task, ('cat', 'cow', 'eel', 'fox'))
+
+    with pytest.raises(ValueError, match=r'cat, dog, eel, fox.*cat, cow, eel, fox'):
+        runner.train()
+
+
+def test_features_are_of_no_class(tiny: Any, task: str) -> None:
+    feature = dict(fitnet=dict(type='FitNet', stage=0))
+    runner = runner_with_names(tiny, task, ('cat', 'cow', 'eel', 'fox'), feature)
+
+    runner.train()
+
+    assert runner.model.teacher.classes.channels is None

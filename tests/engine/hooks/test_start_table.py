@@ -119,3 +119,18 @@ def test_the_run_is_bitwise_the_same_without_it(tiny: Any, task: str) -> None:
 
     for key, value in states[0].items():
         assert torch.equal(value, states[1][key]), key
+
+
+def test_it_says_what_is_known_of_the_classes_order(tiny: Any) -> None:
+    runner = started(tiny, 'images', default_hooks=TABLE, log_level='INFO')
+    runner.train()
+    feature = dict(fitnet=dict(type='FitNet', stage=0))
+    other = tiny.distiller('images', feature)
+    silent = started(
+        tiny, 'images', 'other', other, default_hooks=TABLE, log_level='INFO'
+    )
+    silent.train()
+
+    checked = "class order not checked: the teacher's checkpoint names no classes"
+    assert checked in logged(runner)
+    assert 'class order' not in logged(silent)

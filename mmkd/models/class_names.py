@@ -1,0 +1,96 @@
+"""Names of classes: found in checkpoints, and compared."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mmengine.logging import print_log
+
+SHOWN = 30
+"""Class names that a message shows of a list."""
+
+RENAMED = 0.05
+"""Share of names that may differ, all others in their places, as new spellings."""
+
+
+def names_in(checkpoint: Mapping[str, Any]) -> list[str] | None:
+    """The class names that a checkpoint of MMEngine or of before it holds."""
+    meta = checkpoint.get('meta')
+    if not isinstance(meta, Mapping):
+        return None
+    dataset = meta.get('dataset_meta')
+    for place in (dataset, meta):
+        for key in ('classes', 'CLASSES'):
+            names = place.get(key) if isinstance(place, Mapping) else None
+            if isinstance(names, (list, tuple)) and names:
+                return [str(name) for name in names]
+    return None
+
+
+def keys(*lists: Sequence[str]) -> list[list[str]]:
+    """Lists of names free of case, spaces and punctuation, where that suffices."""
+    plain = [
+        [re.sub(r'[\W_]+', '', name).casefold() or name for name in names]
+        for names in lists
+    ]
+    exact = [list(names) for names in lists]
+    kept = all(
+        len(set(a)) == len(set(b)) for a, b in zip(plain, exact, strict=True)
+    )
+    return plain if kept else exact
+
+
+def places_of(student: Sequence[str], teacher: Sequence[str]) -> list[int] | None:
+    """Where the teacher has each of the student's classes; None if as they are.
+
+    Args:
+        student: The names of the student's classes.
+        teacher: The names of the teacher's.
+
+    Raises:
+        ValueError: If they are other classes; the message shows both lists.
+    """
+    own, known = keys(student, teacher)
+    if own == known:
+        return None
+    if sorted(own) == sorted(known) and len(set(own)) == len(own):
+        return [known.index(name) for name in own]
+    if len(own) == len(known):
+        changed = [i for i, name in enumerate(own) if name != known[i]]
+        apart = {own[i] for i in changed}.isdisjoint(known)
+        if apart and len(changed) <= RENAMED * len(own):
+            pairs = ', '.join(f'{student[i]} / {teacher[i]}' for i in changed)
+            print_log(
+                f'These names of classes differ in the training set and in the '
+                f"teacher's checkpoint, and are taken for the same: {pairs}.",
+                logger='current',
+            )
+            return None
+    if set(own) <= set(known):
+        names = [teacher[known.index(name)] for name in own]
+        advice = (
+            f"The training set's are among them: teacher=dict(classes={names}) "
+            'compares their channels alone.'
+        )
+    else:
+        advice = (
+            'Pass a teacher of the same classes. If they are the same by other names, '
+            "set teacher=dict(classes='same') for the same order, or to a list of "
+            "the training set's names in the order of the teacher's channels."
+        )
+    raise ValueError(f'{both(student, teacher)} {advice}')
+
+
+def both(student: Sequence[str], teacher: Sequence[str]) -> str:
+    """Both lists, in a sentence."""
+    return (
+        f"the teacher's classes are not the training set's. Training set: "
+        f'{shown(student)}. Teacher: {shown(teacher)}.'
+    )
+
+
+def shown(names: Sequence[str]) -> str:
+    """A list of names, cut where it is long."""
+    rest = len(names) - SHOWN
+    text = ', '.join(names[:SHOWN])
+    return f'{text} and {rest} more' if rest > 0 else text

@@ -1,0 +1,142 @@
+"""Which channels of a teacher's logits are the classes of its student."""
+
+from collections.abc import Sequence
+
+import torch
+from mmengine.logging import print_log
+from torch import Tensor
+
+from mmkd.models.class_names import both, keys, places_of
+from mmkd.models.discovery import ModelView
+from mmkd.nearest import nearest_and_known
+
+
+class TeacherClasses:
+    """The order of a teacher's classes, compared with the training set's by name.
+
+    Args:
+        view: The teacher.
+        names: The names that its checkpoint holds; None for none.
+        setting: By hand: the names of all its channels; some of the names in the
+            checkpoint, or numbers of channels, which alone are compared;
+            ``'same'`` for the student's order, whatever the names. None takes
+            the checkpoint's.
+
+    Attributes:
+        channels: The channels that are the student's classes, in its order; None
+            for all as they are.
+        order: What is known of the order, for the table at the start.
+
+    Raises:
+        ValueError: If the setting is no such list.
+    """
+
+    def __init__(
+        self,
+        view: ModelView,
+        names: Sequence[str] | None = None,
+        setting: str | Sequence[str | int] | None = None,
+    ) -> None:
+        self.view = view
+        self.channels: Tensor | None = None
+        self.order = 'not checked: no mmkd.PrepareMethodsHook is in default_hooks'
+        if setting == 'same':
+            names, self.order = None, "not checked: teacher.classes is 'same'"
+        elif setting is not None:
+            places, names = _by_hand(setting, names, view.num_classes)
+            self._take(places)
+        if setting is None and names is None:
+            self.order = "not checked: the teacher's checkpoint names no classes"
+        elif names is None and self.channels is not None:
+            self.order = 'as in teacher.classes'
+        view.class_names = names
+
+    def match(self, names: Sequence[str] | None) -> None:
+        """Bring the channels into the order of the training set's classes.
+
+        Args:
+            names: The training set's classes; None if it names none.
+
+        Raises:
+            ValueError: If they are other classes.
+        """
+        known, count = self.view.class_names, max(self.view.num_classes, 2)
+        if known is None:
+            return
+        if names is None:
+            self.order = 'not checked: the training set names no classes'
+            return
+        if len(known) != count:
+            self.order = (
+                f"not checked: the teacher's checkpoint names {len(known)} classes, "
+                f'and it has {count}'
+            )
+            return
+        places = places_of(names, known)
+        if places is None:
+            self.order = "compared: it is the training set's"
+            return
+        if self.view.num_classes == 1:
+            raise ValueError(
+                f'{both(names, known)} One channel cannot change places: exchange the '
+                'labels of the training set, or, if the names are wrong, set '
+                "teacher=dict(classes='same')."
+            )
+        self._take(places)
+        self.view.class_names = [known[place] for place in places]
+        self.order = "compared: the teacher's logits are permuted to the training set's"
+        print_log(
+            "The teacher has the training set's classes in another order: its logits "
+            'are permuted.',
+            logger='current',
+        )
+
+    def _take(self, places: Sequence[int] | None) -> None:
+        if places is None:
+            return
+        chosen = torch.tensor(places)
+        self.channels = chosen if self.channels is None else self.channels[chosen]
+        self.view.num_classes = len(places)
+
+    def select(self, logits: Tensor) -> Tensor:
+        """The channels of the student's classes, ``(N, K, *)``."""
+        if self.channels is None:
+            return logits
+        return logits.index_select(1, self.channels.to(logits.device))
+
+
+def _by_hand(
+    setting: str | Sequence[str | int], names: Sequence[str] | None, count: int
+) -> tuple[list[int] | None, list[str] | None]:
+    """The channels that a setting chooses, None for all, and their names."""
+    kinds = {type(entry) for entry in setting}
+    if isinstance(setting, str) or kinds not in ({str}, {int}):
+        raise ValueError(
+            "classes must be 'same', or a list of names or of numbers of channels, got "
+            f'{setting!r}.'
+        )
+    if kinds == {int}:
+        numbers = [int(entry) for entry in setting]
+        if not all(0 <= number < count for number in numbers):
+            raise ValueError(
+                f'classes must be channels of the teacher, 0 to {count - 1}, got '
+                f'{numbers}.'
+            )
+        return numbers, None
+    wanted = [str(entry) for entry in setting]
+    if len(wanted) == max(count, 2):
+        return None, wanted
+    if names is None or len(names) != count:
+        raise ValueError(
+            f'classes has {len(wanted)} names, and the teacher {count} channels, whose '
+            'names its checkpoint does not hold: name all of them, or give the numbers '
+            'of those that count.'
+        )
+    known, own = keys(names, wanted)
+    for name, key in zip(wanted, own, strict=True):
+        if key not in known:
+            raise ValueError(
+                f'the checkpoint names no class {name!r}.'
+                + nearest_and_known(name, names)
+            )
+    return [known.index(key) for key in own], wanted

@@ -18,6 +18,7 @@ from mmkd.registry import HOOKS
 from mmkd.resilience.files import PARTIAL, remove, whole_or_nothing
 from mmkd.resilience.loops import VALIDATED
 from mmkd.resilience.runner_model import model_of
+from mmkd.resilience.same_buffers import share_buffers
 from mmkd.resilience.saving import LateRemoval, WholeSaver
 from mmkd.resilience.stop_signal import StopSignal
 
@@ -157,6 +158,9 @@ class AtomicCheckpointHook(CheckpointHook):
             super()._save_checkpoint(saver)
 
     def _save_best_checkpoint(self, runner: Runner, metrics: dict[str, Any]) -> None:
+        if not self.save_best:
+            # Without a training, as in runner.val(), there is no folder to save in.
+            return
         with self._safely(runner) as saver:
             super()._save_best_checkpoint(saver, metrics)
 
@@ -202,6 +206,7 @@ class AtomicCheckpointHook(CheckpointHook):
     @contextmanager
     def _safely(self, runner: Runner) -> Iterator[Any]:
         """Let what is saved appear when it is whole, and removals come last."""
+        share_buffers(runner)
         if not self._is_local:
             yield runner
             return

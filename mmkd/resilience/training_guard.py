@@ -10,6 +10,7 @@ from mmengine.runner import Runner
 from mmkd.registry import HOOKS
 from mmkd.resilience.loader import watch
 from mmkd.resilience.runner_model import model_of
+from mmkd.resilience.same_buffers import share_buffers
 
 
 @HOOKS.register_module()
@@ -46,7 +47,8 @@ class TrainingGuardHook(Hook):
         self._infinite_by_design = set(_not_finite(model_of(runner).state_dict()))
 
     def before_val(self, runner: Runner) -> None:
-        """Let validation name the files that it cannot read."""
+        """Let validation see one model, and name the files that it cannot read."""
+        share_buffers(runner)
         watch(runner.val_dataloader)
 
     def before_test(self, runner: Runner) -> None:

@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/python
 
 export MMCV_WITH_OPS := 0
 
-.PHONY: demo test soak lint install
+.PHONY: demo test soak stages lint install
 
 demo: $(INSTALLED)
 	$(RUN) tools/demo.py --task $(TASK)
@@ -17,6 +17,10 @@ test: lint
 # Trainings killed fifty times each; -s shows what came of them.
 soak: $(INSTALLED)
 	$(RUN) -m pytest -m soak -s
+
+# The table in docs/stages.md.
+stages: $(INSTALLED)
+	PYTHONPATH=. $(RUN) tests/helpers/backbones.py
 
 lint: $(INSTALLED)
 	$(RUN) -m ruff check .

@@ -128,7 +128,7 @@ class Distiller(BaseModel):
         for setting, value in (('teacher', teacher), ('methods', methods)):
             if not isinstance(value, Mapping):
                 raise ValueError(f'{setting} must be a dict, got {value!r}')
-        self.student_view = ModelView(self, classifier)
+        self.student_view = ModelView(self, classifier, 'student')
         with torch.random.fork_rng(devices=[]):
             self.teacher = build_part(
                 TEACHERS,
@@ -143,9 +143,6 @@ class Distiller(BaseModel):
                 for name, cfg in methods.items()
                 if cfg
             }
-        for method in built.values():
-            self.student_view.look(method.taps_in_student)
-            self.teacher.view.look(method.taps_in_teacher)
         self.methods = nn.ModuleDict(built)
         self.identity |= dict(
             teacher=self.teacher.identity,
@@ -214,7 +211,7 @@ class Distiller(BaseModel):
         taps = {tap for method in active for tap in method.taps_in_teacher}
         teacher_taps = self.teacher(inputs, taps) if taps else {}
         taps = {tap for method in active for tap in method.taps_in_student}
-        with capture(self, taps) as student_taps:
+        with capture(self, taps, image_size=inputs.shape[2:]) as student_taps:
             losses = super().forward(inputs, data_samples, mode='loss', **kwargs)
         targets = self.student_view.task.targets(data_samples)
         for name, method in self.named_methods.items():

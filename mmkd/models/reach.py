@@ -45,7 +45,7 @@ def check_terms(
         if any(gradient is not None for gradient in gradients):
             return
     places = ', '.join(
-        f'the {tap.kind} of {tap.path or "the model"}' for tap in method.taps_in_student
+        f'the {tap.kind} of {tap}' for tap in method.taps_in_student
     )
     raise ValueError(
         f'methods.{name} ({type(method).__name__}) teaches the student nothing: its '

@@ -86,6 +86,12 @@ def _taps(distiller: Distiller, method: Method) -> Iterator[str]:
     ]
     for side, view, taps in sides:
         for tap in taps:
-            # In training alone does a student run its auxiliary heads.
-            size = ' x '.join(map(str, view.shapes.get(tap, ())[1:])) or 'not run yet'
-            yield f'{side}: {tap.kind} of {tap}, {size}'
+            yield f'{side}: {tap.kind} of {tap}, {_shape(view, tap)}'
+
+
+def _shape(view: ModelView, tap: Tap) -> str:
+    try:
+        return ' x '.join(map(str, view.trace.shape(tap)[1:]))
+    except KeyError:
+        # In training alone does a student run its auxiliary heads.
+        return 'not run yet'

@@ -2,13 +2,18 @@
 
 import difflib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Literal
 
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
+
+from mmkd.models.tokens import AS_IT_IS, Layout
+
+Kind = Literal['input', 'output']
 
 
 @dataclass(frozen=True)
@@ -18,18 +23,24 @@ class Tap:
     Attributes:
         path: Module path as ``named_modules`` gives it, such as
             ``'backbone.layer2'``; ``''`` is the model itself.
-        kind: Whether the module's input or its output is meant. Of several
-            inputs or outputs the first tensor is taken.
+        kind: Whether the module's input or its output is meant.
         call: Which run of the module, from 0, where one forward runs it several
             times, as a residual block does its ReLU.
+        number: Which tensor, where the module takes or gives several: counted
+            from 0, depth first.
+        layout: How the tensor holds a feature map; what is captured is brought
+            to ``(N, C, H, W)`` by it.
 
     Raises:
         ValueError: If ``kind`` is neither, or ``call`` no whole number from 0.
     """
 
     path: str
-    kind: Literal['input', 'output'] = 'output'
+    kind: Kind = 'output'
     call: int = 0
+    number: int = 0
+    layout: Layout = AS_IT_IS
+
 
     def __post_init__(self) -> None:
         """Check the values."""
@@ -39,9 +50,10 @@ class Tap:
             raise ValueError(f'call must be a number from 0, got {self.call!r}')
 
     def __str__(self) -> str:
-        """The path, and which run of the module where it is not the first."""
+        """The path, and which run and which tensor where it is not the first."""
+        number = f'[{self.number}]' if self.number else ''
         run = f' (call {self.call})' if self.call else ''
-        return f'{self.path or "the model"}{run}'
+        return f'{self.path or "the model"}{number}{run}'
 
 
 class _AllTapsFilled(BaseException):
@@ -51,8 +63,13 @@ class _AllTapsFilled(BaseException):
     """
 
 
-def find_module(model: nn.Module, path: str) -> nn.Module:
+def find_module(model: nn.Module, path: str, name: str | None = None) -> nn.Module:
     """Look a module up by its path.
+
+    Args:
+        model: The model.
+        path: As ``named_modules`` gives it.
+        name: What the model is called in an error; None for its class.
 
     Raises:
         ValueError: If there is no such module; the message lists the nearest
@@ -67,28 +84,31 @@ def find_module(model: nn.Module, path: str) -> nn.Module:
         parent = parent.rpartition('.')[0]
     children = [name for name, _ in modules[parent].named_children()]
     raise ValueError(
-        f'{type(model).__name__} has no module {path!r}. '
+        f'{name or type(model).__name__} has no module {path!r}. '
         f'Nearest names: {", ".join(near) or "none"}. '
         f'Modules in {parent or "the model"!r}: {", ".join(children)}.'
     )
 
 
-def first_tensor(value: Any) -> Tensor:
-    """The first tensor in a module's inputs or outputs, depth first.
+def tensors_in(value: Any) -> Iterator[Tensor]:
+    """The tensors in a module's inputs or outputs, depth first."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, dict):
+        yield from tensors_in(list(value.values()))
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from tensors_in(item)
+
+
+def first_tensor(value: Any, number: int = 0) -> Tensor:
+    """One tensor in a module's inputs or outputs, the first unless told else.
 
     Raises:
         TypeError: If there is none.
     """
-    if isinstance(value, Tensor):
-        return value
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, (list, tuple)):
-        for item in value:
-            try:
-                return first_tensor(item)
-            except TypeError:
-                continue
+    for tensor in islice(tensors_in(value), number, None):
+        return tensor
     raise TypeError(f'expected a tensor or a sequence of tensors, got {type(value)}')
 
 
@@ -99,6 +119,7 @@ def capture(
     strict: bool = True,
     stop_when_filled: bool = False,
     copy: bool = True,
+    image_size: Sequence[int] = (1, 1),
 ) -> Iterator[dict[Tap, Tensor]]:
     """Capture taps while the model runs inside this context.
 
@@ -116,6 +137,7 @@ def capture(
             the rest of the forward is not computed.
         copy: Whether values are copies, with their gradient. Without it they
             are the model's own tensors, which it may overwrite.
+        image_size: Height and width of the images, which taps of tokens need.
 
     Yields:
         A dict that fills while the model runs.
@@ -132,8 +154,9 @@ def capture(
         calls[tap] += 1
         if calls[tap] != tap.call + 1:
             return
-        tensor = first_tensor(value)
-        values[tap] = tensor.clone() if copy else tensor
+        tensor = first_tensor(value, tap.number)
+        tensor = tensor.clone() if copy else tensor
+        values[tap] = tap.layout.to_map(tensor, image_size)
         if stop_when_filled and len(values) == len(taps):
             raise _AllTapsFilled
 

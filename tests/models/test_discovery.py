@@ -7,7 +7,8 @@ from mmseg.models.decode_heads import FCNHead
 from torch import Tensor, nn
 
 from mmkd.models import ModelView, Tap, build_model
-from mmkd.models.discovery import OUTPUT, probe
+from mmkd.models.discovery import OUTPUT
+from mmkd.models.probing import trace
 
 
 def test_discovery_leaves_no_trace(tiny: Any, task: str) -> None:
@@ -93,9 +94,16 @@ def test_failures_of_all_sizes_are_told(tiny: Any) -> None:
     model.train()
 
     with pytest.raises(ValueError, match='of any of the sizes tried') as error:
-        probe(model, [OUTPUT])
+        trace(model)
 
     assert '(64, 64): (40, 40) is needed | (32, 32): ' in str(error.value)
     assert all(module.training for module in model.modules())
-    with pytest.raises(ValueError, match=r"no module 'backbone\.stem'"):
-        probe(model, [Tap('backbone.stem')])
+
+
+def test_tap_without_a_module_is_refused(tiny: Any) -> None:
+    view = ModelView(build_model(tiny.segmentor()), role='teacher')
+
+    with pytest.raises(ValueError, match=r"the teacher .* no module 'backbone\.stem'"):
+        view.shape(Tap('backbone.stem'))
+    with pytest.raises(ValueError, match=r'auxiliary_head.* the teacher .* no output'):
+        view.shape(Tap('auxiliary_head.conv_seg'))

@@ -5,12 +5,14 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
+import torch
 from mmengine.model import BaseModule, initialize
 from torch import Tensor, nn
 
 from mmkd.models.discovery import ModelView
 from mmkd.models.methods.schedule import Schedule
 from mmkd.models.taps import Tap
+from mmkd.models.undisturbed import undisturbed
 from mmkd.registry import MODELS
 from mmkd.structures import Targets
 
@@ -159,17 +161,30 @@ def auxiliary_head(head: dict[str, Any], view: ModelView, tap: Tap) -> nn.Module
             does a model.
         view: The model that the tap is in.
         tap: The features that the head reads.
+
+    Raises:
+        ValueError: If the head cannot read features of this shape.
     """
+    shape = view.shape(tap)
     settings = dict(head)
     init_cfg = settings.pop('init_cfg', None)
     widths = {
-        'in_channels': view.shape(tap)[1],
+        'in_channels': shape[1],
         'num_classes': view.num_classes,
         'spatial_dims': view.task.spatial_dims,
     }
     built = MODELS.build(settings, default_args=widths)
     if init_cfg is not None:
         initialize(built, init_cfg)
+    try:
+        with undisturbed(built):
+            built(torch.zeros(shape))
+    except RuntimeError as error:
+        raise ValueError(
+            f'{type(built).__name__} cannot read the {tap.kind} of {tap.path!r} in '
+            f'{view.name}, which is {tuple(shape)}: maps are (N, C, H, W), vectors '
+            f'(N, C). Name another module, or another head. ({error})'
+        ) from error
     return built
 
 

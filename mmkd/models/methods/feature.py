@@ -91,6 +91,7 @@ def map_shape(view: ModelView, tap: Tap) -> tuple[int, int, int, int]:
     if len(shape) != 4:
         raise ValueError(
             f'{tap.path!r} of {type(view.model).__name__} puts out {shape}, and a '
-            'feature map (N, C, H, W) is needed. Name another module as the stage.'
+            'feature map (N, C, H, W) is needed. Name another stage of the '
+            f'{view.role}.'
         )
     return shape

@@ -70,7 +70,7 @@ class FrozenTeacher:
         self.identity = fingerprint(model.state_dict())
         self._preprocesses = config.get('data_preprocessor') is not None
         self.model = revert_sync_batchnorm(model).eval().requires_grad_(False)
-        self.view = ModelView(self.model, classifier)
+        self.view = ModelView(self.model, classifier, 'teacher')
         self.classes = TeacherClasses(self.view, names, classes)
         self._renormalise: tuple[bool, Tensor, Tensor] | None = None
 
@@ -123,7 +123,9 @@ class FrozenTeacher:
             flip, scale, shift = self._renormalise
             inputs = inputs.flip(1) if flip else inputs
             inputs = inputs * scale.to(inputs) + shift.to(inputs)
-        with capture(self.model, taps, stop_when_filled=True) as values:
+        with capture(
+            self.model, taps, stop_when_filled=True, image_size=inputs.shape[2:]
+        ) as values:
             self.model(inputs, mode='tensor')
         if self.classes.channels is not None:
             for tap in self.logits & values.keys():

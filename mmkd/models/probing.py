@@ -1,0 +1,125 @@
+"""What a model's modules take and give, seen in one run on a blank image."""
+
+import math
+import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Size, Tensor, nn
+
+from mmkd.models.taps import Kind, Tap, tensors_in
+from mmkd.models.undisturbed import undisturbed
+
+IMAGE_SIZES = ((64, 64), (32, 32), (224, 224))
+"""Heights and widths in pixels of the blank images tried, in this order."""
+
+
+@dataclass
+class Trace:
+    """Shapes of what every module took and gave when it ran first.
+
+    Attributes:
+        image_size: Height and width of the blank image.
+        shapes: Shapes of a module's tensors in each of its runs, by path and kind,
+            in the order the modules first began (inputs) and ended (outputs).
+        givers: Paths of the modules whose first tensor is the model's output,
+            the innermost first.
+    """
+
+    image_size: tuple[int, int]
+    shapes: dict[tuple[str, Kind], list[list[Size]]] = field(default_factory=dict)
+    givers: list[str] = field(default_factory=list)
+
+    def given(self, path: str, kind: Kind = 'output', call: int = 0) -> list[Size]:
+        """Shapes of what a module took or gave in one of its runs, [] if none."""
+        runs = self.shapes.get((path, kind), [])
+        return runs[call] if call < len(runs) else []
+
+    def shape(self, tap: Tap) -> Size:
+        """Shape of what a tap captures, batch dimension 1.
+
+        Raises:
+            KeyError: If its module did not run, or has no such tensor.
+        """
+        shapes = self.given(tap.path, tap.kind, tap.call)
+        if not tap.number < len(shapes):
+            raise KeyError(tap)
+        value = torch.empty(shapes[tap.number], device='meta')
+        return tap.layout.to_map(value, self.image_size).shape
+
+
+def trace(model: nn.Module, born: float = math.inf) -> Trace:
+    """Run a model once on a blank image and look at all of its modules.
+
+    The model is left as it was, see :func:`undisturbed`.
+
+    Args:
+        model: A model with MMEngine's ``mode='tensor'``.
+        born: See :func:`undisturbed`.
+
+    Raises:
+        ValueError: If the model runs on none of the image sizes tried.
+    """
+    sizes = dict.fromkeys([*IMAGE_SIZES, *_native_sizes(model)])
+    failures = []
+    for size in sizes:
+        try:
+            return _traced(model, size, born)
+        except (RuntimeError, ValueError, AssertionError, IndexError) as error:
+            failures.append(f'{tuple(size)}: {error}')
+    raise ValueError(
+        f'{type(model).__name__} does not run on a blank image of any of the '
+        f'sizes tried. {" | ".join(failures)}'
+    )
+
+
+def _traced(model: nn.Module, size: tuple[int, int], born: float) -> Trace:
+    found = Trace(size)
+    # Weak, so that no more is kept in memory than the model itself keeps.
+    given: dict[str, weakref.ref[Tensor]] = {}
+
+    def note(path: str, kind: Kind, value: Any) -> None:
+        tensors = list(tensors_in(value))
+        runs = found.shapes.setdefault((path, kind), [])
+        if kind == 'output' and tensors and not runs:
+            given[path] = weakref.ref(tensors[0])
+        runs.append([tensor.shape for tensor in tensors])
+
+    with undisturbed(model, born), ExitStack() as hooks:
+        for path, module in model.named_modules():
+            for hook in _hooks(module, path, note):
+                hooks.callback(hook.remove)
+        output = next(tensors_in(model(_blank(model, size), mode='tensor')))
+    found.givers = [path for path, tensor in given.items() if tensor() is output]
+    return found
+
+
+def _hooks(module: nn.Module, path: str, note: Any) -> list[Any]:
+    return [
+        module.register_forward_pre_hook(
+            lambda _, args, kwargs: note(path, 'input', (args, kwargs)),
+            with_kwargs=True,
+        ),
+        module.register_forward_hook(lambda _, args, out: note(path, 'output', out)),
+    ]
+
+
+def image_channels(model: nn.Module) -> int:
+    """Channels of the images that a model takes: those of its first convolution."""
+    convolutions = (m for m in model.modules() if isinstance(m, nn.Conv2d))
+    return next((conv.in_channels for conv in convolutions), 3)
+
+
+def _blank(model: nn.Module, size: Sequence[int]) -> Tensor:
+    weight = next(model.parameters())
+    return weight.new_zeros(1, image_channels(model), *size)
+
+
+def _native_sizes(model: nn.Module) -> Iterator[tuple[int, int]]:
+    for module in model.modules():
+        size = getattr(module, 'img_size', None)
+        if size is not None:
+            yield tuple(size) if isinstance(size, Sequence) else (size, size)

@@ -22,6 +22,9 @@ DATASETS = {
     'camvid': 'CityscapesDataset',
 }
 
+PROCESSES = {'cityscapes': (4, 8), 'imagenet': (8,)}
+"""Those of a config that is not meant for one."""
+
 
 @pytest.mark.parametrize('name', EXPERIMENTS)
 def test_trains_and_evaluates(
@@ -30,6 +33,8 @@ def test_trains_and_evaluates(
     cfg = Config.fromfile(ROOT / f'{name}.py')
     dataset = cfg.train_dataloader.dataset.type
     assert dataset == DATASETS[name.rpartition('_')[2]]
+    base, batch = cfg.auto_scale_lr.base_batch_size, cfg.train_dataloader.batch_size
+    assert base / batch in PROCESSES.get(name.rpartition('_')[2], (1,))
     methods = list(cfg.model.get('methods', []))
     runner = trained(cfg, data_roots[dataset])
     assert runner.iter == 2

@@ -1,6 +1,7 @@
 """Settings, starts and levels are those of the published codes."""
 
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -202,17 +203,60 @@ def maps(model: nn.Module, images: Tensor) -> list[tuple[Tensor, Tensor]]:
     return [*found, (pooled, pooled)]
 
 
-@pytest.mark.parametrize(
-    ('pair', 'rate'),
-    [
-        ('resnet32x4_resnet8x4', 0.1),
-        ('vgg13_vgg8', 0.1),
-        ('resnet32x4_shufflenetv2', 0.02),
-    ],
-)
-def test_schedule_of_reviewkd(pair: str, rate: float) -> None:
-    cfg = load_config(f'mmkd::reviewkd/{pair}_cifar100.py')
-    assert cfg.train_dataloader.batch_size == 128
-    assert cfg.optim_wrapper.optimizer == dict(
-        type='SGD', lr=rate, momentum=0.9, weight_decay=5e-4, nesterov=True
-    )
+def published() -> list[tuple[str, str]]:
+    """The configs beside which a README puts a published figure."""
+    found = []
+    for readme in sorted(ROOT.glob('*/README.md')):
+        text = readme.read_text()
+        if re.search(r'^\| config \| published', text, re.M):
+            rows = re.findall(r'^\| \[(.*?)\]\(.*?\) \| (.*?) \|$', text, re.M)
+            found += [(readme.parent.name, name) for name, figure in rows if figure]
+    return found
+
+
+@pytest.mark.parametrize(('method', 'name'), published())
+def test_published_figures_stand_beside_their_setting(method: str, name: str) -> None:
+    cfg = load_config(f'mmkd::{method}/{name}.py')
+    optimizer = cfg.optim_wrapper.optimizer
+    schedule = cfg.param_scheduler
+    rate = 0.01 if re.search('_(mobile|shuffle)net', name) else 0.05
+    if name.endswith('cityscapes'):
+        rate, decay, batch = 0.02, 1e-4, 16
+        assert cfg.train_cfg.max_iters == schedule[0].end == 40000
+        assert schedule[0].eta_min == 0
+        assert cfg.train_dataloader.batch_size == 2
+        steps = [step.type for step in cfg.train_dataloader.dataset.pipeline]
+        assert 'PhotoMetricDistortion' not in steps
+    else:
+        decay, batch = 5e-4, 64
+        if method == 'reviewkd':
+            rate, batch = 2 * rate, 128
+        assert cfg.train_cfg.max_epochs == 240
+        assert schedule.milestones == [150, 180, 210]
+        assert cfg.train_dataloader.batch_size == batch
+    assert (optimizer.lr, optimizer.weight_decay) == (rate, decay)
+    assert optimizer.get('nesterov', False) == (method == 'reviewkd')
+    assert cfg.auto_scale_lr.base_batch_size == batch
+
+
+def test_the_five_figures_of_cityscapes_are_shown() -> None:
+    shown = [method for method, name in published() if name.endswith('cityscapes')]
+    assert shown == ['cirkd', 'cwd', 'dist', 'ifvd', 'skd']
+
+
+def dual_head_rows() -> list[list[str]]:
+    text = (ROOT / 'dhkd/README.md').read_text()
+    rows = re.findall(r'^\| \[(.*?)\]\(.*?\) \| (.*) \|$', text, re.M)
+    return [[name, *rest.split(' | ')] for name, rest in rows]
+
+
+@pytest.mark.parametrize('row', dual_head_rows(), ids=lambda row: row[0])
+def test_the_table_of_dual_head_is_that_of_the_configs(row: list[str]) -> None:
+    name, head, alpha, alignment, source = row
+    method = load_config(f'mmkd::dhkd/{name}.py').model.methods.dual_head
+    kind = {'linear': 'LinearClassifier', 'nonlinear': 'MLPClassifier'}[head]
+    assert method['head']['type'] == kind
+    assert float(alpha.split(',')[0]) == method.weight
+    assert ('49 epochs' in alpha) == (method.get('stop') == 49)
+    assert method.get('gradient_alignment', False) == (alignment == 'yes')
+    assert source in ('all', 'alignment', 'none')

@@ -12,6 +12,7 @@ model = _base_.distiller | dict(
         '512x1024_80k_cityscapes_20200606_113503-9e428899.pth'))
 default_hooks = _base_.distill_hooks
 optim_wrapper = _base_.distill_optim_wrapper
+auto_scale_lr = dict(base_batch_size=8)
 settings = dict(
     kd=dict(weight=0.5, task_weight=0.5, source="pair's"),
     dist=dict(

@@ -16,4 +16,18 @@ settings = dict(
         source="pair's"),
     dist=dict(
         loss=dict(type='DISTLoss', beta=2.0, gamma=2.0, tau=1.0),
-        source="pair's"))
+        source="pair's"),
+    dkd=dict(
+        loss=dict(type='DKDLoss', alpha=1.0, beta=0.5, tau=1.0), warmup=1),
+    # Both networks' maps before the last ReLU of a stage, as in ReviewKD's code.
+    reviewkd=dict(
+        weight=1.0,
+        warmup=1,
+        stages=[
+            dict(path=f'backbone.layer{stage}.1.relu', kind='input', call=1)
+            for stage in (1, 2, 3, 4)
+        ],
+        teacher_stages=[
+            dict(path=f'backbone.layer{stage}.{block}.relu', kind='input', call=1)
+            for stage, block in ((1, 2), (2, 3), (3, 5), (4, 2))
+        ]))

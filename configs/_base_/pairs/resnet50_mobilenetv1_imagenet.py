@@ -18,4 +18,7 @@ settings = dict(
         source="pair's"),
     dist=dict(
         loss=dict(type='DISTLoss', beta=2.0, gamma=2.0, tau=1.0),
-        source="pair's"))
+        source="pair's"),
+    dkd=dict(
+        loss=dict(type='DKDLoss', alpha=1.0, beta=2.0, tau=1.0), warmup=1),
+    reviewkd=dict(weight=8.0, warmup=1, max_channels=256))

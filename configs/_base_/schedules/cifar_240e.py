@@ -14,3 +14,4 @@ default_hooks = dict(
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='CheckpointHook', interval=10, max_keep_ckpts=1),
     sampler_seed=dict(type='DistSamplerSeedHook'))
+auto_scale_lr = dict(base_batch_size=64)

@@ -1,0 +1,21 @@
+# In the schedule that the companions' published figures belong to.
+_base_ = ['../../students/deeplabv3_r18_40k_cityscapes.py', '../distill.py']
+model = _base_.distiller | dict(
+    student={{_base_.model}},
+    teacher=dict(
+        config='mmseg::deeplabv3/'
+        'deeplabv3_r101-d8_4xb2-40k_cityscapes-512x1024.py',
+        checkpoint='https://mmassets.onedl.ai/mmsegmentation/v0.5/'
+        'deeplabv3/deeplabv3_r101-d8_512x1024_40k_cityscapes/deeplabv3_r101-d8_'
+        '512x1024_40k_cityscapes_20200605_012241-7fd3f799.pth'))
+default_hooks = _base_.distill_hooks
+optim_wrapper = _base_.distill_optim_wrapper
+settings = dict(
+    # CIRKD's code: task loss and KD without temperature count in full.
+    kd=dict(
+        loss=dict(type='KLDivergenceLoss', tau=1.0),
+        weight=1.0,
+        task_weight=1.0),
+    dist=dict(
+        loss=dict(type='DISTLoss', beta=1.0, gamma=1.0, tau=1.0),
+        source="pair's"))

@@ -7,11 +7,13 @@ from itertools import count, islice
 from types import new_class
 from typing import Any, NamedTuple, cast
 
+import torch
 from mmengine.dataset import InfiniteSampler
 from mmengine.dist import get_dist_info
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import BatchSampler, DataLoader, IterableDataset
 
-from mmkd.resilience.reading import Key, SampleReader
+from mmkd.random_state import random_state_kept
+from mmkd.resilience.reading import Keyed, SampleReader
 from mmkd.resilience.worker_start import WorkerStart
 
 
@@ -39,19 +41,17 @@ class NumberedBatches:
     number of processes, nor where a run was interrupted have a part in it.
     Batches that a run has seen are passed over without reading an image.
 
-    Args:
+    Attributes:
         batches: The batch sampler that chooses the samples. It must choose the
             same ones each time it starts in an epoch.
-
-    Attributes:
-        place: Where the next iteration begins. It is taken once: one that the
+        upcoming: What the next iteration reads. It is taken once: one that the
             training did not start, as a hook's own, reads as any loader does.
         closed: Whether there is nothing to read yet.
     """
 
-    def __init__(self, batches: Any) -> None:
-        self.batches = batches
-        self.place: Place | None = None
+    def __init__(self) -> None:
+        self.batches: Any = ()
+        self.upcoming: Iterator[Any] | None = None
         self.closed = True
 
     def __len__(self) -> int:
@@ -59,36 +59,43 @@ class NumberedBatches:
 
     def __iter__(self) -> Iterator[Any]:
         """Iterate over lists of indices, with a key for each in the training."""
-        # PyTorch asks twice and reads once: the place is taken at the first batch.
+        # PyTorch asks twice and reads once: it is taken at the first batch.
         # MMEngine 0.10.7 starts to read before it knows where to go on.
         if not self.closed:
-            place, self.place = self.place, None
-            yield from self.batches if place is None else self._from(place)
+            upcoming, self.upcoming = self.upcoming, None
+            if upcoming is None:
+                yield from self.batches
+            else:
+                yield from iter(upcoming.__next__, None)
 
-    def _from(self, place: Place) -> Iterator[list[tuple[int, Key]]]:
+    def all_from(self, place: Place) -> Iterator[list[Keyed] | None]:
+        """The batches from a place on; None stands between two epochs."""
         rank, processes = get_dist_info()
-        batches = self._epochs() if place.endless else iter(self.batches)
-        batches = islice(batches, place.done, None)
-        for iteration, batch in enumerate(batches, place.iteration):
-            yield [
-                # One more, so that no sample has the key of an iteration.
-                (index, (place.seed, iteration, 1 + rank + processes * number))
-                for number, index in enumerate(batch)
-            ]
-
-    def _epochs(self) -> Iterator[Any]:
-        sampler = getattr(self.batches, 'sampler', self.batches)
+        done, iteration = place.done, place.iteration
         for epoch in count():
-            if hasattr(sampler, 'set_epoch'):
+            sampler = getattr(self.batches, 'sampler', self.batches)
+            if place.endless and hasattr(sampler, 'set_epoch'):
                 sampler.set_epoch(epoch)
             batch = None
             for batch in self.batches:
-                yield batch
+                if done > 0:
+                    done -= 1
+                    continue
+                yield [
+                    # One more, so that no sample has the key of an iteration.
+                    Keyed(index, (place.seed, iteration, 1 + rank + processes * number))
+                    for number, index in enumerate(batch)
+                ]
+                iteration += 1
+            if not place.endless:
+                return
             if batch is None:
                 raise ValueError(
                     'the training set has no batch: it is smaller than one, and '
                     'drop_last is set.'
                 )
+            if iteration > place.iteration:
+                yield None
 
 
 class WatchedLoader(DataLoader):
@@ -107,20 +114,33 @@ class WatchedLoader(DataLoader):
 
     @property
     def _index_sampler(self) -> Any:
-        return self.numbered or super()._index_sampler
+        own = super()._index_sampler
+        if self.numbered is None:
+            return own
+        self.numbered.batches = own
+        return self.numbered
 
     def _get_iterator(self) -> Any:
         # PyTorch takes all that it needs from the loader it is handed.
         inner = copy.copy(self)
-        start = WorkerStart(self.worker_init_fn)
-        inner.__dict__.update(dataset=self.reader, worker_init_fn=start)
+        reader, start = self.reader.of(self.dataset), WorkerStart(self.worker_init_fn)
+        inner.__dict__.update(dataset=reader, worker_init_fn=start)
         return super(WatchedLoader, inner)._get_iterator()
 
     def start(self, place: Place) -> Iterator[Any]:
-        """Iterate over the batches from a place in the training on."""
-        batches = cast(NumberedBatches, self.numbered)
-        batches.closed, batches.place = False, place
-        return iter(self)
+        """Iterate over the batches from a place in the training on.
+
+        Every epoch is an iteration of its own, as under MMEngine: workers then see
+        what has become of the data set.
+        """
+        numbered = cast(NumberedBatches, self.numbered)
+        numbered.batches, numbered.closed = self.batch_sampler, False
+        batches = numbered.all_from(place)
+        while True:
+            numbered.upcoming = batches
+            yield from self
+            if not place.endless:
+                return
 
 
 def watch(
@@ -129,7 +149,7 @@ def watch(
     """Let a data loader name corrupt files, and number its batches if asked to.
 
     Args:
-        loader: Any loader; one whose samples have no index stays as it is,
+        loader: Any loader, once; one whose samples have no index stays as it is,
             unless it is to be numbered.
         numbered: Whether it is a training's.
         skip_corrupt: As in :class:`SampleReader`.
@@ -137,6 +157,8 @@ def watch(
     Raises:
         TypeError: If it is to be numbered and does not read batches of indices.
     """
+    if isinstance(loader, WatchedLoader):
+        return
     by_index = loader.batch_sampler is not None
     if isinstance(loader.dataset, IterableDataset) or not (by_index or not numbered):
         if numbered:
@@ -145,12 +167,11 @@ def watch(
                 f'data set with indices, got {type(loader.dataset).__name__}.'
             )
         return
-    if not isinstance(loader, WatchedLoader):
-        kind: Any = type(loader)
-        loader.__class__ = _watched(kind)
+    kind: Any = type(loader)
+    loader.__class__ = _watched(kind)
     loader = cast(WatchedLoader, loader)
     loader.reader = SampleReader(loader.dataset, skip_corrupt, loader.num_workers)
-    loader.numbered = NumberedBatches(loader.batch_sampler) if numbered else None
+    loader.numbered = NumberedBatches() if numbered else None
 
 
 @cache
@@ -158,17 +179,38 @@ def _watched(kind: Any) -> Any:
     return new_class(kind.__name__, (WatchedLoader, kind))
 
 
+ADVICE = (
+    "this training counts epochs. Use sampler=dict(type='DefaultSampler', "
+    "shuffle=True), or train_cfg=dict(type='IterBasedTrainLoop', max_iters=...)."
+)
+"""How to train by epochs, or without."""
+
+
 def refuse_endless(loader: DataLoader) -> None:
     """Refuse a sampler that never ends, where epochs are counted.
 
     Raises:
-        ValueError: If it is one; the message names it.
+        ValueError: If it is one, or its length is unknown; the message names it.
     """
-    for sampler in (loader.sampler, loader.batch_sampler):
-        name = type(sampler).__name__
-        if isinstance(sampler, InfiniteSampler) or 'Infinite' in name:
-            raise ValueError(
-                f'{name} never ends, and this training counts epochs: the first one '
-                "would not end either. Use sampler=dict(type='DefaultSampler', "
-                "shuffle=True), or train_cfg=dict(type='IterBasedTrainLoop', ...)."
-            )
+    kinds = {type(loader.sampler), type(loader.batch_sampler)}
+    names = ' in '.join(kind.__name__ for kind in kinds - {BatchSampler, type(None)})
+    try:
+        length = len(loader)
+    except (TypeError, NotImplementedError) as error:
+        raise ValueError(f'{names} has no length, and {ADVICE}') from error
+    if isinstance(loader.sampler, InfiniteSampler) or _goes_on(loader, 10 * length):
+        raise ValueError(f'{names} never ends, and {ADVICE}')
+
+
+def _goes_on(loader: DataLoader, batches: int) -> bool:
+    """Whether a loader has more batches, found with a copy of its sampler."""
+    if batches == 0:
+        return False
+    with random_state_kept(torch.device('cpu')):
+        try:
+            data = {id(loader.dataset): loader.dataset}
+            sampler: Any = copy.deepcopy(loader.batch_sampler, data)
+            return next(islice(sampler, batches, None), None) is not None
+        except Exception:
+            # What cannot be copied, or tried before the training, is taken as it is.
+            return False

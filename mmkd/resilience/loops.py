@@ -51,12 +51,17 @@ class _ResumableLoop:
         loader = runner.build_dataloader(dataloader, runner.seed, different)
         if not self.endless:
             refuse_endless(loader)
+        self.skip_corrupt = skip_corrupt
         watch(loader, numbered=True, skip_corrupt=skip_corrupt)
+        self.reader = cast(WatchedLoader, loader).reader
         self.stop = StopSignal()
         super().__init__(runner, loader, *args, **kwargs)  # type: ignore[call-arg]
 
     def _from(self, done: int) -> Iterator[Any]:
         """The batches from this iteration on."""
+        # A hook may have put another loader in its place.
+        watch(self.dataloader, numbered=True, skip_corrupt=self.skip_corrupt)
+        self.reader = self.dataloader.reader
         place = Place(cast(int, self.runner.seed), self._iter, done, self.endless)
         return self.dataloader.start(place)
 
@@ -79,10 +84,9 @@ class _ResumableLoop:
         Args:
             args: Arguments of the method of MMEngine's loop.
         """
-        reader = self.dataloader.reader
-        if reader.skip_corrupt:
+        if self.skip_corrupt:
             self.runner.message_hub.update_scalar(
-                'train/skipped_samples', reader.skipped
+                'train/skipped_samples', self.reader.skipped
             )
         seed_everything(self.runner.seed, self._iter)
         super().run_iter(*args)  # type: ignore[misc]
@@ -118,9 +122,8 @@ class _ResumableLoop:
             self.runner.message_hub.update_info(VALIDATED, self._iter)
 
     def _report_skipped(self) -> None:
-        reader = self.dataloader.reader
-        if reader.skip_corrupt:
-            skipped = torch.tensor(reader.skipped)
+        if self.skip_corrupt:
+            skipped = torch.tensor(self.reader.skipped)
             all_reduce(skipped)
             self.runner.logger.info(
                 f'Corrupt samples replaced by others since the start: {int(skipped)}.'

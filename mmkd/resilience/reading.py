@@ -1,8 +1,9 @@
 """How samples are read, so that an error names the file and nothing is random twice."""
 
+import copy
 import logging
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -16,6 +17,13 @@ Key = tuple[int, ...]
 """Whole numbers from which the random numbers of a sample follow."""
 
 
+class Keyed(NamedTuple):
+    """The index of a sample, of any kind, with the key of its random numbers."""
+
+    index: Any
+    key: Key
+
+
 class CorruptSampleError(ValueError):
     """A sample cannot be read; the message names its files."""
 
@@ -23,8 +31,8 @@ class CorruptSampleError(ValueError):
 class SampleReader:
     """Reads samples of a data set, names corrupt files, and repeats itself.
 
-    A sample may be asked for by ``(index, key)``: all that is random in it then
-    follows from the key alone, in whichever process and order it is read.
+    A sample may be asked for by its :class:`Keyed` index: all that is random in
+    it then follows from the key alone, in whichever process and order it is read.
 
     Args:
         dataset: The data set.
@@ -41,8 +49,15 @@ class SampleReader:
     ) -> None:
         self.dataset = dataset
         self.skip_corrupt = skip_corrupt
-        self._named: set[int] = set()
+        self._named: set[Any] = set()
         self._skipped = torch.zeros(workers + 1, dtype=torch.int64).share_memory_()
+
+    def of(self, dataset: Any) -> 'SampleReader':
+        """A reader of another data set, which counts in the same place."""
+        other = copy.copy(self)
+        other.dataset = dataset
+        vars(other).pop('_has_files', None)
+        return other
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -52,17 +67,17 @@ class SampleReader:
         """How often a corrupt sample was replaced, by all readers together."""
         return int(self._skipped.sum())
 
-    def __getitem__(self, index: int | tuple[int, Key]) -> Any:
+    def __getitem__(self, index: Any) -> Any:
         """Read a sample.
 
         Args:
-            index: Which one, or that and the key of its random numbers.
+            index: Which one, alone or :class:`Keyed`.
 
         Raises:
             CorruptSampleError: If it cannot be read and is not to be skipped,
                 or if others in its place cannot be read either.
         """
-        number, key = index if isinstance(index, tuple) else (index, None)
+        number, key = index if isinstance(index, Keyed) else (index, None)
         for attempt in range(self.TRIES):
             if key is not None:
                 seed_sample((*key, attempt))
@@ -96,18 +111,20 @@ class SampleReader:
         """Whether samples lie in files; one whose first does not is in memory."""
         return bool(self._files_of(0))
 
-    def _explain(self, number: int, error: Exception) -> str:
+    def _explain(self, number: Any, error: Exception) -> str:
         files = self._files_of(number)
         damaged = [file for file in files if not _is_readable(file)] or files
         names = ', '.join(map(repr, damaged)) or 'held in memory'
         reason = f'{type(error).__name__}: {error}'
         return f'sample {number}, {names}, cannot be read ({reason})'
 
-    def _files_of(self, number: int) -> list[str]:
-        """The files that the inner data set lists for a sample."""
-        if not hasattr(self.dataset, 'get_data_info'):
+    def _files_of(self, number: Any) -> list[str]:
+        """The files that the data set lists for a sample, if it lists any."""
+        try:
+            info = self.dataset.get_data_info(number)
+        except Exception:
+            # It has no such list, or not for this kind of index.
             return []
-        info = self.dataset.get_data_info(number)
         return [
             value
             for name, value in info.items()

@@ -37,7 +37,7 @@ class TrainingGuardHook(Hook):
             ValueError: If the training set is empty.
         """
         dataset = runner.train_dataloader.dataset
-        if len(dataset) == 0:
+        if hasattr(dataset, '__len__') and len(dataset) == 0:
             raise ValueError(
                 f'no training images were found by {type(dataset).__name__} under '
                 f'{getattr(dataset, "data_root", None)!r} (folders '

@@ -9,12 +9,24 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 import torch
-from mmengine.dataset import BaseDataset, DefaultSampler, pseudo_collate
+from mmengine.dataset import (
+    BaseDataset,
+    DefaultSampler,
+    InfiniteSampler,
+    pseudo_collate,
+)
 from mmengine.hooks import Hook
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
 from torch import nn
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    IterableDataset,
+    RandomSampler,
+    Sampler,
+    SequentialSampler,
+)
 
 from mmkd.resilience.loader import Place, refuse_endless, watch
 
@@ -103,10 +115,10 @@ def test_random_numbers_follow_from_the_place_alone() -> None:
     one, other = loader_of(0), loader_of(2)
     for loader in (one, other):
         watch(loader, numbered=True)
-    straight = list(islice(one.start(Place(3, 0, 0, True)), 8))
-    for done in (0, 3, 5):
+    straight = list(islice(one.start(Place(3, 0, 0, True)), 12))
+    for done in (0, 3, 4, 9):
         batches = other.start(Place(3, done, done, True))
-        for number in range(done, 8):
+        for number in range(done, 12):
             assert next(batches) == straight[number]
 
 
@@ -129,24 +141,110 @@ def test_loaders_without_indices() -> None:
         watch(loader, numbered=True)
 
 
-@pytest.mark.parametrize('name', ['InfiniteSampler', 'OwnInfiniteSampler'])
-def test_an_endless_sampler_is_refused(name: str) -> None:
-    sampler = type(name, (DefaultSampler,), {})(range(4))
-    with pytest.raises(ValueError, match=f'{name} never ends'):
+class Endless(Sampler):
+    """Of a user's own; its length is that of an epoch, as InfiniteSampler's is."""
+
+    def __init__(self, data: Any) -> None:
+        self.data = data
+        self.generator = torch.Generator().manual_seed(3)
+        self.drawn = 0
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __iter__(self) -> Iterator[int]:
+        while True:
+            self.drawn += 1
+            yield int(torch.randint(len(self), (), generator=self.generator))
+
+
+class Unknown(Endless):
+    def __len__(self) -> int:
+        raise TypeError('it has none')
+
+
+class EndlessBatches(BatchSampler):
+    def __iter__(self) -> Iterator[list[int]]:
+        while True:
+            yield from super().__iter__()
+
+
+@pytest.mark.parametrize('kind', [InfiniteSampler, Endless, Unknown])
+def test_an_endless_sampler_is_refused_by_epochs(kind: Any) -> None:
+    loader = DataLoader(range(4), sampler=kind(range(4)))
+    with pytest.raises(ValueError, match=f'{kind.__name__} .*DefaultSampler'):
+        refuse_endless(loader)
+
+
+def test_endless_batches_are_refused_by_epochs() -> None:
+    batches = EndlessBatches(SequentialSampler(range(4)), 2, False)
+    with pytest.raises(ValueError, match='EndlessBatches never ends'):
+        refuse_endless(DataLoader(range(4), batch_sampler=batches))
+
+
+def test_a_sampler_is_tried_without_a_trace() -> None:
+    sampler = Endless(range(4))
+    random.seed(3)
+    torch.manual_seed(3)
+    before = sampler.generator.get_state(), torch.get_rng_state(), random.getstate()
+    with pytest.raises(ValueError, match='Endless never ends'):
         refuse_endless(DataLoader(range(4), sampler=sampler))
-    refuse_endless(DataLoader(range(4), sampler=DefaultSampler(range(4))))
+    assert sampler.drawn == 0
+    assert torch.equal(sampler.generator.get_state(), before[0])
+    assert torch.equal(torch.get_rng_state(), before[1])
+    assert random.getstate() == before[2]
+
+
+class ThreeTimes(DefaultSampler):
+    """Yields more than it says."""
+
+    def __iter__(self) -> Iterator[int]:
+        return iter([*super().__iter__()] * 3)
+
+
+@pytest.mark.parametrize('kind', [DefaultSampler, ThreeTimes, RandomSampler])
+def test_others_are_taken(kind: Any) -> None:
+    refuse_endless(DataLoader(range(4), sampler=kind(range(4))))
+    refuse_endless(DataLoader(range(4), sampler=kind(range(4)), batch_size=8))
+
+
+def exchange_pipeline(runner: Runner) -> None:
+    runner.train_dataloader.dataset.pipeline.transforms = [Scaled(100)]
+
+
+def exchange_data(runner: Runner) -> None:
+    # As MMDetection's hooks change what PyTorch does not let change.
+    loader = runner.train_dataloader
+    loader._DataLoader__initialized = False
+    loader.dataset = Numbers(pipeline=[Scaled(100)], ann_file='')
+    loader._DataLoader__initialized = True
+
+
+def exchange_sampler(runner: Runner) -> None:
+    loader = runner.train_dataloader
+    sampler = DefaultSampler(loader.dataset, shuffle=False)
+    loader._DataLoader__initialized = False
+    loader.sampler, loader.batch_sampler = sampler, BatchSampler(sampler, 2, False)
+    loader._DataLoader__initialized = True
+
+
+def exchange_loader(runner: Runner) -> None:
+    data = Numbers(pipeline=[Scaled(100)], ann_file='')
+    runner.train_loop.dataloader = DataLoader(
+        data,
+        batch_size=4,
+        sampler=DefaultSampler(data, shuffle=True, seed=3),
+        collate_fn=pseudo_collate,
+    )
 
 
 class Exchange(Hook):
-    """Exchanges the pipeline after the first epoch, and notes what is read."""
+    """Exchanges something in the midst of the first epoch, and notes what is read."""
 
-    def __init__(self) -> None:
+    def __init__(self, exchange: Any, restart: bool) -> None:
+        self.exchange = exchange
+        self.restart = restart
         self.seen: list[list[int]] = []
-
-    def after_train_epoch(self, runner: Runner) -> None:
-        loader = runner.train_dataloader
-        loader.dataset.pipeline.transforms = [Scaled(100)]
-        loader._iterator = None
 
     def after_train_iter(
         self,
@@ -155,42 +253,67 @@ class Exchange(Hook):
         data_batch: Any = None,
         outputs: Any = None,
     ) -> None:
-        assert runner.train_dataloader.batch_size == 3
+        if runner.iter == 1:
+            self.exchange(runner)
+            if self.restart:
+                runner.train_dataloader._iterator = None
         self.seen.append(data_batch['number'])
 
 
-@pytest.mark.parametrize('workers', [0, 2])
-def test_hooks_see_what_they_see_under_mmengine(workers: int, tmp_path: Path) -> None:
-    class Net(BaseModel):
-        def __init__(self) -> None:
-            super().__init__()
-            self.weight = nn.Parameter(torch.zeros(()))
+class Net(BaseModel):
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(()))
 
-        def forward(self, number: Any, noise: Any, mode: str = 'loss') -> Any:
-            return dict(loss=self.weight * float(np.sum(number)))
+    def forward(self, number: Any, noise: Any, mode: str = 'loss') -> Any:
+        return dict(loss=self.weight * float(np.sum(number)))
 
+
+@pytest.mark.parametrize(
+    ('exchange', 'loop', 'reading'),
+    [
+        (exchange_pipeline, 'Epoch', 'here'),
+        (exchange_pipeline, 'Epoch', 'workers that stay'),
+        (exchange_pipeline, 'Iter', 'workers'),
+        (exchange_data, 'Epoch', 'workers'),
+        (exchange_data, 'Iter', 'workers that stay'),
+        (exchange_sampler, 'Iter', 'here'),
+        (exchange_loader, 'Epoch', 'here'),
+        (exchange_loader, 'Iter', 'here'),
+    ],
+)
+def test_hooks_do_what_they_do_under_mmengine(
+    exchange: Any,
+    loop: str,
+    reading: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # MMEngine waits between two epochs.
+    monkeypatch.setattr('mmengine.runner.loops.time.sleep', lambda seconds: None)
+    stay = reading == 'workers that stay'
+    length = dict(max_epochs=2) if loop == 'Epoch' else dict(max_iters=9)
     found = []
-    for loop in ('EpochBasedTrainLoop', 'mmkd.ResumableEpochLoop'):
-        hook = Exchange()
+    for kind in (f'{loop}BasedTrainLoop', f'mmkd.Resumable{loop}Loop'):
+        hook = Exchange(exchange, restart=stay)
         runner = Runner(
             Net(),
-            str(tmp_path / loop),
+            str(tmp_path / kind),
             train_dataloader=dict(
                 batch_size=3,
-                num_workers=workers,
-                persistent_workers=workers > 0,
+                num_workers=0 if reading == 'here' else 2,
+                persistent_workers=stay,
                 sampler=dict(type='DefaultSampler', shuffle=True),
                 dataset=Numbers(pipeline=[Scaled(1)], ann_file=''),
                 collate_fn=dict(type='pseudo_collate'),
             ),
-            train_cfg=dict(type=loop, max_epochs=2),
+            train_cfg=dict(type=kind, **length),
             optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
             custom_hooks=[hook],
             randomness=dict(seed=3),
-            experiment_name=f'{tmp_path.name}_{loop}',
+            experiment_name=f'{tmp_path.name}_{kind}',
             log_level='ERROR',
         )
         runner.train()
         found.append(hook.seen)
     assert found[0] == found[1]
-    assert max(found[0][-1]) >= 100

@@ -1,7 +1,7 @@
 import random
 from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
@@ -11,7 +11,7 @@ from mmengine.dataset import pseudo_collate
 from mmseg.datasets import CityscapesDataset
 from torch.utils.data import DataLoader
 
-from mmkd.resilience.reading import CorruptSampleError, SampleReader
+from mmkd.resilience.reading import CorruptSampleError, Keyed, SampleReader
 
 PIPELINE = [dict(type='mmseg.LoadImageFromFile'), dict(type='mmseg.LoadAnnotations')]
 
@@ -93,8 +93,8 @@ def test_corrupt_samples_are_replaced_and_counted(
     bad = file_of(streets, 2, 'seg_map')
     garble(bad)
     dataset = SampleReader(streets, skip_corrupt=True)
-    found = [dataset[(2, (5, iteration, 1))]['img_path'] for iteration in range(20)]
-    again = [dataset[(2, (5, iteration, 1))]['img_path'] for iteration in range(20)]
+    found = [dataset[Keyed(2, (5, number, 1))]['img_path'] for number in range(20)]
+    again = [dataset[Keyed(2, (5, number, 1))]['img_path'] for number in range(20)]
     assert found == again
     assert len(set(found)) > 2
     assert str(file_of(streets, 2, 'img')) not in found
@@ -140,8 +140,25 @@ class Draws:
 
 def test_the_key_decides() -> None:
     dataset = SampleReader(Draws())
-    first = dataset[(1, (5, 7, 1))]
-    assert dataset[(1, (5, 7, 1))] == first
+    first = dataset[Keyed(1, (5, 7, 1))]
+    assert dataset[Keyed(1, (5, 7, 1))] == first
     for key in ((6, 7, 1), (5, 8, 1), (5, 7, 2)):
-        other = dataset[(1, key)]
+        other = dataset[Keyed(1, key)]
         assert all(a != b for a, b in zip(first[1:], other[1:], strict=True))
+
+
+class ByName(Draws):
+    """Is asked by a name or a pair, and lists no files for those."""
+
+    def __getitem__(self, index: Any) -> Any:
+        return index
+
+    def get_data_info(self, index: int) -> dict[str, str]:
+        return [dict(img_path='a.png')][index]
+
+
+@pytest.mark.parametrize('index', ['a', ('a', 16), (1, 2), torch.tensor(2)])
+def test_an_index_may_be_of_any_kind(index: Any) -> None:
+    dataset = SampleReader(ByName())
+    assert dataset[index] == index
+    assert dataset[Keyed(index, (5, 7, 1))] == index

@@ -15,6 +15,7 @@ from mmkd.models.build import build_model, student_dict
 from mmkd.models.counterparts import check_counterparts
 from mmkd.models.discovery import ModelView
 from mmkd.models.label_check import LabelCheck
+from mmkd.models.label_settings import check_class_weights, check_padding
 from mmkd.models.methods import Method
 from mmkd.models.methods.base import check_weight
 from mmkd.models.parts import build_part, check_settings
@@ -102,7 +103,9 @@ class Distiller(BaseModel):
         given = inspect.signature(cls.__init__).bind(None, *args, **kwargs).arguments
         config = student_dict(given)
         identity = dict(student=text_of(config))
+        check_class_weights(config, 'student')
         model: Any = build_model(config)
+        check_padding(model)
         taken = {*OWN} & {*dir(model)} | {'forward', 'parse_losses'} & {*vars(model)}
         if taken:
             raise ValueError(
@@ -150,9 +153,7 @@ class Distiller(BaseModel):
         )
         self._task_weight = _agreed_weight(task_weight, built)
         view = self.student_view
-        self.data_preprocessor.register_forward_pre_hook(
-            LabelCheck(view.task, view.num_classes)
-        )
+        LabelCheck(view.task, view.num_classes).watch(self.data_preprocessor)
         self._checked: set[str] = set()
         self._has_summed = False
 

@@ -1,4 +1,4 @@
-"""Labels are looked at before they reach a device."""
+"""Labels are looked at before they reach a loss."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from mmkd.models.tasks import Task
 
 
 class LabelCheck:
-    """A forward pre-hook of a data preprocessor that stops at impossible labels.
+    """Lets a data preprocessor stop at impossible labels, in training.
 
     Args:
         task: How labels are read.
@@ -19,13 +19,23 @@ class LabelCheck:
         self.task = task
         self.num_classes = num_classes
 
-    def __call__(self, preprocessor: nn.Module, args: tuple[Any, ...]) -> None:
-        """Check a batch in training.
+    def watch(self, preprocessor: nn.Module) -> None:
+        """Look at what a preprocessor is given, and at what it makes of it.
 
-        Raises:
-            ValueError: See :meth:`mmkd.models.tasks.Task.check_labels`.
+        Padding and mixing make labels, so that values are looked at behind it.
         """
+        preprocessor.register_forward_pre_hook(self._before)
+        preprocessor.register_forward_hook(self._behind)
+
+    def _before(self, preprocessor: nn.Module, args: tuple[Any, ...]) -> None:
         batch = args[0] if args else None
-        samples = batch.get('data_samples') if isinstance(batch, dict) else None
-        if preprocessor.training and samples is not None:
-            self.task.check_labels(samples, self.num_classes)
+        if preprocessor.training and _has_samples(batch):
+            self.task.check_targets(batch['data_samples'], batch['inputs'])
+
+    def _behind(self, preprocessor: nn.Module, _: Any, batch: Any) -> None:
+        if preprocessor.training and _has_samples(batch):
+            self.task.check_labels(batch['data_samples'], self.num_classes)
+
+
+def _has_samples(batch: Any) -> bool:
+    return isinstance(batch, dict) and batch.get('data_samples') is not None

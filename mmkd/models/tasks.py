@@ -54,13 +54,29 @@ class Task(ABC):
     def is_ignored(self, labels: Tensor) -> Tensor:
         """Which labels mark positions without a class, bool of their shape."""
 
+    @abstractmethod
+    def check_targets(
+        self,
+        data_samples: Sequence[BaseDataElement],
+        inputs: Sequence[Tensor] | None = None,
+    ) -> None:
+        """Stop at a sample with another kind of target than the head takes.
+
+        Args:
+            data_samples: The batch's annotations, as the data pipeline gives them.
+            inputs: The batch's images ``(C, H, W)``, where they are at hand.
+
+        Raises:
+            ValueError: If there is one; the message names the image.
+        """
+
     def check_labels(
         self, data_samples: Sequence[BaseDataElement], num_classes: int
     ) -> None:
-        """Stop at a label that is no class before it reaches a device.
+        """Stop at a label that is no class before a loss fails on it.
 
         Args:
-            data_samples: The batch's annotations.
+            data_samples: The batch's annotations, as the losses see them.
             num_classes: Channels of the student's logits; a single one tells
                 two classes apart.
 
@@ -69,18 +85,29 @@ class Task(ABC):
                 the ignored one; the message names it and the image.
         """
         count = max(num_classes, 2)
-        for sample in data_samples:
-            labels = self.labels_of(sample)
-            outside = (labels < 0) | (labels >= count)
-            outside &= ~self.is_ignored(labels)
-            if not outside.any():
-                continue
-            wrong = labels[outside].unique().tolist()
-            raise ValueError(
-                f'labels {wrong[:5]} of {_image(sample)} lie outside the {count} '
-                f'classes of the student (0 to {count - 1}): set num_classes to the '
-                'number of classes in the data, or map or ignore these labels.'
-            )
+        found = [(sample, self.labels_of(sample)) for sample in data_samples]
+        checked = [
+            (sample, labels, self._outside(labels, count))
+            for sample, labels in found
+            if labels.numel()
+        ]
+        # One answer for the whole batch: a device is waited for once.
+        if not checked or not torch.stack([each[2].any() for each in checked]).any():
+            return
+        sample, labels, outside = next(each for each in checked if each[2].any())
+        values = labels[outside].unique().tolist()
+        raise ValueError(
+            f'labels {values[:5]} of {_image(sample)} lie outside the {count} classes '
+            f'of the student (0 to {count - 1}){self._except()}: set num_classes to '
+            'the number of classes in the data, or map or ignore these labels.'
+        )
+
+    def _outside(self, labels: Tensor, count: int) -> Tensor:
+        return ((labels < 0) | (labels >= count)) & ~self.is_ignored(labels)
+
+    def _except(self) -> str:
+        """Which labels beside the classes are allowed."""
+        return ''
 
 
 class ImageTask(Task):
@@ -139,7 +166,11 @@ class ImageTask(Task):
             labels, scores, indices=indices, exclusive=self.exclusive
         )
 
-    def check_targets(self, data_samples: Sequence[BaseDataElement]) -> None:
+    def check_targets(
+        self,
+        data_samples: Sequence[BaseDataElement],
+        inputs: Sequence[Tensor] | None = None,
+    ) -> None:
         """Stop at a sample with another kind of target than the head takes.
 
         Raises:
@@ -162,13 +193,6 @@ class ImageTask(Task):
                     "the student's head takes one class an image: give it one, or use "
                     'a head for several, such as MultiLabelLinearClsHead.'
                 )
-
-    def check_labels(
-        self, data_samples: Sequence[BaseDataElement], num_classes: int
-    ) -> None:
-        """Stop at a label that is no class, and see :meth:`check_targets`."""
-        self.check_targets(data_samples)
-        super().check_labels(data_samples, num_classes)
 
     def _scores_of(self, labels: Tensor) -> Tensor:
         """1 for each of the labels, ``(K,)``."""
@@ -206,6 +230,33 @@ class PixelTask(Task):
         self.align_corners = align_corners
         self.ignore_index = ignore_index
 
+    def check_targets(
+        self,
+        data_samples: Sequence[BaseDataElement],
+        inputs: Sequence[Tensor] | None = None,
+    ) -> None:
+        """Stop at labels that are no map of one label a pixel.
+
+        Raises:
+            ValueError: If labels have channels, or another size than their image;
+                the message names their file.
+        """
+        for number, sample in enumerate(data_samples):
+            shape = tuple(self.labels_of(sample).shape)
+            file = sample.get('seg_map_path') or f'the labels of {_image(sample)}'
+            if len(shape) != 3 or shape[0] != 1:
+                raise ValueError(
+                    f'{file} must hold one label a pixel, (1, H, W), and has the shape '
+                    f'{shape}: is it a picture of colours? Save the class indices as '
+                    'an image of one channel.'
+                )
+            if inputs is not None and shape[1:] != tuple(inputs[number].shape[-2:]):
+                raise ValueError(
+                    f'{file} has the size {shape[1:]} and its image '
+                    f'{tuple(inputs[number].shape[-2:])} (H, W): labels and images '
+                    'must lie on each other.'
+                )
+
     def targets(self, data_samples: Sequence[BaseDataElement]) -> Targets:
         """Label maps ``(N, H, W)``."""
         labels = [self.labels_of(sample) for sample in data_samples]
@@ -231,6 +282,9 @@ class PixelTask(Task):
     def is_ignored(self, labels: Tensor) -> Tensor:
         """The head's ``ignore_index``, which padding has too."""
         return labels == self.ignore_index
+
+    def _except(self) -> str:
+        return f' and are not its ignore_index, {self.ignore_index}'
 
 
 def task_of(model: Any) -> Task:

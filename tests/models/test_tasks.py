@@ -124,6 +124,30 @@ def test_negative_label_is_wrong(pixels: PixelTask) -> None:
         pixels.check_labels([street([0, -1], path=None)], 4)
 
 
+@pytest.mark.parametrize('shape', [(6, 6, 3), (3, 6, 6), (6, 6)])
+def test_labels_with_channels_name_their_file(
+    pixels: PixelTask, shape: tuple[int, ...]
+) -> None:
+    sample = street([0, 1])
+    sample.gt_sem_seg = PixelData(data=torch.zeros(1, 1, 2))
+    sample.gt_sem_seg.__dict__['data'] = torch.zeros(shape)
+    pixels.check_targets([street([0, 1])])
+
+    with pytest.raises(ValueError, match=r'the labels of street\.png .*one channel'):
+        pixels.check_targets([street([0, 1]), sample])
+    sample.set_metainfo(dict(seg_map_path='mask.png'))
+    with pytest.raises(ValueError, match=r'mask\.png must hold one label a pixel'):
+        pixels.check_targets([sample])
+
+
+def test_labels_of_another_size_name_their_file(pixels: PixelTask) -> None:
+    samples = [street([0, 1, 2]), street([0, 1])]
+    pixels.check_targets(samples, [torch.zeros(3, 1, 3), torch.zeros(3, 1, 2)])
+
+    with pytest.raises(ValueError, match=r'street\.png has the size \(1, 2\) .*\(1, 4\)'):
+        pixels.check_targets(samples, [torch.zeros(3, 1, 3), torch.zeros(3, 1, 4)])
+
+
 def test_wrong_label_of_an_image() -> None:
     sample = DataSample(metainfo=dict(img_path='cat.png')).set_gt_label(255)
 
@@ -209,6 +233,7 @@ def test_several_labels_stay_with_their_image(names: tuple[str, ...]) -> None:
 
     targets = SEVERAL.targets(samples)
 
+    SEVERAL.check_targets(samples)
     SEVERAL.check_labels(samples, 4)
     assert targets.scores is not None
     rows = [[k for k in range(4) if row[k] == 1] for row in targets.scores]
@@ -234,7 +259,7 @@ def test_other_than_one_label_under_softmax_names_the_image(labels: Any) -> None
     samples = [image(name, label) for name, label in zip(names, labels, strict=True)]
     wrong = names[[len(label) for label in labels].index(2 if [1, 2] in labels else 0)]
 
-    for check in (ImageTask().targets, lambda s: ImageTask().check_labels(s, 4)):
+    for check in (ImageTask().targets, ImageTask().check_targets):
         with pytest.raises(ValueError, match=rf'{wrong} has the labels .*one class an'):
             check(samples)
 
@@ -251,6 +276,6 @@ def test_two_kinds_of_targets_in_a_batch_name_the_image(
         said = r'a\.png has no gt_score, other than b\.png'
 
     with pytest.raises(ValueError, match=said):
-        task.check_labels(samples, 4)
+        task.check_targets(samples)
     with pytest.raises(ValueError, match=said):
         task.targets(samples)

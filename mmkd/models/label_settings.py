@@ -1,0 +1,65 @@
+"""Settings of a model that must agree on what the labels are."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from torch import nn
+
+
+def check_class_weights(model: Any, place: str, num_classes: int | None = None) -> None:
+    """Refuse a loss that weighs another number of classes than its head has.
+
+    Args:
+        model: The config of a model or of a part of it.
+        place: Where it stands in the whole config.
+        num_classes: How many classes the part that it belongs to has.
+
+    Raises:
+        ValueError: If there is one; the message names its place.
+    """
+    if isinstance(model, (list, tuple)):
+        for number, part in enumerate(model):
+            check_class_weights(part, f'{place}[{number}]', num_classes)
+    if not isinstance(model, dict):
+        return
+    own = model.get('num_classes') or num_classes
+    if isinstance(weights := model.get('class_weight'), (list, tuple)) and own:
+        if len(weights) != own:
+            raise ValueError(
+                f'{place}.class_weight has {len(weights)} weights, and its head has '
+                f'{own} classes (num_classes): give one weight a class, or None.'
+            )
+    if 'assigner' in (model.get('train_cfg') or {}):
+        # A head that finds masks first weighs "no object" as one class more.
+        own = own and own + 1
+    for key, part in model.items():
+        check_class_weights(part, f'{place}.{key}', own)
+
+
+def check_padding(model: nn.Module) -> None:
+    """Refuse padding whose label a head neither ignores nor has as a class.
+
+    Args:
+        model: A model with its data preprocessor; one that pads no labels passes.
+
+    Raises:
+        ValueError: If there is such a head; the message names both settings.
+    """
+    padding = getattr(model.data_preprocessor, 'seg_pad_val', None)
+    if padding is None:
+        return
+    for name, head in _heads(model):
+        if padding != head.ignore_index and not 0 <= padding < head.num_classes:
+            raise ValueError(
+                f'data_preprocessor.seg_pad_val is {padding}, the label of pixels that '
+                f'are added at the border, but {name}.ignore_index is '
+                f'{head.ignore_index} and its {head.num_classes} classes end at '
+                f'{head.num_classes - 1}: set data_preprocessor=dict(seg_pad_val='
+                f'{head.ignore_index}), or another ignore_index.'
+            )
+
+
+def _heads(model: nn.Module) -> Iterator[tuple[str, Any]]:
+    for name, module in model.named_modules():
+        if hasattr(module, 'ignore_index') and hasattr(module, 'num_classes'):
+            yield name, module

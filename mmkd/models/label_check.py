@@ -28,7 +28,7 @@ class LabelCheck:
         preprocessor.register_forward_hook(self._behind)
 
     def _before(self, preprocessor: nn.Module, args: tuple[Any, ...]) -> None:
-        batch = args[0] if args else None
+        batch: Any = args[0] if args else None
         if preprocessor.training and _has_samples(batch):
             self.task.check_targets(batch['data_samples'], batch['inputs'])
 

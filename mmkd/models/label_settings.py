@@ -23,12 +23,12 @@ def check_class_weights(model: Any, place: str, num_classes: int | None = None) 
     if not isinstance(model, dict):
         return
     own = model.get('num_classes') or num_classes
-    if isinstance(weights := model.get('class_weight'), (list, tuple)) and own:
-        if len(weights) != own:
-            raise ValueError(
-                f'{place}.class_weight has {len(weights)} weights, and its head has '
-                f'{own} classes (num_classes): give one weight a class, or None.'
-            )
+    weights = model.get('class_weight')
+    if isinstance(weights, (list, tuple)) and own and len(weights) != own:
+        raise ValueError(
+            f'{place}.class_weight has {len(weights)} weights, and its head has {own} '
+            'classes (num_classes): give one weight a class, or None.'
+        )
     if 'assigner' in (model.get('train_cfg') or {}):
         # A head that finds masks first weighs "no object" as one class more.
         own = own and own + 1

@@ -144,7 +144,7 @@ def test_labels_of_another_size_name_their_file(pixels: PixelTask) -> None:
     samples = [street([0, 1, 2]), street([0, 1])]
     pixels.check_targets(samples, [torch.zeros(3, 1, 3), torch.zeros(3, 1, 2)])
 
-    with pytest.raises(ValueError, match=r'street\.png has the size \(1, 2\) .*\(1, 4\)'):
+    with pytest.raises(ValueError, match=r'street\.png has the size .* \(1, 4\)'):
         pixels.check_targets(samples, [torch.zeros(3, 1, 3), torch.zeros(3, 1, 4)])
 
 

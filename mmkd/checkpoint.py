@@ -7,6 +7,7 @@ are allowed here, each by name, and nothing else is: no file makes mmkd load
 with ``weights_only=False``. What was read is reduced to data.
 """
 
+import errno
 import pickle
 import re
 import zipfile
@@ -75,9 +76,12 @@ def _only_allowed(source: object, file: IO[bytes]) -> Iterator[None]:
     add_safe_globals([*filterfalse(_has_stand_in, before), *ALLOWED])
     try:
         yield
-    except (OSError, MemoryError, torch.OutOfMemoryError):
-        raise
     except Exception as error:
+        if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+            raise
+        # A place outside the file, to which a damaged one leads, is invalid.
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
+            raise
         # A damaged pickle fails in whatever way its next bytes happen to ask.
         raise CheckpointError(_explain(source, file, error)) from None
     finally:
@@ -149,6 +153,24 @@ def _read(
             return safetensors.torch.load(file.read())
         content = torch.load(path or file, map_location, weights_only=True)
         return _without_program(as_data(content))
+
+
+def read_meta(path: str | PathLike[str]) -> dict[str, Any]:
+    """Read what a checkpoint says of itself, and none of its weights.
+
+    Args:
+        path: A file that ``torch.save`` wrote.
+
+    Returns:
+        Its ``meta``, which is empty where there is none.
+
+    Raises:
+        CheckpointError, OSError: As in :func:`safe_load`.
+    """
+    with open(path, 'rb') as file, _only_allowed(path, file):
+        content = as_data(torch.load(path, 'cpu', weights_only=True, mmap=True))
+    meta = content.get('meta') if isinstance(content, dict) else None
+    return meta if isinstance(meta, dict) else {}
 
 
 def _without_program(content: Any) -> Any:

@@ -70,8 +70,9 @@ def merged_config(args: argparse.Namespace) -> Config:
     if args.amp:
         enable_amp(cfg)
     if args.resume:
-        cfg.resume = True
-        cfg.load_from = None if args.resume == 'auto' else args.resume
+        cfg.resume = 'auto' if args.resume == 'auto' else True
+        if args.resume != 'auto':
+            cfg.load_from = args.resume
     set_work_dir(cfg, args)
     if args.cfg_options:
         check_options(cfg, args.cfg_options)

@@ -1,42 +1,62 @@
 """Which checkpoint a training goes on from."""
 
+import glob
 import logging
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.logging import print_log
 
-from mmkd.checkpoint import CheckpointError, check_whole
+from mmkd.checkpoint import CheckpointError, check_whole, read_meta
 
 LAST = 'last_checkpoint'
 """The file in which MMEngine notes the newest checkpoint."""
+
+NAMES = ('epoch_{}.pth', 'iter_{}.pth')
+"""What MMEngine calls checkpoints unless told else."""
 
 
 def choose_checkpoint(cfg: Config) -> None:
     """Let a training that is to be resumed go on from a whole checkpoint.
 
     Sets ``load_from`` to the newest one of the work directory that is whole,
-    unless a file is asked for; each damaged one is named in a warning. Without
-    any checkpoint the training starts from the beginning, as in MMEngine.
+    unless a file is asked for; each damaged one is named in a warning. Where there
+    is none, a warning says so and the training starts from the beginning, with
+    the weights that ``load_from`` names if ``resume`` is ``'auto'``.
 
     Args:
         cfg: The config, with ``work_dir``; changed in place.
 
     Raises:
-        CheckpointError: If the file asked for is damaged, or all there are.
+        CheckpointError: If the file asked for is damaged or holds no training, or
+            all there are.
     """
     if not cfg.get('resume'):
         return
     asked = cfg.get('load_from')
-    if asked is None:
-        found = newest_whole(_folder(cfg), cfg.work_dir)
-        cfg.load_from = None if found is None else str(found)
+    if asked is None or cfg.resume == 'auto':
+        folder, names = _folder(cfg), _names(cfg)
+        found = newest_whole(folder, names) or _noted(folder, cfg.work_dir)
+        cfg.resume = found is not None
+        if found is not None:
+            cfg.load_from = str(found)
+            _compare_with_note(Path(found), cfg.work_dir)
+            return
+        begin = 'the beginning' if asked is None else asked
+        print_log(
+            f'there is no checkpoint to go on from in {folder} '
+            f'({", ".join(names)}): the training starts from {begin}.',
+            'current',
+            logging.WARNING,
+        )
     elif Path(asked).is_file():
         try:
+            _progress(Path(asked))
             check_whole(asked)
         except CheckpointError as error:
             try:
-                other = newest_whole(Path(asked).parent)
+                other = newest_whole(Path(asked).parent, _names(cfg))
             except CheckpointError:
                 other = None
             advice = f'the newest whole one beside it is {other}: pass --resume {other}'
@@ -46,16 +66,19 @@ def choose_checkpoint(cfg: Config) -> None:
             ) from None
 
 
-def newest_whole(folder: str | Path, work_dir: str | Path | None = None) -> Path | None:
+def newest_whole(
+    folder: str | Path, names: tuple[str, ...] = NAMES
+) -> Path | None:
     """Find the newest checkpoint that a training can go on from.
 
-    That is the one that ``last_checkpoint`` names or, if it is damaged, the
-    one of the others that was written last. Best checkpoints, which hold no
-    optimiser, and exported students are none of them.
+    That is the one which holds the most iterations: what a file says itself goes
+    with it wherever it is copied, unlike its time and what ``last_checkpoint``
+    names. Best checkpoints, which hold no optimiser, and exported students are
+    none of them.
 
     Args:
         folder: Where the checkpoints are.
-        work_dir: Where ``last_checkpoint`` is, if elsewhere.
+        names: What they are called, with ``{}`` for the number.
 
     Returns:
         Its path, or None if there is no checkpoint.
@@ -63,8 +86,17 @@ def newest_whole(folder: str | Path, work_dir: str | Path | None = None) -> Path
     Raises:
         CheckpointError: If there are checkpoints and all are damaged.
     """
-    damaged = []
-    for path in _newest_first(Path(folder), Path(work_dir or folder)):
+    usable, damaged = [], []
+    for name in names:
+        pattern = glob.escape(name).replace('{}', '*')
+        for path in sorted(Path(folder).glob(pattern)):
+            if not path.is_file() or path.name.startswith('best_'):
+                continue
+            try:
+                usable.append((_progress(path), path.name, path))
+            except CheckpointError as error:
+                damaged.append(str(error))
+    for _, _, path in sorted(usable, reverse=True):
         try:
             check_whole(path)
         except CheckpointError as error:
@@ -81,21 +113,54 @@ def newest_whole(folder: str | Path, work_dir: str | Path | None = None) -> Path
     return None
 
 
-def _newest_first(folder: Path, work_dir: Path) -> list[Path]:
-    found = [*folder.glob('epoch_*.pth'), *folder.glob('iter_*.pth')]
-    found.sort(key=lambda path: path.stat().st_mtime_ns, reverse=True)
-    note = work_dir / LAST
-    named = Path(note.read_text().strip()) if note.is_file() else Path()
-    if not named.is_file():
-        # The folder was moved, or is seen from another one.
-        named = folder / named.name
-    if named.is_file():
-        found = [named, *(path for path in found if path.name != named.name)]
-    return found
+def _progress(path: Path) -> tuple[int, int]:
+    """How many iterations and epochs a checkpoint holds."""
+    meta = read_meta(path)
+    iterations, epochs = meta.get('iter'), meta.get('epoch')
+    if not (isinstance(iterations, int) and isinstance(epochs, int)):
+        raise CheckpointError(
+            f'{path} holds no training to go on from: its meta names no iteration '
+            'and epoch. Weights to begin with are load_from, without --resume'
+        )
+    return iterations, epochs
 
 
-def _folder(cfg: Config) -> Path:
+def _note(work_dir: str) -> str:
+    """What MMEngine notes as the newest checkpoint."""
+    note = Path(work_dir, LAST)
+    return note.read_text().strip() if note.is_file() else ''
+
+
+def _compare_with_note(found: Path, work_dir: str) -> None:
+    noted = Path(_note(work_dir)).name
+    if noted not in ('', found.name):
+        print_log(
+            f'going on from {found}, which of the whole checkpoints holds the most '
+            f'iterations, and not from {noted}, which {LAST} names.',
+            'current',
+            logging.WARNING,
+        )
+
+
+def _noted(folder: str, work_dir: str) -> str | None:
+    """The noted one, where it is no file: in an object store, or in shards."""
+    named = _note(work_dir)
+    inside = named.rpartition('/')[0] == folder.rstrip('/')
+    return named if inside and ('://' in folder or Path(named).is_dir()) else None
+
+
+def _folder(cfg: Config) -> str:
     """Where MMEngine's checkpoint hook puts the checkpoints."""
-    hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
-    work_dir = Path(cfg.work_dir)
-    return Path(hook['out_dir'], work_dir.name) if hook.get('out_dir') else work_dir
+    out_dir = _hook(cfg).get('out_dir')
+    if not out_dir:
+        return str(cfg.work_dir)
+    return f'{str(out_dir).rstrip("/")}/{Path(cfg.work_dir).name}'
+
+
+def _names(cfg: Config) -> tuple[str, ...]:
+    name = _hook(cfg).get('filename_tmpl')
+    return NAMES if name is None else (name,)
+
+
+def _hook(cfg: Config) -> dict[str, Any]:
+    return (cfg.get('default_hooks') or {}).get('checkpoint') or {}

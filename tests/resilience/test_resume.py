@@ -1,3 +1,5 @@
+import os
+import re
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -10,8 +12,12 @@ from mmkd.checkpoint import CheckpointError, check_whole, safe_load
 from mmkd.resilience.resume import choose_checkpoint, newest_whole
 
 
-def save(path: Path, value: float = 0.0) -> Path:
-    torch.save(dict(state_dict=dict(weight=torch.full((2000,), value))), path)
+def save(path: Path, iterations: Any = None) -> Path:
+    """A checkpoint of as many iterations as its name says, or as are given."""
+    if iterations is None:
+        iterations = int(re.findall(r'\d+', path.name)[-1])
+    meta = dict(iter=iterations, epoch=iterations // 2)
+    torch.save(dict(meta=meta, state_dict=dict(weight=torch.zeros(2000))), path)
     return path
 
 
@@ -44,8 +50,8 @@ def folder(tmp_path: Path) -> Path:
     """A work directory with three checkpoints, the newest one noted."""
     for iteration in (8, 10, 12):
         save(tmp_path / f'iter_{iteration}.pth')
-    save(tmp_path / 'best_mIoU_iter_10.pth')
-    save(tmp_path / 'student.pth')
+    save(tmp_path / 'best_mIoU_iter_99.pth')
+    torch.save(dict(meta={}, state_dict={}), tmp_path / 'student.pth')
     (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'iter_12.pth'))
     return tmp_path
 
@@ -54,11 +60,72 @@ def config(folder: Path, **settings: Any) -> Config:
     return Config(dict(dict(work_dir=str(folder), resume=True), **settings))
 
 
-def test_the_noted_one(folder: Path) -> None:
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is logged."""
+    lines: list[str] = []
+    monkeypatch.setattr(
+        'mmkd.resilience.resume.print_log', lambda text, *_: lines.append(text)
+    )
+    return lines
+
+
+def test_the_one_that_holds_the_most_iterations(folder: Path, log: list[str]) -> None:
+    """Whatever its name, its time or the note say."""
+    for time, iteration in enumerate((12, 10, 8)):
+        os.utime(folder / f'iter_{iteration}.pth', (time, time))
     cfg = config(folder)
-    save(folder / 'iter_99.pth')  # of another run, or not noted yet
     choose_checkpoint(cfg)
     assert cfg.load_from == str(folder / 'iter_12.pth')
+    assert log == []
+    save(folder / 'iter_9.pth', 100)
+    choose_checkpoint(cfg := config(folder))
+    assert cfg.load_from == str(folder / 'iter_9.pth')
+    assert 'iter_9.pth, which' in log[0]
+    assert 'not from iter_12.pth, which last_checkpoint' in log[0]
+
+
+def test_ties_are_decided_by_epoch_and_name(folder: Path) -> None:
+    for name in ('epoch_7.pth', 'epoch_6_iter_12.pth'):
+        save(folder / name, 12)
+    assert newest_whole(folder) == folder / 'iter_12.pth'
+
+
+def test_a_note_of_another_folder_is_not_followed(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    elsewhere = save(tmp_path_factory.mktemp('other') / 'iter_50.pth')
+    (folder / 'last_checkpoint').write_text(str(elsewhere))
+    choose_checkpoint(cfg := config(folder))
+    assert cfg.load_from == str(folder / 'iter_12.pth')
+    for path in folder.glob('*iter_*'):
+        path.unlink()
+    choose_checkpoint(cfg := config(folder))
+    assert cfg.get('load_from') is None
+    assert cfg.resume is False
+
+
+def test_an_object_store_is_left_to_mmengine(folder: Path) -> None:
+    hooks = dict(checkpoint=dict(out_dir='s3://bucket/runs'))
+    named = f's3://bucket/runs/{folder.name}/iter_5.pth'
+    for note, found in ((named, named), ('s3://other/iter_5.pth', None)):
+        (folder / 'last_checkpoint').write_text(note)
+        choose_checkpoint(cfg := config(folder, default_hooks=hooks))
+        assert cfg.get('load_from') == found
+        assert cfg.resume is (found is not None)
+
+
+def test_names_that_the_config_gives(folder: Path) -> None:
+    save(folder / 'a[1]-20.pth')
+    hooks = dict(checkpoint=dict(filename_tmpl='a[1]-{}.pth'))
+    choose_checkpoint(cfg := config(folder, default_hooks=hooks))
+    assert cfg.load_from == str(folder / 'a[1]-20.pth')
+
+
+def test_code_in_one_of_them_is_not_run(folder: Path, hostile: Any) -> None:
+    hostile.path.rename(folder / 'iter_99.pth')
+    assert newest_whole(folder) == folder / 'iter_12.pth'
+    assert not hostile.marker.exists()
 
 
 def test_a_moved_folder(folder: Path, tmp_path_factory: Any) -> None:
@@ -70,7 +137,7 @@ def test_a_moved_folder(folder: Path, tmp_path_factory: Any) -> None:
 
 
 @pytest.mark.parametrize('note', [None, '', 'none.pth'])
-def test_without_a_note_the_one_written_last(note: str | None, folder: Path) -> None:
+def test_without_a_note(note: str | None, folder: Path) -> None:
     (folder / 'last_checkpoint').unlink()
     if note is not None:
         (folder / 'last_checkpoint').write_text(note)
@@ -79,19 +146,15 @@ def test_without_a_note_the_one_written_last(note: str | None, folder: Path) -> 
 
 @pytest.mark.parametrize('damage', DAMAGES)
 def test_a_damaged_one_is_passed_over(
-    damage: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+    damage: Any, folder: Path, log: list[str]
 ) -> None:
-    log: list[str] = []
-    monkeypatch.setattr(
-        'mmkd.resilience.resume.print_log', lambda text, *_: log.append(text)
-    )
     damage(folder / 'iter_12.pth')
     truncate(folder / 'iter_10.pth')
     cfg = config(folder)
     choose_checkpoint(cfg)
     assert cfg.load_from == str(folder / 'iter_8.pth')
-    for line, name in zip(log, ('iter_12.pth', 'iter_10.pth'), strict=True):
-        assert line.startswith(f'{folder / name} is damaged: ')
+    for name in ('iter_12.pth', 'iter_10.pth'):
+        [line] = [line for line in log if str(folder / name) in line]
         assert line.endswith(f'Going on from {folder / "iter_8.pth"}.')
 
 
@@ -124,21 +187,33 @@ def test_every_bit_counts(tmp_path: Path) -> None:
 def test_all_are_damaged(folder: Path) -> None:
     for iteration in (8, 10, 12):
         truncate(folder / f'iter_{iteration}.pth')
-    with pytest.raises(CheckpointError, match=r'iter_12.*iter_8.*No whole checkpoint'):
+    with pytest.raises(CheckpointError, match=r'iter_12.*iter_8.*No whole check'):
         choose_checkpoint(config(folder))
 
 
-def test_there_is_none(tmp_path: Path) -> None:
+def test_there_is_none(tmp_path: Path, log: list[str]) -> None:
     cfg = config(tmp_path)
     choose_checkpoint(cfg)
-    assert cfg.load_from is None
+    assert cfg.get('load_from') is None
+    assert cfg.resume is False
+    [line] = log
+    assert f'no checkpoint to go on from in {tmp_path}' in line
+    choose_checkpoint(cfg := config(tmp_path, resume='auto', load_from='student.pth'))
+    assert (cfg.resume, cfg.load_from) == (False, 'student.pth')
+    assert log[1].endswith('starts from student.pth.')
+
+
+def test_weights_alone_are_nothing_to_go_on_from(folder: Path) -> None:
+    asked = str(folder / 'student.pth')
+    with pytest.raises(CheckpointError, match=r'student\.pth holds no .*iter_12\.pth'):
+        choose_checkpoint(config(folder, load_from=asked))
 
 
 @pytest.mark.parametrize('damage', DAMAGES)
 def test_the_one_asked_for_is_damaged(damage: Any, folder: Path) -> None:
     asked = folder / 'iter_12.pth'
     damage(asked)
-    advice = rf'{asked} is damaged.*--resume .*iter_10\.pth'
+    advice = rf'{asked}.*--resume .*iter_10\.pth'
     with pytest.raises(CheckpointError, match=advice):
         choose_checkpoint(config(folder, load_from=str(asked)))
 
@@ -163,4 +238,4 @@ def test_the_folder_of_the_checkpoint_hook(folder: Path, tmp_path: Path) -> None
     hooks = dict(checkpoint=dict(out_dir=str(folder.parent)))
     cfg = config(work_dir, default_hooks=hooks)
     choose_checkpoint(cfg)
-    assert cfg.load_from == str(folder / 'iter_10.pth')
+    assert cfg.load_from == str(folder / 'iter_12.pth')

@@ -50,6 +50,11 @@ def parse_args() -> argparse.Namespace:
         metavar='CKPT',
         help='go on from a checkpoint; without a value from the newest in the work dir',
     )
+    parser.add_argument(
+        '--no-teacher-check',
+        action='store_true',
+        help='do not evaluate the teacher before the training',
+    )
     parser.add_argument('--amp', action='store_true', help='mixed precision')
     return parse_with_common_options(parser, 'optim_wrapper.optimizer.lr=0.02')
 
@@ -69,6 +74,8 @@ def merged_config(args: argparse.Namespace) -> Config:
         set_teacher(cfg, args.teacher)
     if args.amp:
         enable_amp(cfg)
+    if args.no_teacher_check:
+        cfg.setdefault('default_hooks', {})['check_teacher'] = None
     if args.resume:
         cfg.resume = 'auto' if args.resume == 'auto' else True
         if args.resume != 'auto':

@@ -7,6 +7,7 @@ distiller = dict(_delete_=True, type='mmkd.Distiller', methods=dict())
 distill_hooks = dict(
     prepare_methods=dict(type='mmkd.PrepareMethodsHook'),
     distill_schedule=dict(type='mmkd.DistillScheduleHook'),
+    check_teacher=dict(type='mmkd.CheckTeacherHook'),
     start_table=dict(type='mmkd.StartTableHook'),
     export_student=dict(type='mmkd.ExportStudentHook'))
 distill_optim_wrapper = dict(constructor='mmkd.DistillOptimWrapperConstructor')

@@ -3,6 +3,7 @@
 from mmkd.engine.data_parallel import AnyDeviceDataParallel
 from mmkd.engine.hooks import (
     ChannelsLastHook,
+    CheckTeacherHook,
     DistillScheduleHook,
     ExportStudentHook,
     GradientConflictHook,
@@ -25,6 +26,7 @@ __all__ = [
     'AmpGradientAlignOptimWrapper',
     'AnyDeviceDataParallel',
     'ChannelsLastHook',
+    'CheckTeacherHook',
     'DistillOptimWrapperConstructor',
     'DistillScheduleHook',
     'ExportStudentHook',

@@ -26,6 +26,7 @@ TRAINING = (
 """What a config says of training alone."""
 
 HOOKS = (
+    'mmkd.CheckTeacherHook',
     'mmkd.DistillScheduleHook',
     'mmkd.ExportStudentHook',
     'mmkd.GradientConflictHook',

@@ -38,6 +38,15 @@ class Task(ABC):
         """Whether the library predicts with a softmax, whatever the loss is."""
         return self.exclusive
 
+    @property
+    def one_class_each(self) -> bool:
+        """Whether a position is labelled with one class at most."""
+        return True
+
+    @abstractmethod
+    def predictions_of(self, data_sample: BaseDataElement) -> Tensor:
+        """The predicted class indices of one sample, of the shape of its labels."""
+
     @abstractmethod
     def targets(self, data_samples: Sequence[BaseDataElement]) -> Targets:
         """Collect the targets of a batch."""
@@ -132,6 +141,15 @@ class ImageTask(Task):
     def predicts_softmax(self) -> bool:
         """It does wherever an image has one class."""
         return not self.several_labels
+
+    @property
+    def one_class_each(self) -> bool:
+        """Where the head takes several labels it is not."""
+        return not self.several_labels
+
+    def predictions_of(self, data_sample: BaseDataElement) -> Tensor:
+        """The predicted class of one image."""
+        return data_sample.pred_label
 
     def targets(self, data_samples: Sequence[BaseDataElement]) -> Targets:
         """Labels ``(N,)``, scores ``(N, K)``, and indices.
@@ -256,6 +274,10 @@ class PixelTask(Task):
                     f'{tuple(inputs[number].shape[-2:])} (H, W): labels and images '
                     'must lie on each other.'
                 )
+
+    def predictions_of(self, data_sample: BaseDataElement) -> Tensor:
+        """The predicted label map ``(1, H, W)`` of one image."""
+        return data_sample.pred_sem_seg.data
 
     def targets(self, data_samples: Sequence[BaseDataElement]) -> Targets:
         """Label maps ``(N, H, W)``."""

@@ -1,6 +1,7 @@
 """Hooks of MMEngine's runner."""
 
 from mmkd.engine.hooks.channels_last import ChannelsLastHook
+from mmkd.engine.hooks.check_teacher import CheckTeacherHook
 from mmkd.engine.hooks.distill_schedule import DistillScheduleHook
 from mmkd.engine.hooks.export_student import ExportStudentHook
 from mmkd.engine.hooks.gradient_conflict import GradientConflictHook
@@ -9,6 +10,7 @@ from mmkd.engine.hooks.start_table import StartTableHook
 
 __all__ = [
     'ChannelsLastHook',
+    'CheckTeacherHook',
     'DistillScheduleHook',
     'ExportStudentHook',
     'GradientConflictHook',

@@ -104,6 +104,20 @@ class TeacherClasses:
             return logits
         return logits.index_select(1, self.channels.to(logits.device))
 
+    def numbers(self, predictions: Tensor) -> Tensor:
+        """The student's numbers of predicted classes; -1 for classes it has not.
+
+        Args:
+            predictions: Numbers of the teacher's channels, of any shape.
+        """
+        if self.channels is None:
+            return predictions
+        channels = self.channels.to(predictions.device)
+        size = 1 + int(max(channels.max(), predictions.max()))
+        places = torch.full((size,), -1, device=predictions.device)
+        places[channels] = torch.arange(len(channels), device=predictions.device)
+        return places[predictions]
+
 
 def _by_hand(
     setting: str | Sequence[str | int], names: Sequence[str] | None, count: int

@@ -8,6 +8,7 @@ import torch
 from mmengine.logging import print_log
 from mmengine.model import revert_sync_batchnorm
 from mmengine.runner import CheckpointLoader
+from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
 from mmkd.identity import fingerprint
@@ -47,6 +48,7 @@ class FrozenTeacher:
     Attributes:
         identity: The fingerprint of its weights.
         classes: The order of its classes.
+        preprocesses: Whether its config says how its images are normalised.
 
     Raises:
         ValueError: If there is no checkpoint, it does not fit the model, or its
@@ -68,7 +70,7 @@ class FrozenTeacher:
         model = build_model(config, num_classes)
         names = load_weights(model, checkpoint)
         self.identity = fingerprint(model.state_dict())
-        self._preprocesses = config.get('data_preprocessor') is not None
+        self.preprocesses = config.get('data_preprocessor') is not None
         self.model = revert_sync_batchnorm(model).eval().requires_grad_(False)
         self.view = ModelView(self.model, classifier, 'teacher')
         self.classes = TeacherClasses(self.view, names, classes)
@@ -86,7 +88,7 @@ class FrozenTeacher:
         Args:
             preprocessor: The student's data preprocessor.
         """
-        if not self._preprocesses:
+        if not self.preprocesses:
             return
         mean, std, reorders = _normalisation(self.model.data_preprocessor)
         student_mean, student_std, student_reorders = _normalisation(preprocessor)
@@ -119,18 +121,36 @@ class FrozenTeacher:
             The captured tensors, without gradient; class predictions in the
             order of the student's classes.
         """
-        if self._renormalise is not None:
-            flip, scale, shift = self._renormalise
-            inputs = inputs.flip(1) if flip else inputs
-            inputs = inputs * scale.to(inputs) + shift.to(inputs)
         with capture(
             self.model, taps, stop_when_filled=True, image_size=inputs.shape[2:]
         ) as values:
-            self.model(inputs, mode='tensor')
+            self.model(self._converted(inputs), mode='tensor')
         if self.classes.channels is not None:
             for tap in self.logits & values.keys():
                 values[tap] = self.classes.select(values[tap])
         return values
+
+    @torch.no_grad()
+    def predict(
+        self, inputs: Tensor, data_samples: Sequence[BaseDataElement]
+    ) -> Sequence[BaseDataElement]:
+        """Predict as a model of its own.
+
+        Args:
+            inputs: Images ``(N, C, H, W)`` as the student gets them.
+            data_samples: Their annotations.
+
+        Returns:
+            The annotations with predictions, whose classes are the teacher's.
+        """
+        return self.model(self._converted(inputs), data_samples, mode='predict')
+
+    def _converted(self, inputs: Tensor) -> Tensor:
+        if self._renormalise is None:
+            return inputs
+        flip, scale, shift = self._renormalise
+        inputs = inputs.flip(1) if flip else inputs
+        return inputs * scale.to(inputs) + shift.to(inputs)
 
     def apply(self, fn: Callable[[Tensor], Tensor]) -> None:
         """Move or cast the weights, as ``nn.Module._apply`` does."""

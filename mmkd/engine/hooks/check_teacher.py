@@ -1,0 +1,164 @@
+"""Whether a teacher knows what it is to teach."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from mmengine.dist import all_reduce, get_dist_info
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from torch import Tensor
+from torch.utils.data import DataLoader, Subset
+
+from mmkd.engine.runner_distiller import distiller_of
+from mmkd.models.distiller import Distiller
+from mmkd.models.tally import Tally
+from mmkd.models.teachers.published import Published, published
+from mmkd.models.undisturbed import undisturbed
+from mmkd.registry import HOOKS
+
+FEWEST = 50
+"""Images that a score needs at least, where the data set has them."""
+
+SHARE = 0.002
+"""Of the images that a training sees. A validation image is often larger than one
+of training, but is run forwards alone: that takes about 1 % of the training."""
+
+ENOUGH = 0.8
+"""The part of its published score that a teacher should reach on a sample."""
+
+
+@HOOKS.register_module()
+class CheckTeacherHook(Hook):
+    """Evaluate the teacher on validation images before it teaches.
+
+    The images are spread evenly over the validation set. The teacher sees them
+    as it sees those of training: through the student's preprocessor, converted
+    to its own normalisation. Where a training starts from a checkpoint of the
+    student, that is evaluated on the same images. A resumed training is not
+    checked again. Nothing is drawn from the training's random numbers.
+    """
+
+    def before_train(self, runner: Runner) -> None:
+        """Evaluate, log the scores, and say what is wrong.
+
+        Raises:
+            ValueError: If the teacher is no better than the best constant
+                prediction on the same images, and a method reads its predictions.
+        """
+        if runner.iter > 0:
+            return
+        distiller = distiller_of(runner)
+        why_not = _why_not(runner, distiller)
+        if why_not:
+            runner.logger.info(f'The teacher is not checked: {why_not}.')
+            return
+        numbers, dataset = _sample(runner), runner.val_dataloader.dataset
+        teacher = distiller.teacher
+        tally = _tally(runner, numbers, teacher.predict, teacher.classes.numbers)
+        known = _published(runner, tally.metric)
+        told = f', its metafile: {known.score:g} on {known.dataset}' if known else ''
+        runner.logger.info(
+            f'The teacher has {tally.metric} {tally.score:.1f} on {len(numbers)} of '
+            f'{len(dataset)} validation images, the best constant prediction '
+            f'{tally.constant:.1f}{told}.'
+        )
+        if tally.score <= tally.constant:
+            found = (
+                f'the teacher knows nothing of these images: its {tally.metric} is '
+                f'{tally.score:.1f}, that of the best constant prediction '
+                f'{tally.constant:.1f}. {_causes(distiller)}'
+            )
+            if distiller.compares_classes:
+                raise ValueError(
+                    f'{found} --no-teacher-check, or default_hooks.check_teacher=None, '
+                    'trains with it all the same.'
+                )
+            runner.logger.warning(f'{found} The methods use its features alone.')
+        elif known and known.is_of(dataset) and tally.score < ENOUGH * known.score:
+            runner.logger.warning(
+                f'the teacher has {tally.metric} {tally.score:.1f}, clearly below the '
+                f'{known.score:g} of its metafile. {_causes(distiller)}'
+            )
+        if runner._load_from is not None:
+            predict = partial(distiller.forward, mode='predict')
+            student = _tally(runner, numbers, predict)
+            runner.logger.info(
+                f'The student begins with {tally.metric} {student.score:.1f} on them.'
+            )
+            if student.score > tally.score:
+                runner.logger.warning(
+                    f'the teacher ({tally.score:.1f}) is worse than the student that '
+                    f'it is to teach ({student.score:.1f}).'
+                )
+
+
+def _why_not(runner: Runner, distiller: Distiller) -> str | None:
+    """Why a teacher cannot be checked."""
+    if runner.val_loop is None:
+        return 'the config has no validation'
+    if not distiller.student_view.task.one_class_each:
+        return 'images have several labels'
+    counts = distiller.student_view.num_classes, distiller.teacher.view.num_classes
+    if counts[0] != counts[1]:
+        return f'it has {counts[1]} classes and the student {counts[0]}'
+    return None
+
+
+def _sample(runner: Runner) -> list[int]:
+    """Numbers of validation images, evenly spread."""
+    total = len(runner.val_dataloader.dataset)
+    seen = runner.max_iters * (runner.train_dataloader.batch_size or 1)
+    count = min(total, max(FEWEST, int(SHARE * seen * get_dist_info()[1])))
+    return np.linspace(0, total - 1, count).round().astype(int).tolist()
+
+
+def _tally(
+    runner: Runner,
+    numbers: Sequence[int],
+    predict: Callable[..., Any],
+    to_student: Callable[[Tensor], Tensor] = lambda predictions: predictions,
+) -> Tally:
+    """Count predictions; each process sees its share of the images."""
+    distiller, loader = distiller_of(runner), runner.val_dataloader
+    rank, processes = get_dist_info()
+    shared = DataLoader(
+        Subset(loader.dataset, numbers[rank::processes]),
+        batch_size=loader.batch_size or 1,
+        num_workers=loader.num_workers,
+        collate_fn=loader.collate_fn,
+        worker_init_fn=loader.worker_init_fn,
+    )
+    task, classes = distiller.student_view.task, distiller.student_view.num_classes
+    tally = Tally(max(classes, 2), mean_iou=task.spatial_dims > 0)
+    with undisturbed(distiller):
+        for batch in shared:
+            data = distiller.data_preprocessor(batch, False)
+            for sample in predict(data['inputs'], data['data_samples']):
+                predictions = to_student(task.predictions_of(sample))
+                tally.add(task.labels_of(sample), predictions)
+    all_reduce(tally.counts)
+    return tally
+
+
+def _published(runner: Runner, metric: str) -> Published | None:
+    teacher = (runner.cfg.get('model') or {}).get('teacher') or {}
+    config = teacher.get('config')
+    return published(config, metric) if isinstance(config, str) else None
+
+
+def _causes(distiller: Distiller) -> str:
+    """The usual causes of a bad teacher, with what is known of them here."""
+    teacher = distiller.teacher
+    normalised = (
+        "the teacher's own, to which its images are converted"
+        if teacher.preprocesses
+        else "taken to be the student's, since the teacher's config names none"
+    )
+    return (
+        f'Usual causes: another order of classes ({teacher.classes.order}), '
+        f'normalisation and channel order ({normalised}), other label ids or '
+        'reduce_zero_label in the data (not checked), a checkpoint of another '
+        'training.'
+    )

@@ -1,0 +1,63 @@
+"""Predictions counted against labels, and the scores that follow from the counts."""
+
+import torch
+from torch import Tensor
+
+
+class Tally:
+    """How often each class was predicted for each class.
+
+    Args:
+        num_classes: Number of classes.
+        mean_iou: Whether the score is the mean intersection over union, as for
+            pixels, or the share that is right, as for images.
+
+    Attributes:
+        counts: Images or pixels by label and by prediction, ``(K, K + 1)``; the
+            last column is for predictions that are none of the classes.
+    """
+
+    def __init__(self, num_classes: int, mean_iou: bool) -> None:
+        self.mean_iou = mean_iou
+        self.counts = torch.zeros(num_classes, num_classes + 1, dtype=torch.float64)
+
+    @property
+    def metric(self) -> str:
+        """What the score is called."""
+        return 'mIoU' if self.mean_iou else 'top-1 accuracy'
+
+    def add(self, labels: Tensor, predictions: Tensor) -> None:
+        """Count one image.
+
+        Args:
+            labels: Class indices; those that are no class are left out.
+            predictions: Class indices of the same shape; -1 for another class.
+        """
+        size = len(self.counts)
+        labels, predictions = labels.flatten().cpu(), predictions.flatten().cpu()
+        known = (labels >= 0) & (labels < size)
+        predictions = predictions[known].long() % (size + 1)
+        pairs = labels[known].long() * (size + 1) + predictions
+        counted = torch.bincount(pairs, minlength=self.counts.numel())
+        self.counts += counted.view_as(self.counts)
+
+    @property
+    def score(self) -> float:
+        """The score in per cent."""
+        return self._score_of(self.counts)
+
+    @property
+    def constant(self) -> float:
+        """The best score, in per cent, of one and the same class everywhere."""
+        best = self.counts.sum(1).argmax()
+        always = torch.zeros_like(self.counts)
+        always[:, best] = self.counts.sum(1)
+        return self._score_of(always)
+
+    def _score_of(self, counts: Tensor) -> float:
+        right = counts.diag()
+        if not self.mean_iou:
+            return float(100 * right.sum() / counts.sum())
+        # A class that neither occurs nor is predicted has no IoU.
+        union = counts.sum(0)[:-1] + counts.sum(1) - right
+        return float(100 * (right / union)[union > 0].mean())

@@ -1,0 +1,181 @@
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+from mmengine.evaluator import BaseMetric
+from mmengine.runner import Runner
+from tiny_models import Noise
+from torch import Tensor
+
+from mmkd.models.teachers import FrozenTeacher
+
+pytestmark = pytest.mark.teacher_check
+HOOKS = dict(
+    prepare_methods=dict(type='mmkd.PrepareMethodsHook'),
+    check_teacher=dict(type='mmkd.CheckTeacherHook'),
+)
+FITNET = dict(fitnet=dict(type='FitNet', stage=0))
+
+
+class Nothing(BaseMetric):
+    def process(self, data_batch: Any, data_samples: Any) -> None:
+        self.results.append(0)
+
+    def compute_metrics(self, results: list[int]) -> dict[str, float]:
+        return {}
+
+
+def logged(tiny: Any) -> str:
+    """What all trainings so far have logged, in their order."""
+    files = sorted(tiny.folder.rglob('*.log'), key=lambda path: path.stat().st_mtime)
+    return ''.join(path.read_text() for path in files)
+
+
+@pytest.fixture
+def start(tiny: Any, task: str) -> Callable[..., Runner]:
+    """Train a distiller, its teacher checked, on noise of both tasks."""
+
+    def run(distiller: Any = None, name: str = 'run', **settings: Any) -> Runner:
+        validation = dict(
+            val_dataloader=dict(
+                batch_size=3,
+                num_workers=0,
+                dataset=Noise(tiny.batch(task, seed=5, count=7)),
+                sampler=dict(type='DefaultSampler', shuffle=False),
+                collate_fn=dict(type='pseudo_collate'),
+            ),
+            val_cfg={},
+            val_evaluator=[Nothing()],
+        )
+        if 'val_cfg' in settings:
+            validation = {}
+        model = tiny.distiller(task) if distiller is None else distiller
+        given = {'log_level': 'INFO', 'default_hooks': HOOKS} | validation | settings
+        runner = tiny.runner(model, task, name, **given)
+        runner.train()
+        return runner
+
+    return run
+
+
+def knows(monkeypatch: pytest.MonkeyPatch, change: Callable[[Tensor], Tensor]) -> None:
+    """Let teachers predict what a function makes of the labels."""
+
+    def predict(self: FrozenTeacher, inputs: Tensor, samples: Any) -> Any:
+        for sample in samples:
+            if 'gt_label' in sample:
+                sample.set_pred_label(change(sample.gt_label))
+            else:
+                labels = sample.gt_sem_seg.data
+                known = change(labels.clamp(max=3))
+                sample.set_data(dict(pred_sem_seg=type(sample.gt_sem_seg)(data=known)))
+        return samples
+
+    monkeypatch.setattr(FrozenTeacher, 'predict', predict)
+
+
+def test_a_teacher_that_knows_all_has_100(
+    start: Any, monkeypatch: pytest.MonkeyPatch, tiny: Any
+) -> None:
+    knows(monkeypatch, lambda labels: labels)
+    start()
+    assert '100.0 on 7 of 7 validation images' in logged(tiny)
+    assert 'Usual causes' not in logged(tiny)
+
+
+def test_one_that_says_the_same_of_all_is_refused(
+    start: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    knows(monkeypatch, torch.ones_like)
+    with pytest.raises(ValueError, match=r'knows nothing of .*order of classes'):
+        start()
+
+
+def test_the_score_is_that_of_its_own_predictions(
+    start: Any, tiny: Any, task: str
+) -> None:
+    teacher = tiny.teacher(tiny.model(task, width=8), 7)
+    distiller = tiny.distiller(task, FITNET, teacher=teacher)
+    data = distiller.teacher.model.data_preprocessor(
+        tiny.batch(task, seed=5, count=7), False
+    )
+    with torch.no_grad():
+        samples = distiller.teacher.model(**data, mode='predict')
+    if task == 'images':
+        expected = 100 * sum(bool(s.pred_label == s.gt_label) for s in samples) / 7
+    else:
+        both = [(s.gt_sem_seg.data, s.pred_sem_seg.data) for s in samples]
+        labels, predicted = (torch.cat(part) for part in zip(*both, strict=True))
+        pairs = [((predicted == c) & (labels != 255), labels == c) for c in range(4)]
+        expected = 25 * sum(float((p & t).sum() / (p | t).sum()) for p, t in pairs)
+    start(distiller)
+    assert f' {expected:.1f} on 7 of 7' in logged(tiny)
+
+
+def test_classes_in_another_order_are_the_students(
+    start: Any, tiny: Any, task: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    knows(monkeypatch, lambda labels: 3 - labels)
+    distiller = tiny.distiller(task)
+    distiller.teacher.classes.channels = torch.tensor([3, 2, 1, 0])
+    start(distiller)
+    assert '100.0 on 7 of 7' in logged(tiny)
+
+
+def test_one_whose_features_alone_are_used_may_know_nothing(
+    start: Any, tiny: Any, task: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    knows(monkeypatch, torch.zeros_like)
+    start(tiny.distiller(task, FITNET))
+    assert 'The methods use its features alone' in logged(tiny)
+
+
+def test_looking_changes_nothing_of_the_training(
+    start: Any, tiny: Any, task: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The second is built before a runner sets a scope.
+    distillers = [tiny.distiller(task) for _ in range(2)]
+    knows(monkeypatch, lambda labels: labels)
+    hooks = dict(HOOKS, check_teacher=dict(type='IterTimerHook'))
+    states = [
+        start(distiller, name, default_hooks=default).model.state_dict()
+        for distiller, name, default in zip(
+            distillers, ('with', 'without'), (HOOKS, hooks), strict=True
+        )
+    ]
+    for name, value in states[0].items():
+        assert torch.equal(value, states[1][name]), name
+
+
+def test_a_resumed_training_is_not_checked_again(
+    start: Any, tiny: Any, task: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    knows(monkeypatch, lambda labels: labels)
+    first, second = tiny.distiller(task), tiny.distiller(task)
+    start(first)
+    knows(monkeypatch, torch.ones_like)
+    before = logged(tiny)
+    start(second, resume=True, train_cfg=dict(by_epoch=True, max_epochs=3))
+    assert 'The teacher' not in logged(tiny).removeprefix(before)
+
+
+def test_a_teacher_below_the_student_is_named_before(
+    start: Any, tiny: Any, task: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    knows(monkeypatch, lambda labels: labels)
+    distiller = tiny.distiller(task, FITNET)
+    all_right = partial(FrozenTeacher.predict, distiller.teacher)
+    knows(monkeypatch, torch.zeros_like)
+    file = tiny.folder / 'student.pth'
+    torch.save(dict(state_dict=tiny.own_state(distiller)), file)
+    monkeypatch.setattr(distiller, 'predict', all_right, raising=False)
+    start(distiller, load_from=str(file))
+    assert 'student begins with' in logged(tiny)
+    assert 'is worse than the student that it is to teach (100.0)' in logged(tiny)
+
+
+def test_without_validation_it_says_so(start: Any, tiny: Any) -> None:
+    start(val_cfg=None)
+    assert 'not checked: the config has no validation' in logged(tiny)

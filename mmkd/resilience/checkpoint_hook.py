@@ -13,12 +13,11 @@ from mmengine.hooks import CheckpointHook, EMAHook
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import Runner
 
-from mmkd.identity import text_of
 from mmkd.registry import HOOKS
 from mmkd.resilience.files import PARTIAL, remove, whole_or_nothing
 from mmkd.resilience.loops import VALIDATED
-from mmkd.resilience.runner_model import model_of
 from mmkd.resilience.same_buffers import share_buffers
+from mmkd.resilience.same_run import check_same_run, note_run
 from mmkd.resilience.saving import LateRemoval, WholeSaver
 from mmkd.resilience.stop_signal import StopSignal
 
@@ -127,13 +126,26 @@ class AtomicCheckpointHook(CheckpointHook):
     def before_save_checkpoint(
         self, runner: Runner, checkpoint: dict[str, Any]
     ) -> None:
-        """Note what the training is made of in ``meta.identity``.
+        """Note what training it is of.
 
         Args:
             runner: The runner.
             checkpoint: What is about to be saved.
         """
-        checkpoint['meta']['identity'] = identity_of(runner)
+        note_run(runner, checkpoint['meta'])
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Look whether a training that is resumed is the one that was saved.
+
+        Args:
+            runner: The runner.
+            checkpoint: What has been read.
+
+        Raises:
+            ValueError: If it is not; the message has both values.
+        """
+        if runner._resume:
+            check_same_run(runner, checkpoint.get('meta') or {})
 
     def _stop(self, runner: Runner, iteration: int, epoch: int | str) -> None:
         if self._saved_at != iteration:
@@ -218,14 +230,6 @@ class AtomicCheckpointHook(CheckpointHook):
             self.file_backend = backend
         for path in late.paths - saver.saved:
             remove(Path(path))
-
-
-def identity_of(runner: Runner) -> dict[str, str]:
-    """Student, teacher and methods of a training, each as one string to compare."""
-    model = model_of(runner)
-    config = runner.cfg.get('model') or type(model).__name__
-    alone = dict(student=text_of(config), teacher='', methods='')
-    return dict(getattr(model, 'identity', alone))
 
 
 def _stop_signal(runner: Runner) -> StopSignal | None:

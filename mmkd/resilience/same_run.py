@@ -1,0 +1,141 @@
+"""Whether a training goes on from a checkpoint of its own."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mmengine.dist import get_world_size
+from mmengine.runner import EpochBasedTrainLoop, Runner
+
+from mmkd.identity import text_of
+from mmkd.resilience.runner_model import model_of
+
+BATCH = 'train_dataloader.batch_size x processes'
+UNSET = 'not set'
+LENGTHS = ('train_cfg.max_epochs', 'train_cfg.max_iters')
+"""What a training may be longer by: learning rates do not follow from it."""
+
+
+def note_run(runner: Runner, meta: dict[str, Any]) -> None:
+    """Note in a checkpoint's ``meta`` what its training is, as plain strings.
+
+    Args:
+        runner: The runner.
+        meta: Gets ``identity``, of student, teacher and methods, and ``training``,
+            of what the schedule counts and what its state follows from.
+    """
+    meta.update(identity=_identity(runner), training=_training(runner))
+
+
+def check_same_run(runner: Runner, meta: Mapping[str, Any]) -> None:
+    """Refuse to resume what another training has saved.
+
+    The state of optimiser and schedule takes the place of what the config says of
+    them, batches are passed over by their number, and weights that fit nowhere are
+    left out: none of it would be seen. Checkpoints that hold no note are taken as
+    they are. A training that is only made longer is told how it goes on.
+
+    Args:
+        runner: The runner that is about to resume.
+        meta: The checkpoint's.
+
+    Raises:
+        ValueError: If it is another one's; the message has both values.
+    """
+    was, now = _flat(meta), _flat(_noted(runner))
+    if not was:
+        return
+    both = {key: (was.get(key, UNSET), now.get(key, UNSET)) for key in {**was, **now}}
+    pairs = {key: values for key, values in both.items() if values[0] != values[1]}
+    for key in LENGTHS:
+        if key in pairs:
+            before, after = pairs.pop(key)
+            runner.logger.warning(
+                f'{key} was {before} and is {after}: the training goes on that far. '
+                'param_scheduler is what it was.'
+            )
+    if not pairs:
+        return
+    lines = [f'{key} was {a} and is {b}' for key, (a, b) in list(pairs.items())[:8]]
+    more = f' and {len(pairs) - 8} more' if len(pairs) > 8 else ''
+    raise ValueError(
+        f'--resume: {runner._load_from} is of another training: {"; ".join(lines)}'
+        f'{more}. {_batch_advice(pairs)}Give the command that it was trained with. '
+        'To train otherwise from its weights on, start anew, without --resume: '
+        f'--cfg-options load_from={runner._load_from}'
+    )
+
+
+def _batch_advice(pairs: Mapping[str, tuple[str, str]]) -> str:
+    before, _ = pairs.get(BATCH, (UNSET, UNSET))
+    processes = get_world_size()
+    if not before.isdecimal() or int(before) % processes:
+        return ''
+    return (
+        f'The same whole batch with {processes} processes is '
+        f'train_dataloader.batch_size={int(before) // processes}. '
+    )
+
+
+def _noted(runner: Runner) -> dict[str, Any]:
+    meta: dict[str, Any] = {}
+    note_run(runner, meta)
+    return meta
+
+
+def _identity(runner: Runner) -> dict[str, str]:
+    """Student, teacher and methods of a training, each as one string to compare."""
+    model = model_of(runner)
+    config = runner.cfg.get('model') or type(model).__name__
+    alone = dict(student=text_of(config), teacher='', methods='')
+    return dict(getattr(model, 'identity', alone))
+
+
+def _training(runner: Runner) -> dict[str, str]:
+    loader, loop = runner.train_dataloader, runner.train_loop
+    size = loader.batch_size or getattr(loader.batch_sampler, 'batch_size', None)
+    numbers = {
+        BATCH: size and size * get_world_size(),
+        'train_dataloader.dataset: samples': (
+            len(loader.dataset) if hasattr(loader.dataset, '__len__') else None
+        ),
+        'optim_wrapper.accumulative_counts': getattr(
+            runner.optim_wrapper, '_accumulative_counts', None
+        ),
+    }
+    unit = 'max_epochs' if isinstance(loop, EpochBasedTrainLoop) else 'max_iters'
+    numbers[f'train_cfg.{unit}'] = getattr(loop, unit, None)
+    wrapper = runner.cfg.get('optim_wrapper') or {}
+    texts = {
+        'optim_wrapper.optimizer': wrapper.get('optimizer'),
+        'optim_wrapper.paramwise_cfg': wrapper.get('paramwise_cfg'),
+        'param_scheduler': runner.cfg.get('param_scheduler'),
+    }
+    return {
+        **{name: str(value) for name, value in numbers.items() if value is not None},
+        **{name: text_of(value) for name, value in texts.items() if value is not None},
+    }
+
+
+def _flat(meta: Mapping[str, Any]) -> dict[str, str]:
+    """What is noted, by the full name of each setting."""
+    found: dict[str, str] = {}
+    for part in ('identity', 'training'):
+        notes = meta.get(part)
+        for name, text in notes.items() if isinstance(notes, Mapping) else ():
+            try:
+                value = json.loads(text)
+            except ValueError:
+                value = text
+            found.update(_leaves(name, value))
+    return found
+
+
+def _leaves(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(value, list):
+        value = dict(enumerate(value))
+    if not isinstance(value, dict):
+        yield name, str(value)
+        return
+    for key, inner in value.items():
+        yield from _leaves(f'{name}.{key}', inner)

@@ -1,0 +1,161 @@
+"""A training goes on from a checkpoint of its own alone."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.runner import Runner
+from tiny_models import Tiny
+from two_processes import in_two_processes
+
+from mmkd.checkpoint import safe_load
+from mmkd.resilience import protect
+
+OPTIMISER = dict(optimizer=dict(type='SGD', lr=0.1, momentum=0.9))
+SCHEDULE = dict(type='PolyLR', end=8, by_epoch=False)
+CONFIG = dict(optim_wrapper=OPTIMISER, param_scheduler=SCHEDULE)
+
+
+MORE = [dict(inputs=torch.full((4,), float(number))) for number in range(12)]
+
+
+def loader(size: int) -> dict[str, Any]:
+    sampler = dict(type='DefaultSampler')
+    return dict(batch_size=size, num_workers=0, dataset={}, sampler=sampler)
+
+
+def with_config(**changes: Any) -> dict[str, Any]:
+    """Settings of a runner that has them from a config, as the tools' have."""
+    settings = {**CONFIG, **changes}
+    return dict(cfg=Config(settings), **settings)
+
+
+def resume(trainer: Callable[..., Runner], **changes: Any) -> None:
+    trainer(resume=True, **{**with_config(), **changes}).train()
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        (
+            with_config(optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.2))),
+            r'optim_wrapper\.optimizer\.lr was 0\.1 and is 0\.2; '
+            r'optim_wrapper\.optimizer\.momentum was 0\.9 and is not set',
+        ),
+        (
+            with_config(param_scheduler=dict(SCHEDULE, end=16)),
+            r'param_scheduler\.end was 8 and is 16',
+        ),
+        (
+            dict(train_dataloader=loader(2)),
+            r'train_dataloader\.batch_size x processes was 3 and is 2\. The same whole '
+            r'batch with 1 processes is train_dataloader\.batch_size=3\.',
+        ),
+        (dict(data=MORE), r'train_dataloader\.dataset: samples was 11 and is 12'),
+        (
+            with_config(optim_wrapper=dict(OPTIMISER, accumulative_counts=2)),
+            r'optim_wrapper\.accumulative_counts was 1 and is 2',
+        ),
+        (
+            with_config(
+                optim_wrapper=dict(OPTIMISER, paramwise_cfg=dict(bias_lr_mult=2))
+            ),
+            r'optim_wrapper\.paramwise_cfg\.bias_lr_mult was not set and is 2',
+        ),
+    ],
+)
+@pytest.mark.parametrize('by_epoch', [False, True])
+def test_another_batch_or_schedule_is_refused_with_both_values(
+    by_epoch: bool, changes: Any, message: str, trainer: Callable[..., Runner]
+) -> None:
+    kind = dict(by_epoch=by_epoch, length=4 if by_epoch else 8)
+    trainer(**kind, **with_config()).train()
+    expected = rf'_\d\.pth is of another training: .*{message}.*load_from='
+    with pytest.raises(ValueError, match=expected):
+        resume(trainer, **kind, **changes)
+
+
+def test_a_longer_training_is_told_that_it_goes_on(
+    trainer: Callable[..., Runner], caplog: pytest.LogCaptureFixture
+) -> None:
+    trainer(**with_config()).train()
+    longer = trainer(resume=True, length=12, **with_config())
+    with caplog.at_level(logging.WARNING):
+        longer.logger.addHandler(caplog.handler)
+        longer.train()
+    assert 'train_cfg.max_iters was 8 and is 12' in caplog.text
+    assert longer.iter == 12
+
+
+def test_what_holds_no_note_is_taken_as_it_is(trainer: Callable[..., Runner]) -> None:
+    """Checkpoints of MMEngine's own hook."""
+    first = trainer(**with_config())
+    first.train()
+    path = Path(first.work_dir, 'iter_8.pth')
+    checkpoint = safe_load(path)
+    for note in ('identity', 'training'):
+        del checkpoint['meta'][note]
+    torch.save(checkpoint, path)
+    resume(trainer, length=9, **with_config(param_scheduler=dict(SCHEDULE, end=9)))
+
+
+def distilling(tiny: Tiny, resume: bool = False, **changes: Any) -> Runner:
+    cfg = Config(dict(train_cfg=dict(by_epoch=True, max_epochs=2)))
+    protect(cfg)
+    settings = dict(train_cfg=cfg.train_cfg, default_hooks=cfg.default_hooks)
+    return tiny.runner(
+        tiny.distiller('images', **changes), 'images', resume=resume, **settings
+    )
+
+
+@pytest.mark.parametrize(
+    ('part', 'message'),
+    [
+        ('student', r'student\.backbone\.stem_channels was 4 and is 6'),
+        ('teacher', r'teacher was [0-9a-f]{64} and is [0-9a-f]{64}'),
+        ('methods', r'methods\.dual_head\.weight was not set and is 0\.5'),
+    ],
+)
+def test_another_student_teacher_or_method_is_refused(
+    part: str, message: str, tiny: Tiny
+) -> None:
+    distilling(tiny).train()
+    distilling(tiny, resume=True).train()
+    wide, other = tiny.model('images', width=6), tiny.model('images', width=8)
+    changes: dict[str, Any] = dict(
+        student=dict(student=wide),
+        teacher=dict(teacher=tiny.teacher(other, seed=2)),
+        methods=dict(methods=dict(dual_head=dict(type='DualHead', weight=0.5))),
+    )
+    with pytest.raises(ValueError, match=rf'is of another training: .*{message}'):
+        distilling(tiny, resume=True, **changes[part]).train()
+
+
+def test_other_processes_keep_the_whole_batch_or_are_refused(
+    trainer: Callable[..., Runner], tmp_path: Path
+) -> None:
+    trainer(train_dataloader=loader(4), data=MORE).train()
+
+    def go_on(size: int) -> int:
+        wrapper = dict(model_wrapper_cfg=dict(type='mmkd.AnyDeviceDataParallel'))
+        runner = trainer(
+            resume=True,
+            length=9,
+            data=MORE,
+            train_dataloader=loader(size),
+            launcher='pytorch',
+            cfg=Config(wrapper),
+        )
+        runner.train()
+        return runner.iter
+
+    message = r'processes was 4 and is 8\. .* 2 processes is .*batch_size=2'
+    for folder in (tmp_path / 'refused', tmp_path / 'kept'):
+        folder.mkdir()
+    with pytest.raises(ValueError, match=message):
+        in_two_processes(lambda rank: go_on(4), tmp_path / 'refused')
+    assert in_two_processes(lambda rank: go_on(2), tmp_path / 'kept') == [9, 9]

@@ -7,6 +7,8 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from mmkd.models.norms import BatchNorm2d
+
 
 class AttentionFusion(BaseModule):
     """Fuse a feature map with what the deeper levels left, by learned weights.
@@ -69,4 +71,4 @@ def _conv_bn(in_channels: int, out_channels: int, kernel_size: int) -> nn.Module
         in_channels, out_channels, kernel_size, padding=kernel_size // 2, bias=False
     )
     nn.init.kaiming_uniform_(conv.weight, a=1)
-    return nn.Sequential(conv, nn.BatchNorm2d(out_channels))
+    return nn.Sequential(conv, BatchNorm2d(out_channels))

@@ -3,6 +3,8 @@
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from mmkd.models.norms import BatchNorm2d
+
 
 class Projector(BaseModule):
     """1x1 convolution, BatchNorm, ReLU, 1x1 convolution, per pixel.
@@ -19,7 +21,7 @@ class Projector(BaseModule):
         super().__init__()
         self.layers = nn.Sequential(
             nn.Conv2d(in_channels, out_channels, 1, bias=False),
-            nn.BatchNorm2d(out_channels),
+            BatchNorm2d(out_channels),
             nn.ReLU(inplace=True),
             nn.Conv2d(out_channels, out_channels, 1, bias=False),
         )

@@ -6,6 +6,8 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from mmkd.models.norms import BatchNorm2d
+
 
 class Regressor(BaseModule):
     """A convolution, BatchNorm and ReLU onto the teacher's feature map.
@@ -31,7 +33,7 @@ class Regressor(BaseModule):
             conv = nn.ConvTranspose2d(*widths, 4, stride=2, padding=1, bias=False)
         else:
             conv = nn.Conv2d(*widths, 1, bias=False)
-        self.layers = nn.Sequential(conv, nn.BatchNorm2d(teacher[1]), nn.ReLU())
+        self.layers = nn.Sequential(conv, BatchNorm2d(teacher[1]), nn.ReLU())
 
     def forward(self, features: Tensor, size: Sequence[int]) -> Tensor:
         """Map ``(N, C, H, W)`` to the teacher's ``(N, D, *size)``."""

@@ -4,6 +4,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmkd.models.heads.linear import pointwise
+from mmkd.models.norms import BatchNorm2d
 from mmkd.registry import MODELS
 
 
@@ -40,7 +41,7 @@ class ConvClassifier(BaseModule):
         for width in (in_channels, channels):
             layers += [
                 nn.Conv2d(width, channels, 3, padding=1, bias=False),
-                nn.BatchNorm2d(channels),
+                BatchNorm2d(channels),
                 nn.ReLU(inplace=True),
             ]
         if spatial_dims == 0:

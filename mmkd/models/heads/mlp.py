@@ -4,6 +4,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmkd.models.heads.linear import pointwise
+from mmkd.models.norms import BatchNorm1d, BatchNorm2d
 from mmkd.registry import MODELS
 
 
@@ -34,7 +35,7 @@ class MLPClassifier(BaseModule):
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
-        norm = nn.BatchNorm2d if spatial_dims else nn.BatchNorm1d
+        norm = BatchNorm2d if spatial_dims else BatchNorm1d
         self.layers = nn.Sequential(
             pointwise(in_channels, hidden_channels, spatial_dims),
             nn.Dropout(dropout),

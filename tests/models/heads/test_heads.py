@@ -4,6 +4,7 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from mmkd.models.heads import LinearClassifier, MLPClassifier, pointwise
+from mmkd.models.norms import BatchNorm1d
 from mmkd.registry import MODELS
 
 
@@ -60,7 +61,7 @@ def test_mlp_classifier_by_hand() -> None:
 def test_mlp_classifier_is_the_papers() -> None:
     head = MLPClassifier(in_channels=64, num_classes=100)
 
-    kinds = [nn.Linear, nn.Dropout, nn.BatchNorm1d, nn.ReLU, nn.Linear]
+    kinds = [nn.Linear, nn.Dropout, BatchNorm1d, nn.ReLU, nn.Linear]
     assert [type(layer) for layer in head.layers] == kinds
     assert head.layers[0].out_features == 200
     assert head.layers[1].p == 0.1

@@ -9,6 +9,7 @@ from mmengine.model import BaseModel
 from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
+from mmkd.arguments import check_arguments
 from mmkd.identity import text_of
 from mmkd.loss_groups import LossGroups, sum_of_groups
 from mmkd.models.build import build_model, student_dict
@@ -18,7 +19,7 @@ from mmkd.models.label_check import LabelCheck
 from mmkd.models.label_settings import check_class_weights, check_padding
 from mmkd.models.methods import Method
 from mmkd.models.methods.base import check_weight
-from mmkd.models.parts import build_part, check_settings
+from mmkd.models.parts import build_part
 from mmkd.models.reach import check_terms
 from mmkd.models.taps import capture
 from mmkd.models.taught import blank, student_alone, taught
@@ -99,7 +100,7 @@ class Distiller(BaseModel):
         """Build the student and let it be a distiller too."""
         if cls is not Distiller:
             return super().__new__(cls)
-        check_settings('model', cls, kwargs)
+        check_arguments('model', cls, kwargs)
         given = inspect.signature(cls.__init__).bind(None, *args, **kwargs).arguments
         config = student_dict(given)
         identity = dict(student=text_of(config))
@@ -128,9 +129,6 @@ class Distiller(BaseModel):
         data_preprocessor: dict[str, Any] | None = None,
     ) -> None:
         # The student is built, see __new__: its own __init__ has run.
-        for setting, value in (('teacher', teacher), ('methods', methods)):
-            if not isinstance(value, Mapping):
-                raise ValueError(f'{setting} must be a dict, got {value!r}')
         self.student_view = ModelView(self, classifier, 'student')
         with torch.random.fork_rng(devices=[]):
             self.teacher = build_part(
@@ -146,6 +144,12 @@ class Distiller(BaseModel):
                 for name, cfg in methods.items()
                 if cfg
             }
+        if not built:
+            raise ValueError(
+                f'methods: none is left of {", ".join(methods) or "an empty dict"}. '
+                'The student alone, with all else equal, is trained with '
+                '--method none.'
+            )
         self.methods = nn.ModuleDict(built)
         self.identity |= dict(
             teacher=self.teacher.identity,

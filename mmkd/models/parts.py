@@ -1,12 +1,13 @@
 """The parts that a distiller's config names: teachers and methods."""
 
-import inspect
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
 from mmengine.registry import Registry
 
+from mmkd.arguments import check_arguments
 from mmkd.nearest import nearest_and_known
+from mmkd.registry import MODELS
 
 
 def build_part(
@@ -22,7 +23,8 @@ def build_part(
 
     Raises:
         ValueError: If there is no such type, or it takes no such argument.
-        TypeError, ValueError: What it says of its arguments itself, with ``where``.
+        TypeError, ValueError: If a value is of another type than the hints say, or
+            what it says of its arguments itself; with ``where``.
     """
     settings = dict(cfg)
     kind = settings.pop('type', None)
@@ -32,7 +34,8 @@ def build_part(
             f'{where} is of the unknown type {kind!r}.'
             + nearest_and_known(kind, sorted(registry.module_dict))
         )
-    check_settings(where, found, settings, given)
+    check_arguments(where, found, settings, given)
+    _check_inner(where, settings)
     try:
         return found(**given, **settings)
     except (TypeError, ValueError) as error:
@@ -41,38 +44,11 @@ def build_part(
         raise type(error)(f'{where}: {error}') from error
 
 
-def check_settings(
-    where: str, kind: type, settings: Iterable[str], given: Iterable[str] = ()
-) -> None:
-    """Refuse a setting that a class does not take.
-
-    Args:
-        where: What the config is called.
-        kind: The class.
-        settings: What the config sets.
-        given: Arguments that no config can set.
-
-    Raises:
-        ValueError: If there is one; the message names the nearest.
-    """
-    allowed = _arguments(kind) - set(given)
-    for name in settings:
-        if name not in allowed:
-            raise ValueError(
-                f'{where}: {kind.__name__} has no setting {name!r}.'
-                + nearest_and_known(name, sorted(allowed))
-            )
-
-
-def _arguments(kind: type) -> set[str]:
-    """All arguments of a class, those it hands on to its bases too."""
-    names: set[str] = set()
-    for base in kind.__mro__:
-        init = vars(base).get('__init__')
-        if init is None:
-            continue
-        arguments = inspect.signature(init).parameters.values()
-        names |= {a.name for a in arguments if a.kind is not a.VAR_KEYWORD}
-        if not any(a.kind is a.VAR_KEYWORD for a in arguments):
-            break
-    return names - {'self'}
+def _check_inner(where: str, settings: Mapping[str, Any]) -> None:
+    """Look at the losses and heads of mmkd that a method's settings name."""
+    for name, inner in settings.items():
+        if isinstance(inner, Mapping) and isinstance(inner.get('type'), str):
+            kind = MODELS.get(inner['type'])
+            if kind is not None and kind.__module__.startswith('mmkd.'):
+                values = {key: v for key, v in inner.items() if key != 'type'}
+                check_arguments(f'{where}.{name}', kind, values)

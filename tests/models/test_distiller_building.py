@@ -91,10 +91,18 @@ def test_a_name_that_no_module_can_have(tiny: Any, name: str) -> None:
 
 def test_methods_and_teacher_are_dicts(tiny: Any) -> None:
     methods: Any = [dict(type='LogitsKD')]
-    with pytest.raises(ValueError, match='methods must be a dict'):
+    with pytest.raises(TypeError, match='model: methods must be a dict'):
         tiny.distiller('images', methods)
-    with pytest.raises(ValueError, match=r"teacher must be a dict, got 'teacher\.pth'"):
+    with pytest.raises(TypeError, match=r"teacher must be a dict, got 'teacher\.pth'"):
         tiny.distiller('images', teacher='teacher.pth')
+
+
+@pytest.mark.parametrize('methods', [{}, dict(dual_head=None, kd={})])
+def test_a_distiller_without_methods_is_refused(
+    tiny: Any, methods: dict[str, Any]
+) -> None:
+    with pytest.raises(ValueError, match=r'methods: none is left .* --method none'):
+        tiny.distiller('images', methods)
 
 
 def test_preprocessors_of_other_lengths_contradict(tiny: Any) -> None:

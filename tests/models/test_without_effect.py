@@ -141,15 +141,33 @@ def test_unknown_settings_of_a_method(tiny: Any, settings: Any, message: str) ->
 
 
 @pytest.mark.parametrize(
+    ('settings', 'message'),
+    [
+        (dict(start='late'), "start must be a number, got 'late'"),
+        (dict(stop=[3]), r'stop must be a number or None, got \[3\]'),
+        (dict(type='MultiHead', stages='layer1'), r"stages must be a list.*'layer1'"),
+        (dict(type='MultiHead', stages=[0.5]), r'stages must be a list.*\[0\.5\]'),
+        (dict(type='ReviewKD', max_channels='many'), 'max_channels must be an integer'),
+        (dict(loss='KLDivergenceLoss'), 'loss must be a dict'),
+        (dict(gradient_alignment=1), 'gradient_alignment must be True or False'),
+    ],
+)
+def test_settings_of_a_wrong_type(tiny: Any, settings: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=rf'^methods\.kd: {message}'):
+        tiny.distiller('images', dict(kd=dict(type='LogitsKD') | settings))
+
+
+@pytest.mark.parametrize(
     'part',
     [
         dict(type='LogitsKD', loss=dict(type='KLDivergenceLoss', taus=4.0)),
+        dict(type='LogitsKD', loss=dict(type='KLDivergenceLoss', tau='hot')),
         dict(type='DualHead', head=dict(type='LinearClassifier', chanels=4)),
         dict(type='DualHead', loss=dict(type='BinaryKLLoss', tau=-1.0)),
     ],
 )
 def test_what_is_wrong_inside_a_part_names_its_method(tiny: Any, part: Any) -> None:
-    wrong = r'^methods\.mine: .*(tau|chanel)'
+    wrong = r'^methods\.mine(\.loss|\.head)?: .*(tau|chanel)'
     with pytest.raises((TypeError, ValueError), match=wrong):
         tiny.distiller('images', dict(mine=part))
 

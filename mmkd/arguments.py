@@ -1,0 +1,173 @@
+"""What the classes that a config names take, looked up before they are built."""
+
+import ast
+import inspect
+import textwrap
+import types
+import typing
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from numbers import Integral, Real
+from typing import Any
+
+from mmkd.nearest import nearest_and_known
+
+SIMPLE: dict[Any, tuple[Any, str]] = {
+    bool: (bool, 'True or False'),
+    float: (Real, 'a number'),
+    int: (Integral, 'an integer'),
+    str: (str, 'a string'),
+    type(None): (type(None), 'None'),
+}
+"""Types that a hint names, what a value is then, and what that is called."""
+
+
+def check_arguments(
+    where: str,
+    kind: Callable[..., Any],
+    settings: Mapping[str, Any],
+    given: Iterable[str] = (),
+    besides: Iterable[str] = (),
+) -> None:
+    """Refuse a setting that a class does not take, or not of this type.
+
+    Types are those of the hints of its ``__init__``. Simple values and containers
+    of them are looked at, others are taken as they are.
+
+    Args:
+        where: What the config is called.
+        kind: The class, or a function.
+        settings: What the config sets.
+        given: Arguments that no config can set.
+        besides: Keys that whoever builds the class takes out before.
+
+    Raises:
+        ValueError: If there is no such setting; the message names the nearest.
+        TypeError: If a value is of another type.
+    """
+    known, takes_any = arguments(kind)
+    for name, value in settings.items():
+        if name in known and name not in given:
+            hint = known[name]
+            if not fits(value, hint):
+                raise TypeError(
+                    f'{where}: {name} must be {described(hint)}, got {value!r}.'
+                )
+        elif not takes_any and name not in besides:
+            allowed = sorted({*known, *besides} - set(given))
+            raise ValueError(
+                f'{where}: {kind.__name__} has no setting {name!r}.'
+                + nearest_and_known(name, allowed)
+            )
+
+
+def arguments(kind: Callable[..., Any]) -> tuple[dict[str, Any], bool]:
+    """The arguments of a class, those it hands on to its bases too.
+
+    Returns:
+        Type hints by name, ``Any`` where there is none; and whether it takes more,
+        of which nothing can be said.
+    """
+    if not isinstance(kind, type):
+        return _own_arguments(kind)
+    known: dict[str, Any] = {}
+    for base in kind.__mro__:
+        init = vars(base).get('__init__')
+        if init is None or base is object:
+            continue
+        found, takes_more = _own_arguments(init)
+        known = {**found, **known}
+        if not takes_more:
+            return known, False
+        if not _hands_on(init):
+            return known, True
+    return known, True
+
+
+def _own_arguments(function: Callable[..., Any]) -> tuple[dict[str, Any], bool]:
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return {}, True
+    try:
+        hints = typing.get_type_hints(function)
+    except Exception:
+        # Names in hints that exist for type checkers alone, and worse.
+        hints = {}
+    known = {}
+    for a in parameters:
+        if a.name != 'self' and a.kind not in (a.VAR_KEYWORD, a.VAR_POSITIONAL):
+            hint = hints.get(a.name, Any)
+            # Many a library writes `int = None`.
+            known[a.name] = hint if a.default is not None else hint | None
+    return known, any(a.kind is a.VAR_KEYWORD for a in parameters)
+
+
+def _hands_on(init: Callable[..., Any]) -> bool:
+    """Whether all that its ``**kwargs`` do is to go to ``super().__init__``."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(init)))
+    except (OSError, TypeError, SyntaxError):
+        return False
+    [function] = tree.body
+    if not isinstance(function, ast.FunctionDef) or function.args.kwarg is None:
+        return False
+    name = function.args.kwarg.arg
+    uses = [n for n in ast.walk(tree) if isinstance(n, ast.Name) and n.id == name]
+    handed = [
+        keyword.value
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Attribute)
+        and call.func.attr == '__init__'
+        and ast.unparse(call.func.value).startswith('super(')
+        for keyword in call.keywords
+        if keyword.arg is None
+    ]
+    return bool(uses) and all(use in handed for use in uses)
+
+
+def fits(value: Any, hint: Any) -> bool:
+    """Whether a config's value is what a type hint asks for, as far as is seen.
+
+    Lists and tuples stand for each other, and whole numbers for any.
+    """
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        return any(fits(value, one) for one in inner)
+    if origin is typing.Literal:
+        return value in inner
+    if hint in SIMPLE:
+        is_bool = isinstance(value, bool)
+        return isinstance(value, SIMPLE[hint][0]) and is_bool <= (hint is bool)
+    container = _container(origin or hint)
+    if container is Sequence:
+        members = inner[:1] if len(inner) == 1 or inner[1:] == (...,) else ()
+        return isinstance(value, (list, tuple)) and all(
+            fits(one, member) for one in value for member in members
+        )
+    if container is Mapping:
+        return isinstance(value, Mapping)
+    return True
+
+
+def _container(kind: Any) -> Any:
+    """The kind of container that a hint asks for: lists, dicts or none of these."""
+    if kind in (list, tuple, Sequence):
+        return Sequence
+    return Mapping if kind in (dict, Mapping) else None
+
+
+def described(hint: Any) -> str:
+    """A type hint in words."""
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        return ' or '.join(described(one) for one in inner)
+    if origin is typing.Literal:
+        return f'one of {", ".join(map(repr, inner))}'
+    if hint in SIMPLE:
+        return SIMPLE[hint][1]
+    container = _container(origin or hint)
+    if container is Sequence:
+        of = f', each {described(inner[0])}' if inner and inner[0] in SIMPLE else ''
+        return f'a list{of}'
+    return 'a dict' if container is Mapping else getattr(hint, '__name__', str(hint))

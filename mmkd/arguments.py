@@ -6,10 +6,11 @@ import textwrap
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from numbers import Integral, Real
 from typing import Any
 
-from mmkd.nearest import nearest_and_known
+from mmkd.nearest import LIKELY, did_you_mean, nearest_and_known
 
 SIMPLE: dict[Any, tuple[Any, str]] = {
     bool: (bool, 'True or False'),
@@ -19,6 +20,9 @@ SIMPLE: dict[Any, tuple[Any, str]] = {
     type(None): (type(None), 'None'),
 }
 """Types that a hint names, what a value is then, and what that is called."""
+
+TRUSTED = ('mmkd.', 'mmengine.hooks.', 'mmengine.runner.')
+"""Modules whose hints say what they take; elsewhere ``int`` may well be a float."""
 
 
 def check_arguments(
@@ -30,8 +34,10 @@ def check_arguments(
 ) -> None:
     """Refuse a setting that a class does not take, or not of this type.
 
-    Types are those of the hints of its ``__init__``. Simple values and containers
-    of them are looked at, others are taken as they are.
+    Where it takes any, one is refused that is very close to one that it names.
+
+    Types are those of the hints of its ``__init__``, where those can be trusted.
+    Simple values and lists of them are looked at, others are taken as they are.
 
     Args:
         where: What the config is called.
@@ -44,7 +50,7 @@ def check_arguments(
         ValueError: If there is no such setting; the message names the nearest.
         TypeError: If a value is of another type.
     """
-    known, takes_any = arguments(kind)
+    known, takes_more = arguments(kind)
     for name, value in settings.items():
         if name in known and name not in given:
             hint = known[name]
@@ -52,12 +58,13 @@ def check_arguments(
                 raise TypeError(
                     f'{where}: {name} must be {described(hint)}, got {value!r}.'
                 )
-        elif not takes_any and name not in besides:
+        elif name not in besides:
             allowed = sorted({*known, *besides} - set(given))
-            raise ValueError(
-                f'{where}: {kind.__name__} has no setting {name!r}.'
-                + nearest_and_known(name, allowed)
-            )
+            if not takes_more or did_you_mean(name, allowed, LIKELY):
+                raise ValueError(
+                    f'{where}: {kind.__name__} has no setting {name!r}.'
+                    + nearest_and_known(name, allowed)
+                )
 
 
 def arguments(kind: Callable[..., Any]) -> tuple[dict[str, Any], bool]:
@@ -70,6 +77,7 @@ def arguments(kind: Callable[..., Any]) -> tuple[dict[str, Any], bool]:
     if not isinstance(kind, type):
         return _own_arguments(kind)
     known: dict[str, Any] = {}
+    keeps_some = False
     for base in kind.__mro__:
         init = vars(base).get('__init__')
         if init is None or base is object:
@@ -77,9 +85,8 @@ def arguments(kind: Callable[..., Any]) -> tuple[dict[str, Any], bool]:
         found, takes_more = _own_arguments(init)
         known = {**found, **known}
         if not takes_more:
-            return known, False
-        if not _hands_on(init):
-            return known, True
+            return known, keeps_some
+        keeps_some = keeps_some or not _hands_on(init)
     return known, True
 
 
@@ -88,11 +95,11 @@ def _own_arguments(function: Callable[..., Any]) -> tuple[dict[str, Any], bool]:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
         return {}, True
-    try:
-        hints = typing.get_type_hints(function)
-    except Exception:
-        # Names in hints that exist for type checkers alone, and worse.
-        hints = {}
+    hints = {}
+    if str(function.__module__).startswith(TRUSTED):
+        # A hint may hold names that exist for type checkers alone.
+        with suppress(NameError):
+            hints = typing.get_type_hints(function)
     known = {}
     for a in parameters:
         if a.name != 'self' and a.kind not in (a.VAR_KEYWORD, a.VAR_POSITIONAL):

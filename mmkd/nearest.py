@@ -3,15 +3,19 @@
 import difflib
 from collections.abc import Iterable
 
+LIKELY = 0.85
+"""How near two names are of which one is most likely the other, misspelt."""
 
-def did_you_mean(name: object, known: Iterable[str]) -> str:
+
+def did_you_mean(name: object, known: Iterable[str], nearness: float = 0.6) -> str:
     """Ask for the known name that is nearest, `` Did you mean 'x'?``, if one is near.
 
     Args:
         name: What was written.
         known: What could have been.
+        nearness: From 0, any name at all, to 1, the very name.
     """
-    near = difflib.get_close_matches(str(name), list(known), n=1)
+    near = difflib.get_close_matches(str(name), list(known), 1, nearness)
     return f' Did you mean {near[0]!r}?' if near else ''
 
 

@@ -8,7 +8,7 @@ from mmkd.arguments import arguments, check_arguments, described, fits
 
 
 class Base:
-    def __init__(self, depth: int, name: str = None) -> None:  # type: ignore
+    def __init__(self, depth: int, name: str | None = None) -> None:
         self.depth, self.name = depth, name
 
 
@@ -31,6 +31,11 @@ class Keeps:
         self.kept = kwargs
 
 
+class Mostly(Base):
+    def __init__(self, depth: int, **kwargs: Any) -> None:
+        self.kept = depth, kwargs
+
+
 class Module(nn.Module):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -44,7 +49,8 @@ def function(pools: Sequence[int], *, exact: bool = False) -> None: ...
     [
         (Base, {'depth', 'name'}, False),
         (HandsOn, {'depth', 'name', 'rate'}, False),
-        (Looks, set(), True),
+        (Looks, {'depth', 'name', 'rate'}, True),
+        (Mostly, {'depth', 'name'}, True),
         (Keeps, set(), True),
         (Module, set(), True),
         (function, {'pools', 'exact'}, False),
@@ -90,7 +96,9 @@ def test_hints_in_words() -> None:
     assert described(dict[str, Any]) == 'a dict'
 
 
-def test_what_is_wrong_is_named() -> None:
+def test_what_is_wrong_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    check_arguments('here', HandsOn, dict(rate='high'))
+    monkeypatch.setattr('mmkd.arguments.TRUSTED', __name__)
     with pytest.raises(ValueError, match=r"^here: HandsOn .*'rat'\. .*'rate'\? Known"):
         check_arguments('here', HandsOn, dict(rat=1))
     with pytest.raises(TypeError, match=r"^here: rate must be a number, got 'high'"):
@@ -99,3 +107,6 @@ def test_what_is_wrong_is_named() -> None:
         check_arguments('here', HandsOn, dict(depth=1), given=['depth'])
     check_arguments('here', HandsOn, dict(name=None, priority=1), besides=['priority'])
     check_arguments('here', Keeps, dict(anything=1))
+    with pytest.raises(ValueError, match=r"'dept'.*'depth'"):
+        check_arguments('here', Mostly, dict(dept=1))
+    check_arguments('here', Mostly, dict(depth=1, anything=1))

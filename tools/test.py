@@ -6,6 +6,7 @@ from pathlib import Path
 from mmengine.config import Config
 from torch.distributed.elastic.multiprocessing.errors import record
 
+from mmkd.checks import check_config
 from mmkd.command_line import launch, parse_with_common_options, set_work_dir
 from mmkd.config import check_data, drop_unwanted_hooks, set_data_root
 from mmkd.experiments import drop_parts, load_config
@@ -51,6 +52,7 @@ def merged_config(args: argparse.Namespace) -> Config:
 def main() -> None:
     """Build the runner and test."""
     cfg = merged_config(parse_args())
+    check_config(cfg)
     check_data(cfg)
     launch(cfg, 'test')
 

@@ -5,6 +5,7 @@ import argparse
 from mmengine.config import Config, DictAction
 from torch.distributed.elastic.multiprocessing.errors import record
 
+from mmkd.checks import check_config
 from mmkd.command_line import launch, parse_with_common_options, set_work_dir
 from mmkd.config import (
     check_data,
@@ -95,6 +96,7 @@ def merged_config(args: argparse.Namespace) -> Config:
 def main() -> None:
     """Build the runner and train."""
     cfg = merged_config(parse_args())
+    check_config(cfg)
     check_data(cfg)
     choose_checkpoint(cfg)
     launch(cfg, 'train')

@@ -1,0 +1,218 @@
+"""What a runner is going to build from a config."""
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.hooks import CheckpointHook
+from mmengine.registry import (
+    DATA_SAMPLERS,
+    DATASETS,
+    EVALUATOR,
+    HOOKS,
+    LOG_PROCESSORS,
+    LOOPS,
+    METRICS,
+    MODEL_WRAPPERS,
+    MODELS,
+    OPTIM_WRAPPERS,
+    OPTIMIZERS,
+    PARAM_SCHEDULERS,
+    TRANSFORMS,
+    VISBACKENDS,
+    VISUALIZERS,
+    Registry,
+)
+from mmengine.runner import Runner
+from torch.utils.data import DataLoader
+
+from mmkd.arguments import arguments, check_arguments
+from mmkd.checks.settings import known
+from mmkd.nearest import LIKELY, did_you_mean, nearest_and_known
+
+LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+
+INNER_MODELS = (
+    'auxiliary_head',
+    'backbone',
+    'data_preprocessor',
+    'decode_head',
+    'head',
+    'loss',
+    'loss_decode',
+    'neck',
+    'student',
+)
+"""Parts of models that are built as they stand; other parts get more on the way."""
+
+
+class PartsCheck:
+    """Looks at the parts of a config by the names of what they build.
+
+    Args:
+        cfg: The config of any training.
+    """
+
+    def __init__(self, cfg: Config) -> None:
+        self.cfg = cfg
+        self.scope = cfg.get('default_scope') or 'mmengine'
+
+    def __call__(self) -> None:
+        """Look at everything that a registry builds, and at what stands bare.
+
+        Raises:
+            ValueError: If a key is one that nothing reads; the message says where
+                it stands and names the nearest.
+            TypeError: If a value of mmkd's or MMEngine's is of another type.
+        """
+        cfg = self.cfg
+        for name, hook in (cfg.get('default_hooks') or {}).items():
+            self.hook(f'default_hooks.{name}', hook)
+        for number, hook in enumerate(_listed(cfg.get('custom_hooks'))):
+            self.hook(f'custom_hooks[{number}]', hook)
+        self.optimiser()
+        for where, scheduler in _schedulers(cfg.get('param_scheduler')):
+            self.part(where, scheduler, PARAM_SCHEDULERS, ['convert_to_iter_based'])
+        loops = {'train_cfg': None, 'val_cfg': 'ValLoop', 'test_cfg': 'TestLoop'}
+        for name, kind in loops.items():
+            self.part(name, _typed(cfg.get(name), kind), LOOPS)
+        for name in ('val_evaluator', 'test_evaluator'):
+            self.evaluator(name)
+        for name in LOADERS:
+            self.loader(name)
+        self.part('model', cfg.get('model'), MODELS)
+        self.part('model_wrapper_cfg', cfg.get('model_wrapper_cfg'), MODEL_WRAPPERS)
+        self.part('visualizer', cfg.get('visualizer'), VISUALIZERS)
+        processor = _typed(cfg.get('log_processor'), 'LogProcessor')
+        self.part('log_processor', processor, LOG_PROCESSORS)
+
+    def hook(self, where: str, hook: Any) -> None:
+        """Look at a hook; checkpoints hand more on to the runner."""
+        if isinstance(hook, Mapping) and 'type' not in hook:
+            name, others = where.rpartition('.')[2], dict(self.cfg.default_hooks)
+            others.pop(name, None)
+            raise ValueError(
+                f'{where} has no type. Is it the name of another hook, misspelt?'
+                + nearest_and_known(name, others)
+            )
+        kind = self.part(where, hook, HOOKS, ['priority'])
+        if isinstance(kind, type) and issubclass(kind, CheckpointHook):
+            own = {**arguments(kind)[0], **arguments(Runner.save_checkpoint)[0]}
+            known(hook, where, {*own, 'type', 'priority'})
+
+    def optimiser(self) -> None:
+        """Look at the optimiser wrapper, its optimiser and settings of groups."""
+        wrapper = self.cfg.get('optim_wrapper')
+        if not isinstance(wrapper, Mapping) or 'optimizer' not in wrapper:
+            return
+        where = 'optim_wrapper'
+        besides = 'constructor', 'paramwise_cfg'
+        self.part(where, _typed(wrapper, 'OptimWrapper'), OPTIM_WRAPPERS, besides)
+        self.part(f'{where}.optimizer', wrapper['optimizer'], OPTIMIZERS, ['params'])
+
+    def evaluator(self, name: str) -> None:
+        """Look at the metrics of an evaluator."""
+        evaluator = self.cfg.get(name)
+        if isinstance(evaluator, Mapping) and 'metrics' in evaluator:
+            self.part(name, _typed(evaluator, 'Evaluator'), EVALUATOR)
+            evaluator = evaluator['metrics']
+        for metric in _listed(evaluator):
+            self.part(name, metric, METRICS)
+
+    def loader(self, name: str) -> None:
+        """Look at a loader, its data set, transforms and samplers."""
+        loader = self.cfg.get(name)
+        if not isinstance(loader, Mapping):
+            return
+        more = 'disable_subprocess_warning', 'num_batch_per_epoch'
+        known(loader, name, {*arguments(DataLoader)[0], *more})
+        self.part(f'{name}.dataset', loader.get('dataset'), DATASETS)
+        for sampler in ('sampler', 'batch_sampler'):
+            self.part(f'{name}.{sampler}', loader.get(sampler), DATA_SAMPLERS)
+
+    def part(
+        self,
+        where: str,
+        part: Any,
+        registry: Registry,
+        besides: Iterable[str] = (),
+    ) -> Any:
+        """Look at what a registry builds, and at what is inside of it.
+
+        Returns:
+            The class, if it is known.
+        """
+        if not isinstance(part, Mapping):
+            return None
+        kind = self.kind(where, part, registry)
+        if kind is not None:
+            settings = {k: v for k, v in part.items() if k not in ('type', '_scope_')}
+            check_arguments(where, kind, settings, (), besides)
+        for name, value in part.items():
+            inner = _registry_of(name, registry)
+            if inner is None:
+                continue
+            if isinstance(value, Mapping):
+                self.part(f'{where}.{name}', value, inner)
+            elif isinstance(value, (list, tuple)):
+                self.parts(f'{where}.{name}', value, inner)
+        return kind
+
+    def parts(self, where: str, values: Any, registry: Registry) -> None:
+        """Look at what lists hold, and lists of them."""
+        for number, value in enumerate(values):
+            if isinstance(value, (list, tuple)):
+                self.parts(f'{where}[{number}]', value, registry)
+            else:
+                self.part(f'{where}[{number}]', value, registry)
+
+    def kind(self, where: str, part: Mapping[str, Any], registry: Registry) -> Any:
+        """The class of a part; None where there is no type or no such class."""
+        kind = part.get('type')
+        if not isinstance(kind, str):
+            return kind
+        scope = part.get('_scope_') or self.scope
+        found = None
+        with suppress(RuntimeError), registry.switch_scope_and_registry(scope) as own:
+            found = own.get(kind)
+        if found is None and '.' not in kind:
+            names = {*registry.module_dict, *own.module_dict}
+            hint = did_you_mean(kind, names, LIKELY)
+            if hint:
+                raise ValueError(f'{where}: there is no type {kind!r}.{hint}')
+        return found
+
+
+def _registry_of(name: str, registry: Registry) -> Registry | None:
+    """What builds the values of a key inside of what a registry builds."""
+    if registry is DATASETS:
+        if name in ('dataset', 'datasets'):
+            return DATASETS
+        return TRANSFORMS if name.endswith('pipeline') else None
+    if registry is TRANSFORMS:
+        # Policies get more from what holds them.
+        return None if name == 'policies' else TRANSFORMS
+    if registry is VISUALIZERS:
+        return VISBACKENDS if name == 'vis_backends' else None
+    if registry is MODELS:
+        return MODELS if name in INNER_MODELS else None
+    return None
+
+
+def _typed(part: Any, default: str | None) -> Any:
+    """The same with the type that a runner takes where there is none."""
+    if default is None or not isinstance(part, Mapping):
+        return part
+    return {'type': default, **part}
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _schedulers(value: Any) -> list[tuple[str, Any]]:
+    """Parameter schedulers with their places: one, several or those by optimiser."""
+    if isinstance(value, Mapping) and 'type' not in value:
+        return [one for inner in value.values() for one in _schedulers(inner)]
+    return [(f'param_scheduler[{n}]', one) for n, one in enumerate(_listed(value))]

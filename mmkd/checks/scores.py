@@ -1,0 +1,94 @@
+"""Scores that a config names, against those that its metrics give."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mmengine.config import Config
+
+from mmkd.nearest import nearest_and_known
+
+OF_IOU = {
+    'mIoU': ('mIoU', 'mAcc'),
+    'mDice': ('mDice', 'mAcc'),
+    'mFscore': ('mFscore', 'mPrecision', 'mRecall'),
+}
+"""What MMSegmentation's ``IoUMetric`` gives for each of its ``iou_metrics``."""
+
+
+def check_scores(cfg: Config) -> None:
+    """Refuse a score that is watched and never given.
+
+    Only where every metric of the validation is one whose scores are known here:
+    ``IoUMetric`` of MMSegmentation and ``Accuracy`` of MMPretrain. Both are better
+    when they are greater.
+
+    Args:
+        cfg: The config of any training.
+
+    Raises:
+        ValueError: If there is one, if the worst would be taken for the best, or
+            nothing validates.
+    """
+    if not cfg.get('train_cfg'):
+        return
+    given = _scores(cfg.get('val_evaluator'))
+    for where, name, rule in _watched(cfg):
+        if cfg.get('val_cfg') is None or cfg.get('val_dataloader') is None:
+            raise ValueError(
+                f'{where}: no score {name!r} is ever given, as nothing validates: set '
+                'val_dataloader, val_cfg and val_evaluator, or take it out.'
+            )
+        if given is None:
+            continue
+        if name not in given and name != 'auto':
+            raise ValueError(
+                f'{where}: no metric of val_evaluator gives {name!r}.'
+                + nearest_and_known(name, given)
+            )
+        if rule == 'less':
+            raise ValueError(
+                f"{where}: the rule 'less' takes the worst {name!r} for the best: "
+                "leave the rule out, or set 'greater'."
+            )
+
+
+def _watched(cfg: Config) -> Iterator[tuple[str, str, Any]]:
+    """Where scores are watched, which, and by which rule."""
+    default, custom = cfg.get('default_hooks') or {}, cfg.get('custom_hooks') or []
+    hooks = {f'default_hooks.{name}': hook for name, hook in default.items()}
+    hooks |= {f'custom_hooks[{number}]': hook for number, hook in enumerate(custom)}
+    for where, hook in hooks.items():
+        if not isinstance(hook, Mapping):
+            continue
+        if hook.get('save_best') is not None:
+            names, rules = _listed(hook['save_best']), _listed(hook.get('rule'))
+            rules = rules * len(names) if len(rules) == 1 else rules
+            for name, rule in zip(names, rules, strict=False):
+                yield f'{where}.save_best', name, rule
+        elif 'EarlyStopping' in str(hook.get('type')) and 'monitor' in hook:
+            yield f'{where}.monitor', hook['monitor'], hook.get('rule')
+
+
+def _scores(evaluator: Any) -> list[str] | None:
+    """The names of all scores; None where a metric is not known here."""
+    if isinstance(evaluator, Mapping) and 'metrics' in evaluator:
+        evaluator = evaluator['metrics']
+    found = []
+    for metric in _listed(evaluator):
+        if not isinstance(metric, Mapping):
+            return None
+        kind, prefix = str(metric.get('type')).rpartition('.')[2], metric.get('prefix')
+        if kind == 'IoUMetric' and not metric.get('format_only'):
+            asked = _listed(metric.get('iou_metrics', 'mIoU'))
+            names = ['aAcc', *(name for one in asked for name in OF_IOU.get(one, ()))]
+        elif kind == 'Accuracy' and len(_listed(metric.get('thrs'))) == 1:
+            names = [f'top{k}' for k in _listed(metric.get('topk', 1))]
+            prefix = prefix or 'accuracy'
+        else:
+            return None
+        found += [f'{prefix}/{name}' if prefix else name for name in names]
+    return list(dict.fromkeys(found))
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, (list, tuple)) else [value]

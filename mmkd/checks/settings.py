@@ -1,0 +1,120 @@
+"""Settings of a config that no class takes as its arguments."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.dist import init_dist
+from mmengine.runner import set_random_seed
+from torch.distributed import init_process_group
+
+from mmkd.arguments import arguments
+from mmkd.nearest import LIKELY, did_you_mean, nearest_and_known
+
+ENVIRONMENT = ('cudnn_benchmark', 'dist_cfg', 'mp_cfg', 'resource_limit')
+"""What MMEngine reads of ``env_cfg``."""
+
+PROCESSES = ('mp_start_method', 'opencv_num_threads')
+"""What it reads of ``env_cfg.mp_cfg``."""
+
+GROUPS = (
+    'bias_decay_mult',
+    'bias_lr_mult',
+    'bypass_duplicate',
+    'custom_keys',
+    'dcn_offset_lr_mult',
+    'dwconv_decay_mult',
+    'flat_decay_mult',
+    'norm_decay_mult',
+)
+"""What its constructor of optimisers reads of ``paramwise_cfg``."""
+
+PREFIXES = ('img_path', 'seg_map_path', 'depth_map_path')
+"""Folders that data sets of both libraries know."""
+
+INFERENCE = ('crop_size', 'mode', 'stride', 'threshold')
+"""What segmentors read of ``test_cfg``."""
+
+
+def check_settings(cfg: Config) -> None:
+    """Refuse settings that nothing reads.
+
+    What only MMEngine reads has the keys that it reads. Elsewhere, where others may
+    read more, a key is refused that is very
+    close to a known one.
+
+    Args:
+        cfg: The config of any training or test.
+
+    Raises:
+        ValueError: If there is one; the message names the nearest.
+    """
+    environment = cfg.get('env_cfg') or {}
+    known(environment, 'env_cfg', ENVIRONMENT)
+    known(environment.get('mp_cfg'), 'env_cfg.mp_cfg', PROCESSES)
+    group = {*arguments(init_dist)[0], *arguments(init_process_group)[0], 'port'}
+    known(environment.get('dist_cfg'), 'env_cfg.dist_cfg', group - {'launcher'})
+    known(cfg.get('randomness'), 'randomness', arguments(set_random_seed)[0])
+    scaled = 'base_batch_size', 'enable'
+    known(cfg.get('auto_scale_lr'), 'auto_scale_lr', scaled)
+    groups = (cfg.get('optim_wrapper') or {}).get('paramwise_cfg')
+    unlike(groups, 'optim_wrapper.paramwise_cfg', GROUPS)
+    for key, group in ((groups or {}).get('custom_keys') or {}).items():
+        where = f'optim_wrapper.paramwise_cfg.custom_keys[{key!r}]'
+        unlike(group, where, ('decay_mult', 'lr_mult'))
+    for where, prefix in _prefixes(cfg):
+        unlike(prefix, where, PREFIXES)
+    model = cfg.get('model') or {}
+    for where, part in (('model', model), ('model.student', model.get('student'))):
+        if isinstance(part, Mapping):
+            unlike(part.get('test_cfg'), f'{where}.test_cfg', INFERENCE)
+
+
+def known(settings: Any, where: str, names: Iterable[str]) -> None:
+    """Refuse a setting that is none of these.
+
+    Args:
+        settings: The settings; anything but a dict is passed over.
+        where: What they are called.
+        names: What is read of them.
+
+    Raises:
+        ValueError: If there is one.
+    """
+    names = sorted(names)
+    for name in settings if isinstance(settings, Mapping) else ():
+        if name not in names and name != '_scope_':
+            raise ValueError(
+                f'{where}: nothing reads {name!r}.{nearest_and_known(name, names)}'
+            )
+
+
+def unlike(settings: Any, where: str, names: Iterable[str]) -> None:
+    """Refuse a setting that is none of these, but very close to one.
+
+    Raises:
+        ValueError: If there is one.
+    """
+    names = list(names)
+    for name in settings if isinstance(settings, Mapping) else ():
+        # A data set of pairs of images has an `img_path2`.
+        bare = name.rstrip('0123456789')
+        hint = '' if bare in names else did_you_mean(name, names, LIKELY)
+        if hint:
+            raise ValueError(f'{where}: nothing reads {name!r}.{hint}')
+
+
+def _prefixes(part: Any, where: str = '') -> Iterable[tuple[str, Any]]:
+    """The ``data_prefix`` of every data set of the loaders, with its place."""
+    if isinstance(part, Config):
+        names = 'train_dataloader', 'val_dataloader', 'test_dataloader'
+        for name in names:
+            yield from _prefixes(part.get(name), name)
+    elif isinstance(part, Mapping):
+        if 'data_prefix' in part:
+            yield f'{where}.data_prefix', part['data_prefix']
+        for name in ('dataset', 'datasets'):
+            yield from _prefixes(part.get(name), f'{where}.{name}')
+    elif isinstance(part, (list, tuple)):
+        for number, one in enumerate(part):
+            yield from _prefixes(one, f'{where}[{number}]')

@@ -1,0 +1,89 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import mmpretrain
+import mmseg
+import pytest
+from mmengine.config import Config
+
+from mmkd.checks import check_config
+from mmkd.experiments import CONFIGS
+from mmkd.resilience import protect
+
+PAIRS = sorted((CONFIGS / '_base_/pairs').glob('*.py'))
+OFFICIAL = [
+    file
+    for package in (mmseg, mmpretrain)
+    for file in sorted(Path(package.__file__).parent.glob('.mim/configs/*/*.py'))
+    if '_base_' not in file.parts
+]
+
+HOOK = 'default_hooks__checkpoint__'
+
+
+@pytest.mark.parametrize(
+    ('key', 'value', 'message'),
+    [
+        (f'{HOOK}intervall', 5, "default_hooks.checkpoint: .*'intervall'.*'interval'"),
+        ('default_hooks__chekpoint__interval', 5, "has no type.*'checkpoint'"),
+        (f'{HOOK}max_keep', 5, "checkpoint: nothing reads 'max_keep'"),
+        (f'{HOOK}type', 'CheckpointHok', "no type 'CheckpointHok'.*Checkpoint"),
+        ('default_hooks__timer__intervl', 1, "timer: IterTimerHook has no setting"),
+        ('custom_hooks', [dict(type='EMAHook', begin_epoc=1)], r'_hooks\[0\]: EMAHook'),
+        ('train_dataloader__datset__x', 1, "train_dataloader: .*'datset'.*'dataset'"),
+        ('train_dataloader__batchsize', 1, "train_dataloader: .*'batch_size'"),
+        ('val_dataloader__dataset__ann_fil', '', "val_.*.dataset: .*'ann_file'"),
+        ('train_dataloader__sampler__shufle', 1, "train_.*sampler: .*'shuffle'"),
+        ('optim_wrapper__optimizer__momentm', 1, "wrapper.optimizer: SGD .*mentum'"),
+        ('optim_wrapper__clip_grd', {}, "optim_wrapper: OptimWrapper .*'clip_grad'"),
+        ('train_cfg__val_intervall', 9, "train_cfg: Resum.*'val_interval'"),
+        ('val_evaluator__iou_metric', [], "val_evaluator: IoUMetric .*'iou_metrics'"),
+        ('model__student__backbone__dept', 18, "model.student.backbone: .*'depth'"),
+        ('model__task_wieght', 1, "model: Distiller has no .*'task_weight'"),
+        ('log_processor__windowsize', 1, "log_processor: .*'window_size'"),
+        ('visualizer__save_dirr', '', "visualizer: .*'save_dir'"),
+        (
+            'param_scheduler',
+            [dict(type='PolyLR', eta_mim=0.0)],
+            r"param_scheduler\[0\]: PolyLR .*'eta_min'",
+        ),
+        (
+            'train_dataloader__dataset__pipeline',
+            [dict(type='LoadImageFromFile'), dict(type='RandomFlip', prb=0.5)],
+            r"train_dataloader\.dataset\.pipeline\[1\]: RandomFlip .*'prob'",
+        ),
+    ],
+)
+def test_arguments_that_nothing_takes(
+    check: Callable[..., None], key: str, value: Any, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        check(**{key: value})
+
+
+@pytest.mark.parametrize(
+    ('key', 'value', 'message'),
+    [
+        (f'{HOOK}interval', 'ten', "interval must be an integer, got 'ten'"),
+        ('train_cfg__max_iters', 'many', 'train_cfg: max_iters must be an integer'),
+        ('default_hooks__logger__interval', [5], 'logger: interval must be an integer'),
+        ('model__task_weight', 'much', 'model: task_weight must be a number or None'),
+    ],
+)
+def test_values_of_a_wrong_type(
+    check: Callable[..., None], key: str, value: Any, message: str
+) -> None:
+    with pytest.raises(TypeError, match=message):
+        check(**{key: value})
+
+
+def test_what_a_checkpoint_hook_hands_on_is_taken(check: Callable[..., None]) -> None:
+    check(**{f'{HOOK}meta': {}, f'{HOOK}priority': 9, f'{HOOK}save_optimizer': False})
+
+
+@pytest.mark.parametrize('file', [*PAIRS, *OFFICIAL[::80]], ids=lambda file: file.stem)
+def test_published_configs_pass(file: Path) -> None:
+    cfg = Config.fromfile(file)
+    protect(cfg)
+    check_config(cfg)

@@ -65,6 +65,11 @@ def check_settings(cfg: Config) -> None:
     for where, prefix in _prefixes(cfg):
         unlike(prefix, where, PREFIXES)
     model = cfg.get('model') or {}
+    if 'teacher' in model and not any((model.get('methods') or {}).values()):
+        raise ValueError(
+            'model.methods: there is a teacher and no method. Name some with '
+            '--method NAME; --method none is the student alone, with all else equal.'
+        )
     for where, part in (('model', model), ('model.student', model.get('student'))):
         if isinstance(part, Mapping):
             unlike(part.get('test_cfg'), f'{where}.test_cfg', INFERENCE)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
-from mmkd.models.parts import check_settings
+from mmkd.arguments import check_arguments
 from mmkd.models.probing import Trace, image_channels, trace
 from mmkd.models.stages import find_stages, has_stem
 from mmkd.models.taps import Tap, find_module
@@ -144,7 +144,7 @@ class ModelView:
         if isinstance(stage, str):
             stage = {'path': stage}
         if isinstance(stage, Mapping):
-            check_settings(f'a stage of the {self.role}', Tap, stage)
+            check_arguments(f'a stage of the {self.role}', Tap, stage)
             tap = Tap(**stage)
             layout = layout_of(self.shape(tap), self.trace.image_size)
             return tap if layout is None else replace(tap, layout=layout)

@@ -144,12 +144,6 @@ class Distiller(BaseModel):
                 for name, cfg in methods.items()
                 if cfg
             }
-        if not built:
-            raise ValueError(
-                f'methods: none is left of {", ".join(methods) or "an empty dict"}. '
-                'The student alone, with all else equal, is trained with '
-                '--method none.'
-            )
         self.methods = nn.ModuleDict(built)
         self.identity |= dict(
             teacher=self.teacher.identity,

@@ -36,6 +36,8 @@ import pytest
             {'backbone.layer1': dict(lr_mul=0.1)},
             r"custom_keys\['backbone\.layer1'\]: .*'lr_mult'",
         ),
+        ('model__methods', dict(dual_head=None), '--method none is the student alone'),
+        ('model__methods', dict(_delete_=True), '--method none is the student alone'),
         ('model__student__test_cfg__crop_sze', 1, "student.test_cfg: .*'crop_size'"),
     ],
 )

@@ -97,14 +97,6 @@ def test_methods_and_teacher_are_dicts(tiny: Any) -> None:
         tiny.distiller('images', teacher='teacher.pth')
 
 
-@pytest.mark.parametrize('methods', [{}, dict(dual_head=None, kd={})])
-def test_a_distiller_without_methods_is_refused(
-    tiny: Any, methods: dict[str, Any]
-) -> None:
-    with pytest.raises(ValueError, match=r'methods: none is left .* --method none'):
-        tiny.distiller('images', methods)
-
-
 def test_preprocessors_of_other_lengths_contradict(tiny: Any) -> None:
     with pytest.raises(ValueError, match=r'data_preprocessor\.mean is \[1\.0, 2\.0\]'):
         tiny.distiller('images', data_preprocessor=dict(mean=[1.0, 2.0]))

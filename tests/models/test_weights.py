@@ -27,6 +27,7 @@ def log_of(distiller: Distiller, tiny: Any, task: str) -> dict[str, float]:
 @pytest.mark.parametrize(
     ('explicit', 'methods', 'expected'),
     [
+        (None, {}, 1),
         (None, dict(dual_head=DUAL), 1),
         (None, dict(kd=KD), 0.1),
         (None, dict(kd=KD, dual_head=DUAL), 0.1),

@@ -1,5 +1,6 @@
 """Names of classes: found in checkpoints, and compared."""
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,7 +10,7 @@ from mmengine.logging import print_log
 SHOWN = 30
 """Class names that a message shows of a list."""
 
-RENAMED = 0.05
+RENAMED = 0.02
 """Share of names that may differ, all others in their places, as new spellings."""
 
 
@@ -64,6 +65,7 @@ def places_of(student: Sequence[str], teacher: Sequence[str]) -> list[int] | Non
                 f'These names of classes differ in the training set and in the '
                 f"teacher's checkpoint, and are taken for the same: {pairs}.",
                 logger='current',
+                level=logging.WARNING,
             )
             return None
     if set(own) <= set(known):

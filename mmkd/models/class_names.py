@@ -56,18 +56,16 @@ def places_of(student: Sequence[str], teacher: Sequence[str]) -> list[int] | Non
         return None
     if sorted(own) == sorted(known) and len(set(own)) == len(own):
         return [known.index(name) for name in own]
-    if len(own) == len(known):
-        changed = [i for i, name in enumerate(own) if name != known[i]]
-        apart = {own[i] for i in changed}.isdisjoint(known)
-        if apart and len(changed) <= RENAMED * len(own):
-            pairs = ', '.join(f'{student[i]} / {teacher[i]}' for i in changed)
-            print_log(
-                f'These names of classes differ in the training set and in the '
-                f"teacher's checkpoint, and are taken for the same: {pairs}.",
-                logger='current',
-                level=logging.WARNING,
-            )
-            return None
+    changed = renamed(own, known)
+    if changed:
+        pairs = ', '.join(f'{student[i]} / {teacher[i]}' for i in changed)
+        print_log(
+            f'These names of classes differ in the training set and in the '
+            f"teacher's checkpoint, and are taken for the same: {pairs}.",
+            logger='current',
+            level=logging.WARNING,
+        )
+        return None
     if set(own) <= set(known):
         names = [teacher[known.index(name)] for name in own]
         advice = (
@@ -81,6 +79,20 @@ def places_of(student: Sequence[str], teacher: Sequence[str]) -> list[int] | Non
             "the training set's names in the order of the teacher's channels."
         )
     raise ValueError(f'{both(student, teacher)} {advice}')
+
+
+def renamed(own: Sequence[str], other: Sequence[str]) -> list[int]:
+    """Where a few names differ that are one class by two spellings, if all do that.
+
+    Args:
+        own: Names as :func:`keys` makes them.
+        other: Those of another list.
+    """
+    if len(own) != len(other):
+        return []
+    changed = [i for i, name in enumerate(own) if name != other[i]]
+    apart = {own[i] for i in changed}.isdisjoint(other)
+    return changed if apart and len(changed) <= RENAMED * len(own) else []
 
 
 def both(student: Sequence[str], teacher: Sequence[str]) -> str:

@@ -7,10 +7,12 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from mmkd.models.class_names import names_in
 from mmkd.registry import HOOKS
 from mmkd.resilience.loader import watch
 from mmkd.resilience.runner_model import model_of
 from mmkd.resilience.same_buffers import share_buffers
+from mmkd.resilience.start_checks import check_classes, check_shares, classes_of
 
 
 @HOOKS.register_module()
@@ -29,12 +31,14 @@ class TrainingGuardHook(Hook):
     def __init__(self) -> None:
         self._infinite_by_design: set[str] = set()
         self._last_checkpoint: str | None = None
+        self._classes: list[str] | None = None
 
     def before_train(self, runner: Runner) -> None:
-        """Look whether there is anything to train on.
+        """Look whether there is anything to train on, in all processes, of one kind.
 
         Raises:
-            ValueError: If the training set is empty.
+            ValueError: If the training set is empty, is not shared by the processes
+                or has other classes than the validation set.
         """
         dataset = runner.train_dataloader.dataset
         if hasattr(dataset, '__len__') and len(dataset) == 0:
@@ -45,6 +49,21 @@ class TrainingGuardHook(Hook):
                 'see that the folders and file name suffixes are those of the data.'
             )
         self._infinite_by_design = set(_not_finite(model_of(runner).state_dict()))
+        check_shares(runner)
+        # A model that is trained further may have begun with other classes.
+        check_classes(
+            {
+                'train_dataloader': classes_of(runner.train_dataloader),
+                'val_dataloader': classes_of(
+                    getattr(runner.val_loop, 'dataloader', None)
+                ),
+                'the checkpoint': self._classes if runner._resume else None,
+            }
+        )
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Remember which classes the model knows."""
+        self._classes = names_in(checkpoint)
 
     def before_val(self, runner: Runner) -> None:
         """Let validation see one model, and name the files that it cannot read."""
@@ -52,7 +71,13 @@ class TrainingGuardHook(Hook):
         watch(runner.val_dataloader)
 
     def before_test(self, runner: Runner) -> None:
-        """Let a test name the files that it cannot read."""
+        """Look at the classes, and let a test name the files that it cannot read.
+
+        Raises:
+            ValueError: If the checkpoint is of other classes.
+        """
+        tested = classes_of(runner.test_dataloader)
+        check_classes({'the checkpoint': self._classes, 'test_dataloader': tested})
         watch(runner.test_dataloader)
 
     def after_train_iter(

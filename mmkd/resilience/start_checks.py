@@ -1,0 +1,83 @@
+"""What can be known of the data before the first iteration."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mmengine.dist import all_gather_object, get_world_size
+from mmengine.runner import EpochBasedTrainLoop, Runner
+
+from mmkd.models.class_names import keys, renamed, shown
+
+
+def check_shares(runner: Runner) -> None:
+    """Look whether several processes share the images, and end their epochs together.
+
+    All processes must call it.
+
+    Raises:
+        ValueError: If they do not; the message says what to change.
+    """
+    if get_world_size() == 1:
+        return
+    loader = runner.train_dataloader
+    batches = getattr(loader, 'batch_sampler', None)
+    sampler = getattr(batches, 'sampler', batches)
+    if type(sampler).__module__ == 'torch.utils.data.sampler':
+        raise ValueError(
+            f'train_dataloader.sampler: {type(sampler).__name__} gives each of the '
+            f'{get_world_size()} processes the same images. Use '
+            "sampler=dict(type='DefaultSampler', shuffle=True), which shares them out."
+        )
+    sizes = all_gather_object(_size(loader.dataset))
+    if len(set(sizes)) > 1:
+        raise ValueError(
+            f'the processes find different training sets, of {sizes} images: the same '
+            'files must lie on every machine.'
+        )
+    counts = all_gather_object(_size(loader))
+    if isinstance(runner.train_loop, EpochBasedTrainLoop) and len(set(counts)) > 1:
+        raise ValueError(
+            f'the processes have {counts} batches an epoch: one that has fewer would '
+            'let the others wait for ever. Leave round_up=False out of '
+            'train_dataloader.sampler.'
+        )
+
+
+def check_classes(lists: Mapping[str, Any]) -> None:
+    """Look whether what goes together numbers its classes alike.
+
+    Args:
+        lists: Class names by where they stand; None where there are none.
+
+    Raises:
+        ValueError: If two differ in more than a few spellings; the message has both.
+    """
+    known = {place: list(names) for place, names in lists.items() if names}
+    for place, names in list(known.items())[1:]:
+        first = next(iter(known))
+        expected = known[first]
+        own, other = keys(expected, names)
+        if own == other or renamed(own, other):
+            continue
+        missing = [n for n, key in zip(expected, own, strict=True) if key not in other]
+        added = [n for n, key in zip(names, other, strict=True) if key not in own]
+        what = 'in another order'
+        if missing or added:
+            lacks, adds = shown(missing) or 'none', shown(added) or 'none'
+            what = f'it lacks {lacks}, and adds {adds}'
+        raise ValueError(
+            f'{place} numbers its classes otherwise than {first}: {what}. {first}: '
+            f'{shown(expected)}. {place}: {shown(names)}. Give both the same list '
+            '(metainfo=dict(classes=[...])); where the names are those of folders, '
+            'both need a folder for each class, be it empty.'
+        )
+
+
+def classes_of(loader: Any) -> Any:
+    """The class names of what a loader reads, None where it has none."""
+    metainfo = getattr(getattr(loader, 'dataset', None), 'metainfo', None) or {}
+    return metainfo.get('classes')
+
+
+def _size(sized: Any) -> int | None:
+    return len(sized) if hasattr(sized, '__len__') else None

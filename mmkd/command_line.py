@@ -13,6 +13,7 @@ from mmengine.runner import Runner
 
 from mmkd.engine import end_with_launcher, join_processes, leave_processes
 from mmkd.resilience.resume import LAST
+from mmkd.total_batch import compare_total_batch
 
 
 def parse_with_common_options(
@@ -67,6 +68,8 @@ def launch(cfg: Config, task: Literal['train', 'test']) -> None:
     try:
         join_processes(cfg)
         runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+        if task == 'train':
+            compare_total_batch(runner, cfg)
         getattr(runner, task)()
         del runner
         leave_processes()

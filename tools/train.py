@@ -20,6 +20,7 @@ from mmkd.experiments import drop_parts, load_config, set_methods, set_values
 from mmkd.keys import check_options
 from mmkd.resilience import protect
 from mmkd.resilience.resume import choose_checkpoint
+from mmkd.total_batch import scale_learning_rate
 
 
 def parse_args() -> argparse.Namespace:
@@ -57,6 +58,11 @@ def parse_args() -> argparse.Namespace:
         help='do not evaluate the teacher before the training',
     )
     parser.add_argument('--amp', action='store_true', help='mixed precision')
+    parser.add_argument(
+        '--auto-scale-lr',
+        action='store_true',
+        help='scale the learning rate to the batch of this run, all processes together',
+    )
     return parse_with_common_options(parser, 'optim_wrapper.optimizer.lr=0.02')
 
 
@@ -85,6 +91,8 @@ def merged_config(args: argparse.Namespace) -> Config:
     if args.cfg_options:
         check_options(cfg, args.cfg_options)
         cfg.merge_from_dict(args.cfg_options)
+    if args.auto_scale_lr:
+        scale_learning_rate(cfg)
     settle_preprocessor(cfg)
     protect(cfg)
     drop_unwanted_hooks(cfg)

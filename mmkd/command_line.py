@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from mmengine.config import Config, DictAction
 from mmengine.dist import is_main_process
@@ -14,6 +14,30 @@ from mmengine.runner import Runner
 from mmkd.engine import end_with_launcher, join_processes, leave_processes
 from mmkd.resilience.resume import LAST
 from mmkd.total_batch import compare_total_batch
+
+
+class KeyValues(DictAction):
+    """MMEngine's ``KEY=VALUE`` options, with a word on one that is none."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Add the options to what is there."""
+        for value in values:
+            key, sign, _ = value.partition('=')
+            if not sign or not all(key.split('.')):
+                parser.error(
+                    f'{option_string} takes {self.metavar}, without spaces around '
+                    f'the =, and got {value!r}.'
+                )
+        try:
+            super().__call__(parser, namespace, values, option_string)
+        except AssertionError as error:
+            parser.error(f'{option_string}: {error}.')
 
 
 def parse_with_common_options(
@@ -32,7 +56,7 @@ def parse_with_common_options(
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=KeyValues,
         metavar='KEY=VALUE',
         help=f'override config keys, as {example}',
     )

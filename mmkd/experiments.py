@@ -14,6 +14,8 @@ from mmengine.config import Config, ConfigDict
 from mmengine.hub import get_config
 
 import mmkd
+from mmkd.config_file import ConfigError, read_config
+from mmkd.keys import check_names
 from mmkd.models.deploy import drop_distillation
 from mmkd.nearest import nearest_and_known
 from mmkd.setup import setup
@@ -39,14 +41,16 @@ def load_config(name: str) -> Config:
 
     Raises:
         FileNotFoundError: If there is none; the message names the nearest pair.
+        ConfigError: If it cannot be read, or has no model.
+        ValueError: If a name in it is most likely one that a runner reads, misspelt.
     """
     setup()
     path = Path(name)
     if '::' in name:
         scope, _, rest = name.partition('::')
-        if scope == 'mmkd':
-            return Config.fromfile(CONFIGS / rest)
-        return get_config(name)
+        if scope != 'mmkd':
+            return get_config(name)
+        path = CONFIGS / rest
     elif not path.suffix and not path.exists():
         pairs = {file.stem: file for file in _files('pairs')}
         if name not in pairs:
@@ -55,7 +59,11 @@ def load_config(name: str) -> Config:
                 + nearest_and_known(name, pairs)
             )
         path = pairs[name]
-    return Config.fromfile(path)
+    cfg = read_config(path)
+    if not isinstance(cfg.get('model'), Mapping):
+        raise ConfigError(f'the config {path} has no model = dict(...).')
+    check_names(cfg)
+    return cfg
 
 
 def set_methods(cfg: Config, names: Iterable[str]) -> None:

@@ -1,13 +1,16 @@
-"""Keys of a config that nothing reads."""
+"""Keys at the top level of a config that nothing reads."""
 
+import ast
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
 from mmengine.runner import FlexibleRunner, Runner
 
-from mmkd.nearest import did_you_mean
+from mmkd.config_file import files_of
+from mmkd.nearest import LIKELY, did_you_mean
 
 BESIDE_ARGUMENTS = (
     'activation_checkpointing',
@@ -30,23 +33,90 @@ def runner_keys() -> set[str]:
     return arguments.union(BESIDE_ARGUMENTS)
 
 
+def check_names(cfg: Config) -> None:
+    """Refuse a name that is very close to one that a runner reads.
+
+    A config may have variables of any names. One that a line of its files uses is
+    left alone, however close.
+
+    Args:
+        cfg: The config as its file has it.
+
+    Raises:
+        ValueError: If there is such a name; the message says which is meant.
+    """
+    known = runner_keys()
+    # Every other config has a `test_pipeline`.
+    meant = known - {'tta_pipeline'}
+    for name in cfg:
+        hint = '' if name in known else did_you_mean(name, meant, LIKELY)
+        if hint and name not in _used(cfg.filename):
+            raise ValueError(f'{cfg.filename}: nothing reads {name!r}.{hint}')
+
+
 def check_options(cfg: Config, options: Mapping[str, Any]) -> None:
     """Refuse overrides of keys that neither the config nor the runner knows.
+
+    Nor do overrides of a variable that the config has used already change anything.
 
     Args:
         cfg: The config that is to be changed.
         options: Values by key, with dots between the levels.
 
     Raises:
-        ValueError: If there is such a key; the message names the nearest.
+        ValueError: If there is such a key; the message names the nearest, or where
+            the value of the variable went.
     """
-    known = runner_keys() | cfg.keys()
+    known = runner_keys()
     for key in options:
-        head, _, _ = key.partition('.')
+        head, dot, tail = key.partition('.')
         if head in known:
             continue
-        if head in (cfg.get('model') or {}).get('methods', {}):
+        if head in cfg:
+            places = list(_places(cfg, known, head, cfg[head]))
+            if not places:
+                continue
+            there = ', '.join(f'{place}{dot}{tail}' for place in places[:3])
+            hint = f' The config has put its value elsewhere: change {there}.'
+        elif head in (cfg.get('model') or {}).get('methods', {}):
             hint = f' Settings of methods are changed by --set {key}=...'
         else:
             hint = did_you_mean(head, known) or ' See the config for its keys.'
         raise ValueError(f'--cfg-options {key}: nothing reads {head!r}.{hint}')
+
+
+def _used(file: str) -> set[str]:
+    """The names that lines of a config and of its bases use."""
+    return {
+        node.id if isinstance(node, ast.Name) else node.attr
+        for path in files_of(Path(file))
+        if path.suffix == '.py'
+        for node in ast.walk(ast.parse(path.read_text(encoding='utf-8')))
+        if isinstance(node, (ast.Name, ast.Attribute))
+        and isinstance(node.ctx, ast.Load)
+    }
+
+
+def _places(cfg: Config, known: set[str], name: str, value: Any) -> Iterator[str]:
+    """Where a variable's value stands in what the runner reads.
+
+    A single number or word may stand anywhere by chance; under the variable's own
+    name it does not.
+    """
+
+    def look(part: Any, place: str) -> Iterator[str]:
+        inner = part.items() if isinstance(part, Mapping) else enumerate(part)
+        for key, held in inner:
+            where = f'{place}.{key}'
+            nested = isinstance(held, (Mapping, list, tuple))
+            if held == value and (key == name or (nested and value)):
+                yield where
+            elif nested:
+                yield from look(held, where)
+
+    for key in cfg:
+        if key in known and isinstance(cfg[key], (Mapping, list, tuple)):
+            if cfg[key] == value:
+                yield key
+            else:
+                yield from look(cfg[key], key)

@@ -1,4 +1,5 @@
-from argparse import Namespace
+import re
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from unittest import mock
 
@@ -6,7 +7,7 @@ import pytest
 from mmengine.config import Config
 
 from mmkd import command_line
-from mmkd.command_line import launch, set_work_dir
+from mmkd.command_line import launch, parse_with_common_options, set_work_dir
 
 
 @pytest.mark.parametrize(
@@ -54,3 +55,32 @@ def test_an_interrupted_training_says_how_to_go_on(
         launched(RuntimeError('DataLoader worker was killed.'), monkeypatch, cfg)
     with pytest.raises(RuntimeError, match=r'^out of memory$'):
         launched(RuntimeError('out of memory'), monkeypatch, cfg)
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        (['a.b=1', 'lr'], "--cfg-options takes KEY=VALUE, .*got 'lr'"),
+        (['lr', '=', '1'], "got 'lr'"),
+        (['=1'], "got '=1'"),
+        (['a..b=1'], "got 'a..b=1'"),
+        (['a=(1,2'], '--cfg-options: Imbalanced brackets'),
+    ],
+)
+def test_options_that_are_none(
+    options: list[str],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr('sys.argv', ['tool', '--cfg-options', *options])
+    with pytest.raises(SystemExit):
+        parse_with_common_options(ArgumentParser(), 'a=1')
+    assert re.search(message, capsys.readouterr().err)
+
+
+def test_options_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    options = ['--cfg-options', 'a.b=1', 'c=x=y', 'd=[1,2]']
+    monkeypatch.setattr('sys.argv', ['tool', *options])
+    args = parse_with_common_options(ArgumentParser(), 'a=1')
+    assert args.cfg_options == {'a.b': 1, 'c': 'x=y', 'd': [1, 2]}

@@ -1,8 +1,10 @@
+from pathlib import Path
+
 import pytest
 from mmengine.config import Config
 
 from mmkd.experiments import drop_parts, load_config
-from mmkd.keys import check_options
+from mmkd.keys import check_names, check_options
 
 
 @pytest.fixture
@@ -42,3 +44,71 @@ def test_keys_that_nothing_reads(cfg: Config, key: str, hint: str) -> None:
 )
 def test_keys_that_a_runner_reads(cfg: Config, key: str) -> None:
     check_options(cfg, {key: 1})
+
+
+VARIABLES = """
+optimizer = dict(type='SGD', lr=0.1)
+data_root = 'data/x'
+classes = ('a', 'b')
+num_classes = 2
+patience = 2
+optim_wrapper = dict(type='OptimWrapper', optimizer=optimizer)
+train_dataloader = dict(
+    dataset=dict(type='A', data_root=data_root, metainfo=dict(classes=classes)))
+model = dict(type='B', decode_head=dict(num_classes=num_classes), depth=2)
+"""
+
+
+@pytest.mark.parametrize(
+    ('key', 'place'),
+    [
+        ('optimizer.lr', r'optim_wrapper\.optimizer\.lr'),
+        ('data_root', r'train_dataloader\.dataset\.data_root'),
+        ('classes', r'train_dataloader\.dataset\.metainfo\.classes'),
+        ('num_classes', r'change model\.decode_head\.num_classes\.'),
+        ('patience', None),
+    ],
+)
+def test_variables_that_the_config_has_used(
+    key: str, place: str | None, tmp_path: Path
+) -> None:
+    (tmp_path / 'a.py').write_text(VARIABLES)
+    cfg = Config.fromfile(tmp_path / 'a.py')
+    if place is None:
+        check_options(cfg, {key: 1})
+        return
+    with pytest.raises(ValueError, match=f'--cfg-options {key}: nothing .*{place}'):
+        check_options(cfg, {key: 1})
+
+
+@pytest.mark.parametrize(
+    ('name', 'meant'),
+    [
+        ('train_dataloder', 'train_dataloader'),
+        ('randomnes', 'randomness'),
+        ('tset_dataloader', 'test_dataloader'),
+        ('optim_wraper', 'optim_wrapper'),
+        ('default_hook', 'default_hooks'),
+    ],
+)
+def test_names_that_are_most_likely_misspelt(
+    name: str, meant: str, tmp_path: Path
+) -> None:
+    base, file = tmp_path / 'base.py', tmp_path / 'a.py'
+    base.write_text(f'{name} = dict(x=1)\n')
+    file.write_text('_base_ = "base.py"\n')
+    with pytest.raises(ValueError, match=f"a.py: .*'{name}'. Did you mean '{meant}'"):
+        check_names(Config.fromfile(file))
+    for use in (f'model = dict(x={name})', f'model = dict(x=_base_.{name})'):
+        target = base if '_base_' not in use else file
+        text = target.read_text()
+        target.write_text(text + use + '\n')
+        check_names(Config.fromfile(file))
+        target.write_text(text)
+
+
+def test_free_variables_are_left_alone(tmp_path: Path) -> None:
+    file = tmp_path / 'a.py'
+    names = 'train_pipeline', 'test_pipeline', 'data', 'optimizer', 'seed'
+    file.write_text(''.join(f'{name} = 1\n' for name in names))
+    check_names(Config.fromfile(file))

@@ -2,11 +2,11 @@
 
 import argparse
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from torch.distributed.elastic.multiprocessing.errors import record
 
 from mmkd.checks import check_config
-from mmkd.command_line import launch, parse_with_common_options, set_work_dir
+from mmkd.command_line import KeyValues, launch, parse_with_common_options, set_work_dir
 from mmkd.config import (
     check_data,
     drop_unwanted_hooks,
@@ -39,7 +39,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--set',
         nargs='+',
-        action=DictAction,
+        action=KeyValues,
         metavar='METHOD.SETTING=VALUE',
         help='change methods, as dual_head.weight=0.5',
     )

@@ -1,0 +1,96 @@
+"""Config files read so that what is wrong in one is said with its file and line."""
+
+import ast
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+
+from mmengine.config import Config
+
+from mmkd.nearest import did_you_mean
+
+SUFFIXES = ('.py', '.json', '.yaml', '.yml')
+READERS = ('_file2dict', '_parse_lazy_import')
+"""MMEngine's functions that read one file of a config."""
+
+
+class ConfigError(ValueError):
+    """A config cannot be read; the message names the file and, if known, the line."""
+
+
+def read_config(path: str | Path) -> Config:
+    """Read a config file and those that it inherits from.
+
+    Args:
+        path: The file.
+
+    Raises:
+        FileNotFoundError: If it, or one that it inherits from, does not exist.
+        ConfigError: If one of them cannot be read.
+    """
+    path = Path(path)
+    for _ in files_of(path):
+        pass
+    try:
+        return Config.fromfile(path)
+    except Exception as error:
+        # A config is a program and may fail in any way.
+        file, line = _place(error)
+        place = f'{file or path}{f", line {line}" if line else ""}'
+        raise ConfigError(f'{place}: {type(error).__name__}: {error}') from error
+
+
+def files_of(path: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
+    """A config file and all that it inherits from, itself first.
+
+    Raises:
+        FileNotFoundError: If one does not exist; the message says who names it.
+        ConfigError: If one is not Python, or inherits from itself.
+    """
+    _check_file(path, above)
+    if path.resolve() in above:
+        circle = ' -> '.join(map(str, (*above, path.resolve())))
+        raise ConfigError(f'{path} inherits from itself: {circle}.')
+    yield path
+    above = (*above, path.resolve())
+    for name in Config._get_base_files(str(path)):
+        base, _ = Config._get_cfg_path(name, str(path))
+        yield from files_of(Path(base), above)
+
+
+def _check_file(path: Path, above: tuple[Path, ...]) -> None:
+    of = f', from which {above[-1]} inherits,' if above else ''
+    if path.is_dir():
+        raise ConfigError(f'the config {str(path)!r}{of} is a folder: name a file.')
+    if not path.is_file():
+        there = [file.name for file in path.parent.glob('*') if file.suffix in SUFFIXES]
+        hint = did_you_mean(path.name, there)
+        raise FileNotFoundError(
+            f'the config file {str(path)!r}{of} does not exist.{hint}'
+        )
+    if path.suffix not in SUFFIXES:
+        raise ConfigError(
+            f'the config file {str(path)!r}{of} is none: it must end with '
+            f'{", ".join(SUFFIXES)}.'
+        )
+    if path.suffix == '.py':
+        try:
+            ast.parse(path.read_text(encoding='utf-8'), str(path))
+        except SyntaxError as error:
+            text = (error.text or '').strip()
+            raise ConfigError(
+                f'{path}, line {error.lineno}: {error.msg}: {text}'
+            ) from None
+        except ValueError as error:
+            raise ConfigError(f'{path} is no text: {error}') from None
+
+
+def _place(error: Exception) -> tuple[str | None, int | None]:
+    """Which file of a config was being read, and the line that ran."""
+    file, line = None, None
+    for frame, number in traceback.walk_tb(error.__traceback__):
+        if frame.f_code.co_name in READERS:
+            file, line = frame.f_locals.get('filename'), None
+        elif frame.f_code.co_filename in ('', file) and file:
+            line = number
+    return file, line

@@ -9,6 +9,7 @@ from mmengine.runner import Runner
 
 from mmkd.models.class_names import names_in
 from mmkd.registry import HOOKS
+from mmkd.resilience.loaded_weights import settle_weights
 from mmkd.resilience.loader import watch
 from mmkd.resilience.runner_model import model_of
 from mmkd.resilience.same_buffers import share_buffers
@@ -19,6 +20,7 @@ from mmkd.resilience.start_checks import check_classes, check_shares, classes_of
 class TrainingGuardHook(Hook):
     """Stop at an empty data set, and at the first loss that is not finite.
 
+    A checkpoint that is read must be of the model.
     It runs before checkpoints are written, and looks at what they are to hold:
     a finite loss can end in an update that overflows. So the last checkpoint
     that exists is one to go on from. MMEngine's loggers read every loss in
@@ -62,7 +64,16 @@ class TrainingGuardHook(Hook):
         )
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Remember which classes the model knows."""
+        """Look whether the weights are the model's; remember its classes.
+
+        Args:
+            runner: The runner.
+            checkpoint: What was read; its ``state_dict`` becomes the weights.
+
+        Raises:
+            ValueError: If they are not; the message names file and weights.
+        """
+        settle_weights(runner, checkpoint)
         self._classes = names_in(checkpoint)
 
     def before_val(self, runner: Runner) -> None:

@@ -156,3 +156,45 @@ def test_empty_data_set_without_folders_is_told() -> None:
 
     with pytest.raises(ValueError, match=r'no training images were found by list'):
         TrainingGuardHook().before_train(runner)  # type: ignore[arg-type]
+
+
+def other_shapes(state: dict[str, Any]) -> dict[str, Any]:
+    return {key: torch.cat([value.ravel()] * 2) for key, value in state.items()}
+
+
+def head_alone(state: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in state.items() if 'layers.3' in key}
+
+
+def another_head(state: dict[str, Any]) -> dict[str, Any]:
+    return dict(state, **{'layers.3.weight': torch.ones(5, 4)})
+
+
+WEIGHTS: dict[str, tuple[Any, str | None, str | None]] = {
+    'in another entry': (lambda state: dict(model=state), None, None),
+    'another head': (another_head, None, r'layers\.3\.weight \(5, 4\) for \(1, 4\)'),
+    'a head alone': (head_alone, None, r'Missing keys: layers\.0\.weight'),
+    'another network': (other_shapes, 'another network than Net', 'does not fit Net'),
+    'other names': (lambda state: {'a.b': torch.ones(1)}, 'no weights', 'no weights'),
+    'a list': (lambda state: [1, 2], 'a list of 2', 'a list of 2'),
+}
+
+
+@pytest.mark.parametrize('kind', WEIGHTS)
+def test_weights_that_are_not_the_models(
+    kind: str,
+    trainer: Callable[..., Runner],
+    validation: dict[str, Any],
+    tmp_path: Path,
+) -> None:
+    """A training may begin with some of them, a test needs all."""
+    change, in_training, in_test = WEIGHTS[kind]
+    state = trainer('other').model.state_dict()
+    torch.save(change(state), tmp_path / 'a.pth')
+    for what, message in (('train', in_training), ('val', in_test)):
+        runner = trainer(load_from=str(tmp_path / 'a.pth'), length=1, **validation)
+        if message is None:
+            getattr(runner, what)()
+        else:
+            with pytest.raises(ValueError, match=rf"checkpoint '.*a\.pth'.*{message}"):
+                getattr(runner, what)()

@@ -91,6 +91,29 @@ def test_train_resume_and_test(
     assert (tmp_path / 'a' / PAIR.name).read_bytes() == record
 
 
+@pytest.mark.parametrize('kind', ['another network', 'a backbone alone', 'a list'])
+def test_a_test_of_what_is_no_checkpoint_of_the_student(
+    kind: str,
+    run_tool: Callable[..., None],
+    streets: Path,
+    teacher: Path,
+    tmp_path: Path,
+) -> None:
+    student = build_model(str(STUDENT))
+    content, message = {
+        'another network': (safe_load(teacher), 'does not fit EncoderDecoder'),
+        'a backbone alone': (student.backbone.state_dict(), 'no weights for Encoder'),
+        'a list': ([1, 2], 'it holds a list of 2'),
+    }[kind]
+    torch.save(content, tmp_path / 'a.pth')
+    with pytest.raises(ValueError, match=rf"checkpoint '.*a\.pth' .*{message}"):
+        run_tool(
+            'test.py',
+            *(STUDENT, tmp_path / 'a.pth', '--data-root', streets),
+            *('--cfg-options', *TINY[5:7]),
+        )
+
+
 def test_work_dir_follows_the_config(
     run_tool: Callable[..., None], streets: Path, tmp_path: Path
 ) -> None:

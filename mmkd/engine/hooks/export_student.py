@@ -43,7 +43,17 @@ class ExportStudentHook(Hook):
 
     @master_only
     def after_train(self, runner: Runner) -> None:
-        """Write the student."""
+        """Write the student.
+
+        Raises:
+            RuntimeError: If the training had no iteration.
+        """
+        if runner.iter == 0:
+            raise RuntimeError(
+                'the training ended after 0 iterations: there is no trained student, '
+                f'and no {self.filename} is written. See max_iters or max_epochs of '
+                'train_cfg, the batch size and the training set.'
+            )
         distiller = distiller_of(runner)
         for hook in runner.hooks:
             if isinstance(hook, EMAHook):

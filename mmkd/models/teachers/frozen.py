@@ -18,6 +18,7 @@ from mmkd.models.discovery import OUTPUT, ModelView
 from mmkd.models.taps import Tap, capture
 from mmkd.models.teachers.classes import TeacherClasses
 from mmkd.registry import TEACHERS
+from mmkd.weights import listed, load_whole, weights_for
 
 HOW_TO_PASS = (
     'Pass a checkpoint file with `--teacher FILE`, or set '
@@ -174,7 +175,8 @@ def load_weights(model: nn.Module, checkpoint: str) -> list[str] | None:
     """Load a checkpoint into a model that must not stay random.
 
     Accepts checkpoints of MMEngine, MMSegmentation and MMPretrain (their
-    training checkpoints and mmkd's too) and bare state dicts.
+    training checkpoints and mmkd's too), bare state dicts, and what
+    :func:`mmkd.weights.weights_for` finds.
 
     Args:
         model: The model that receives the weights.
@@ -184,8 +186,8 @@ def load_weights(model: nn.Module, checkpoint: str) -> list[str] | None:
         The names of its classes, where the checkpoint holds them.
 
     Raises:
-        ValueError: If a weight is missing, has another shape or is not finite;
-            the message names the first few.
+        ValueError: If a weight is missing, has another shape or is no number that
+            training gives; the message names the first few.
         OSError: If the checkpoint cannot be reached.
     """
     try:
@@ -195,43 +197,13 @@ def load_weights(model: nn.Module, checkpoint: str) -> list[str] | None:
             f'the teacher checkpoint {checkpoint!r} cannot be reached: {error}. '
             + HOW_TO_PASS
         ) from error
-    state = content.get('state_dict', content)
-    state = {key.removeprefix('module.'): value for key, value in state.items()}
-    own = model.state_dict()
-    missing = [
-        key
-        for key in own
-        if key not in state and not key.endswith('num_batches_tracked')
-    ]
-    shapes = [
-        f'{key} {tuple(state[key].shape)} for {tuple(own[key].shape)}'
-        for key in own
-        if key in state and state[key].shape != own[key].shape
-    ]
-    if missing or shapes:
-        raise ValueError(
-            f'the checkpoint {checkpoint!r} does not fit the teacher '
-            f'{type(model).__name__}. Missing keys: {_first(missing)}. '
-            f'Other shapes (is its class count the teacher\'s?): {_first(shapes)}. '
-            'Pass the config that the checkpoint was trained with.'
-        )
-    broken = [key for key in own if key in state and not state[key].isfinite().all()]
-    if broken:
-        raise ValueError(
-            f'weights in {checkpoint!r} are not finite: {_first(broken)}. Its training '
-            'had diverged: pass a checkpoint from before that, or train it again.'
-        )
-    unread = [key for key in state if key not in own and key[:8] != 'methods.']
+    source = f"the teacher's checkpoint {checkpoint!r}"
+    state = weights_for(model, content, source)
+    unread = load_whole(model, state, source)
+    unread = [name for name in unread if not name.startswith('methods.')]
     if unread:
         print_log(
-            f'Of {checkpoint!r} the teacher does not use: {_first(unread)}',
+            f'Of {checkpoint!r} the teacher does not use: {listed(unread)}',
             logger='current',
         )
-    model.load_state_dict(state, strict=False)
     return names_in(content)
-
-
-def _first(names: list[str], count: int = 5) -> str:
-    rest = len(names) - count
-    shown = ', '.join(names[:count]) or 'none'
-    return f'{shown} and {rest} more' if rest > 0 else shown

@@ -48,3 +48,13 @@ def test_an_averaged_student_is_what_is_exported(
 def test_a_name_with_a_folder_is_refused(filename: str) -> None:
     with pytest.raises(ValueError, match='filename'):
         ExportStudentHook(filename=filename)
+
+
+def test_a_training_without_an_iteration_has_no_student(
+    distiller: Any, runner_of: Any
+) -> None:
+    length = dict(by_epoch=True, max_epochs=0)
+    runner = runner_of(distiller, default_hooks=EXPORT, train_cfg=length)
+    with pytest.raises(RuntimeError, match=r'0 iterations.*no student\.pth.*max_epoch'):
+        runner.train()
+    assert not (Path(runner.work_dir) / 'student.pth').exists()

@@ -1,0 +1,39 @@
+"""Whether the weights that a runner is about to load are its model's."""
+
+from typing import Any
+
+from mmengine.model import BaseTTAModel
+from mmengine.runner import BaseLoop, Runner
+from torch.distributed.fsdp import FullyShardedDataParallel
+
+from mmkd.resilience.runner_model import model_of
+from mmkd.weights import check_shapes, load_whole, weights_for
+
+TRAINING_ALONE = ('auxiliary_head.', 'methods.')
+"""What the names of weights begin with that a student is tested without."""
+
+
+def settle_weights(runner: Runner, checkpoint: dict[str, Any]) -> None:
+    """Let ``state_dict`` be the model's weights, wherever the file has them.
+
+    A training that begins with them may have another head; one that goes on, and
+    a test, need all of them but those that training alone uses.
+
+    Args:
+        runner: The runner.
+        checkpoint: What was read; changed in place.
+
+    Raises:
+        ValueError: If they are not the model's; the message names file and weights.
+    """
+    if isinstance(runner.model, FullyShardedDataParallel):
+        return
+    model, source = model_of(runner), f'the checkpoint {str(runner._load_from)!r}'
+    if isinstance(model, BaseTTAModel):
+        model = model.module
+    state = weights_for(model, checkpoint, source)
+    if isinstance(runner._train_loop, BaseLoop) and not runner._resume:
+        check_shapes(model, state, source)
+    else:
+        load_whole(model, state, source, optional=TRAINING_ALONE)
+    checkpoint['state_dict'] = state

@@ -1,0 +1,237 @@
+"""The weights in a checkpoint, and whether they are those of a network."""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from mmengine.logging import print_log
+from torch import Tensor, nn
+
+WRAPPERS = ('module.', '_orig_mod.')
+"""What data parallelism and compiling put before names."""
+
+
+def weights_for(model: nn.Module, content: Any, source: str) -> dict[str, Tensor]:
+    """Find the weights of a network in what was read from a file.
+
+    They may stand under another key than ``state_dict``, or under names with
+    something before them, as a whole model has that they are a part of: where
+    one place alone has names of the network's, it is taken, and said.
+
+    Args:
+        model: The network.
+        content: What the file holds.
+        source: Which file, for messages.
+
+    Returns:
+        A state dict with the network's names, which may lack some.
+
+    Raises:
+        ValueError: If it holds none of the network's weights, those of several
+            networks of the kind, or values that are none: integers where the
+            network has fractions, complex or infinite ones, nothing but zeros.
+    """
+    own = model.state_dict()
+    found = [
+        (place, state)
+        for entry, tensors in _entries(content)
+        for place, state in _fitting(entry, tensors, own)
+    ]
+    if len(found) != 1:
+        number = f'several sets of weights ({listed(place for place, _ in found)})'
+        raise ValueError(
+            f'{source} holds {number if found else "no weights"} for '
+            f'{type(model).__name__}, whose names begin with '
+            f'{listed(_beginnings(own))}; it holds {_description(content)}. '
+            + HOW_TO_SAVE
+        )
+    [(place, state)] = found
+    if place:
+        print_log(f'the weights in {source} are those of {place}', logger='current')
+    _check_values(state, own, source)
+    return state
+
+
+HOW_TO_SAVE = (
+    'Save the weights that are meant alone, under these names: '
+    "torch.save(dict(state_dict=...), FILE). A backbone's alone are "
+    "init_cfg=dict(type='Pretrained', checkpoint=FILE) of the backbone."
+)
+
+
+def load_whole(
+    model: nn.Module, state: Mapping[str, Tensor], source: str, optional: Any = ()
+) -> list[str]:
+    """Load weights into a network of which none may stay random.
+
+    Args:
+        model: The network.
+        state: The weights.
+        source: Which file they are from, for messages.
+        optional: What the names of weights begin with that may be missing, a
+            string or a tuple of them.
+
+    Returns:
+        The names that the network has no use for.
+
+    Raises:
+        ValueError: If a weight is missing or has another shape; the message
+            names the first few.
+    """
+    own, unread, shapes = model.state_dict(), [], []
+    missing = [name for name in own if name not in state]
+    try:
+        # Modules that know older names or sizes bring them up to date here.
+        missing, unread = model.load_state_dict(state, strict=False)
+    except RuntimeError as error:
+        shapes = _other_shapes(state, own) or [str(error)]
+    missing = [
+        name
+        for name in missing
+        if name in own and own[name].is_floating_point()
+        if not name.startswith(optional)
+    ]
+    if missing or shapes:
+        raise ValueError(
+            f'{source} does not fit {type(model).__name__}. Missing '
+            f'keys: {listed(missing)}. Other shapes (is its class count the '
+            f"network's?): {listed(shapes)}. "
+            'Pass the config that the checkpoint was trained with.'
+        )
+    return unread
+
+
+def check_shapes(model: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
+    """Refuse the weights of another network of the same names to begin with.
+
+    Another head, as for other classes, is a beginning all the same.
+
+    Raises:
+        ValueError: If more weights have another shape than the network's.
+    """
+    own = model.state_dict()
+    shared = [name for name in state if name in own and own[name].is_floating_point()]
+    shapes = _other_shapes(state, own)
+    if len(shapes) > len(shared) / 2:
+        raise ValueError(
+            f'{source} is of another network than {type(model).__name__}: '
+            f'{len(shapes)} of {len(shared)} weights have other shapes, '
+            f'{listed(shapes)}. Pass the config that it was trained with.'
+        )
+
+
+def _entries(content: Any) -> Iterator[tuple[str, dict[str, Tensor]]]:
+    """Where weights may be, the usual place having no name, and what is there."""
+    if not isinstance(content, Mapping):
+        return
+    usual = content.get('state_dict')
+    if isinstance(usual, Mapping):
+        yield '', _tensors(usual)
+        return
+    yield '', _tensors(content)
+    for key, value in content.items():
+        if isinstance(value, Mapping):
+            yield f'its entry {key!r}', _tensors(value)
+
+
+def _tensors(state: Mapping[Any, Any]) -> dict[str, Tensor]:
+    tensors = OrderedDict(
+        (_unwrapped(name), value)
+        for name, value in state.items()
+        if isinstance(name, str) and isinstance(value, Tensor)
+    )
+    # The versions of modules, by which they read what older ones wrote.
+    versions = getattr(state, '_metadata', None) or {}
+    tensors._metadata = {  # type: ignore[attr-defined]
+        _unwrapped(f'{name}.')[:-1]: version for name, version in versions.items()
+    }
+    return tensors
+
+
+def _fitting(
+    entry: str, tensors: dict[str, Tensor], own: Mapping[str, Tensor]
+) -> Iterator[tuple[str, dict[str, Tensor]]]:
+    """The weights as they are, or else what stands behind each first word."""
+    if any(name in own for name in tensors):
+        yield entry, tensors
+        return
+    for prefix in _beginnings(tensors):
+        inside = {
+            name.removeprefix(prefix): value
+            for name, value in tensors.items()
+            if name.startswith(prefix)
+        }
+        if any(name in own for name in inside):
+            yield f'{entry or "the names"} under {prefix!r}', inside
+
+
+def _unwrapped(name: str) -> str:
+    for wrapper in WRAPPERS:
+        name = name.removeprefix(wrapper)
+    return name.replace('._orig_mod.', '.')
+
+
+def _beginnings(names: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(f'{name.partition(".")[0]}.' for name in names))
+
+
+def _description(content: Any) -> str:
+    if isinstance(content, Tensor):
+        return f'a tensor of shape {tuple(content.shape)}'
+    if not isinstance(content, Mapping):
+        size = f' of {len(content)}' if hasattr(content, '__len__') else ''
+        return f'a {type(content).__name__}{size}'
+    inner = content.get('state_dict')
+    if isinstance(inner, Mapping):
+        return f'in its state_dict {listed(_beginnings(map(str, inner)))}'
+    return f'the entries {listed(map(str, content))}'
+
+
+def _check_values(
+    state: Mapping[str, Tensor], own: Mapping[str, Tensor], source: str
+) -> None:
+    fractions = {
+        name: value
+        for name, value in state.items()
+        if name in own and own[name].is_floating_point()
+    }
+    for name, value in fractions.items():
+        if not value.is_floating_point():
+            raise ValueError(
+                f'{source}: {name} is of type {value.dtype}, and the network has '
+                f'{own[name].dtype}. Is the file of a quantised network, or damaged?'
+            )
+    broken = [
+        name
+        for name, value in fractions.items()
+        if not value.isfinite().all() and own[name].isfinite().all()
+    ]
+    if broken:
+        raise ValueError(
+            f'weights in {source} are not finite: {listed(broken)}. Its training '
+            'had diverged: pass a checkpoint from before that, or train it again.'
+        )
+    matrices = {name: value for name, value in fractions.items() if value.dim() > 1}
+    if matrices and not any(value.any() for value in matrices.values()):
+        raise ValueError(
+            f'all weights in {source} are 0: {listed(matrices)}. It is no trained '
+            'network.'
+        )
+
+
+def _other_shapes(
+    state: Mapping[str, Tensor], own: Mapping[str, Tensor]
+) -> list[str]:
+    return [
+        f'{name} {tuple(value.shape)} for {tuple(own[name].shape)}'
+        for name, value in state.items()
+        if name in own and value.shape != own[name].shape
+    ]
+
+
+def listed(names: Iterable[str], count: int = 5) -> str:
+    """The first few names, and how many more there are."""
+    names = list(names)
+    rest = len(names) - count
+    shown = ', '.join(names[:count]) or 'none'
+    return f'{shown} and {rest} more' if rest > 0 else shown

@@ -70,3 +70,4 @@ log_processor = dict(by_epoch=True)
 default_hooks = dict(
     logger=dict(type='LoggerHook', interval=20),
     checkpoint=dict(type='CheckpointHook', interval=30))
+auto_scale_lr = dict(base_batch_size=32)

@@ -106,9 +106,9 @@ class Task(ABC):
         sample, labels, outside = next(each for each in checked if each[2].any())
         values = labels[outside].unique().tolist()
         raise ValueError(
-            f'labels {values[:5]} of {_image(sample)} lie outside the {count} classes '
-            f'of the student (0 to {count - 1}){self._except()}: set num_classes to '
-            'the number of classes in the data, or map or ignore these labels.'
+            f'labels {values[:5]} of {self._file(sample)} lie outside the {count} '
+            f'classes of the model (0 to {count - 1}){self._except()}: set num_classes '
+            'to the number of classes in the data, or map or ignore these labels.'
         )
 
     def _outside(self, labels: Tensor, count: int) -> Tensor:
@@ -117,6 +117,10 @@ class Task(ABC):
     def _except(self) -> str:
         """Which labels beside the classes are allowed."""
         return ''
+
+    def _file(self, sample: BaseDataElement) -> str:
+        """What labels are called by."""
+        return _image(sample)
 
 
 class ImageTask(Task):
@@ -261,18 +265,17 @@ class PixelTask(Task):
         """
         for number, sample in enumerate(data_samples):
             shape = tuple(self.labels_of(sample).shape)
-            file = sample.get('seg_map_path') or f'the labels of {_image(sample)}'
             if len(shape) != 3 or shape[0] != 1:
                 raise ValueError(
-                    f'{file} must hold one label a pixel, (1, H, W), and has the shape '
-                    f'{shape}: is it a picture of colours? Save the class indices as '
-                    'an image of one channel.'
+                    f'the labels of {self._file(sample)} have the shape {shape}, not '
+                    '(1, H, W), one label a pixel: is it a picture of colours? Save '
+                    'the class indices as an image of one channel.'
                 )
             if inputs is not None and shape[1:] != tuple(inputs[number].shape[-2:]):
                 raise ValueError(
-                    f'{file} has the size {shape[1:]} and its image '
-                    f'{tuple(inputs[number].shape[-2:])} (H, W): labels and images '
-                    'must lie on each other.'
+                    f'the labels of {self._file(sample)} have the size {shape[1:]}, '
+                    f'its image {tuple(inputs[number].shape[-2:])} (H, W): labels and '
+                    'images must lie on each other.'
                 )
 
     def predictions_of(self, data_sample: BaseDataElement) -> Tensor:
@@ -305,6 +308,9 @@ class PixelTask(Task):
         """The head's ``ignore_index``, which padding has too."""
         return labels == self.ignore_index
 
+    def _file(self, sample: BaseDataElement) -> str:
+        return sample.get('seg_map_path') or _image(sample)
+
     def _except(self) -> str:
         return f' and are not its ignore_index, {self.ignore_index}'
 
@@ -315,14 +321,11 @@ def task_of(model: Any) -> Task:
     Raises:
         TypeError: If the model has neither a ``head`` nor a ``decode_head``.
     """
-    if hasattr(model, 'decode_head'):
-        head: Any = model.decode_head
-        if isinstance(head, nn.ModuleList):
-            head = head[-1]
+    head = _main_head(model)
+    if head is not None and hasattr(model, 'decode_head'):
         exclusive = is_exclusive(getattr(head, 'loss_decode', None))
         return PixelTask(head.align_corners, head.ignore_index, exclusive)
-    if getattr(model, 'head', None) is not None:
-        head = model.head
+    if head is not None:
         several = any(c.__name__ == 'MultiLabelClsHead' for c in type(head).__mro__)
         exclusive = not several and is_exclusive(getattr(head, 'loss_module', None))
         return ImageTask(exclusive, several, _width(head))
@@ -330,6 +333,17 @@ def task_of(model: Any) -> Task:
         f'{type(model).__name__} has neither a `head` (MMPretrain classifier) '
         'nor a `decode_head` (MMSegmentation segmentor).'
     )
+
+
+def class_count(model: Any) -> int | None:
+    """How many classes a model's head is built for; None where it does not say."""
+    return getattr(_main_head(model), 'num_classes', None)
+
+
+def _main_head(model: Any) -> Any:
+    """The head that predicts, the last of cascaded ones."""
+    head = getattr(model, 'decode_head', None) or getattr(model, 'head', None)
+    return head[-1] if isinstance(head, nn.ModuleList) else head
 
 
 def _width(head: nn.Module) -> int:

@@ -9,6 +9,7 @@ from mmengine.runner import Runner
 
 from mmkd.models.class_names import names_in
 from mmkd.registry import HOOKS
+from mmkd.resilience.label_survey import survey
 from mmkd.resilience.loaded_weights import settle_weights
 from mmkd.resilience.loader import watch
 from mmkd.resilience.runner_model import model_of
@@ -40,7 +41,8 @@ class TrainingGuardHook(Hook):
 
         Raises:
             ValueError: If the training set is empty, is not shared by the processes
-                or has other classes than the validation set.
+                or has other classes than the validation set; and as :func:`survey`
+                does.
         """
         dataset = runner.train_dataloader.dataset
         if hasattr(dataset, '__len__') and len(dataset) == 0:
@@ -62,6 +64,8 @@ class TrainingGuardHook(Hook):
                 'the checkpoint': self._classes if runner._resume else None,
             }
         )
+        if runner.iter == 0:
+            survey(runner)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Look whether the weights are the model's; remember its classes.

@@ -136,7 +136,7 @@ def test_labels_with_channels_name_their_file(
     with pytest.raises(ValueError, match=r'the labels of street\.png .*one channel'):
         pixels.check_targets([street([0, 1]), sample])
     sample.set_metainfo(dict(seg_map_path='mask.png'))
-    with pytest.raises(ValueError, match=r'mask\.png must hold one label a pixel'):
+    with pytest.raises(ValueError, match=r'the labels of mask\.png have the shape'):
         pixels.check_targets([sample])
 
 
@@ -144,7 +144,7 @@ def test_labels_of_another_size_name_their_file(pixels: PixelTask) -> None:
     samples = [street([0, 1, 2]), street([0, 1])]
     pixels.check_targets(samples, [torch.zeros(3, 1, 3), torch.zeros(3, 1, 2)])
 
-    with pytest.raises(ValueError, match=r'street\.png has the size .* \(1, 4\)'):
+    with pytest.raises(ValueError, match=r'street\.png have the size .* \(1, 4\)'):
         pixels.check_targets(samples, [torch.zeros(3, 1, 3), torch.zeros(3, 1, 4)])
 
 

@@ -1,0 +1,106 @@
+"""Labels alone, as data sets read them."""
+
+import io
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from mmengine import fileio
+from mmengine.structures import BaseDataElement, PixelData
+from PIL import Image
+from torch import Tensor
+
+FILES = 50
+"""Label files that are read of a data set."""
+
+ENTRIES = 10_000
+"""Labels that are looked at where they are listed and lie in no files."""
+
+SECONDS = 10.0
+"""After so long a data set is left alone."""
+
+DEEP = ('I', 'I;16', 'I;16B', 'I;16L', 'F')
+"""Pillow's modes of more than eight bits."""
+
+
+class ReadLabels(NamedTuple):
+    """The labels of one sample.
+
+    Attributes:
+        sample: The labels and the names of their files.
+        images: The image, of which the size alone is there; None without files.
+        held: The values that the label file holds, where it has more than eight
+            bits; empty otherwise.
+        kept: What the data set makes of each of them.
+    """
+
+    sample: BaseDataElement
+    images: list[Tensor] | None = None
+    held: Tensor = torch.empty(0, dtype=torch.int64)
+    kept: Tensor = torch.empty(0, dtype=torch.int64)
+
+
+def leaves(dataset: Any) -> list[Any]:
+    """The data sets with samples of their own in one that may wrap others."""
+    wrapped = getattr(dataset, 'datasets', None)
+    if wrapped is None and hasattr(dataset, 'dataset'):
+        wrapped = [dataset.dataset]
+    if wrapped is not None:
+        return [leaf for each in wrapped for leaf in leaves(each)]
+    return [dataset] if hasattr(dataset, 'get_data_info') and len(dataset) else []
+
+
+def spread(datasets: Sequence[Any]) -> Iterator[ReadLabels]:
+    """Read labels that are spread evenly over data sets.
+
+    Those that cannot be read are passed over.
+
+    Args:
+        datasets: What :func:`leaves` found, one at least.
+    """
+    started, ends = time.monotonic(), np.cumsum([len(each) for each in datasets])
+    limit = ENTRIES
+    with suppress(Exception):
+        limit = FILES if 'seg_map_path' in datasets[0].get_data_info(0) else limit
+    for number in np.linspace(0, ends[-1] - 1, min(limit, ends[-1])).astype(int):
+        place = int(np.searchsorted(ends, number, side='right'))
+        dataset, read = datasets[place], None
+        # Decoders and transforms fail in whatever way the bytes ask.
+        with suppress(Exception):
+            read = _read(dataset, int(number - ends[place] + len(dataset)))
+        if read is not None:
+            yield read
+        if time.monotonic() - started > SECONDS:
+            return
+
+
+def _read(dataset: Any, index: int) -> ReadLabels:
+    info = dataset.get_data_info(index)
+    files = {name: info[name] for name in ('img_path', 'seg_map_path') if name in info}
+    sample = BaseDataElement(metainfo=files)
+    if 'seg_map_path' not in info:
+        sample.gt_label = torch.as_tensor(np.atleast_1d(info['gt_label']))
+        return ReadLabels(sample)
+    for transform in dataset.pipeline.transforms:
+        info = transform(info)
+        if 'gt_seg_map' in info:
+            break
+    labels = torch.as_tensor(info['gt_seg_map'])
+    label_map = labels[None] if labels.dim() == 2 else labels
+    sample.gt_sem_seg = PixelData(data=label_map.long())
+    image = torch.empty(1, *info['ori_shape'][:2], device='meta')
+    held = _deep_values(files['seg_map_path'], getattr(transform, 'backend_args', None))
+    return ReadLabels(sample, [image], held, held.to(labels.dtype).long())
+
+
+def _deep_values(file: str, backend_args: Any) -> Tensor:
+    """The values of a label file, none if it has no more than eight bits."""
+    content = io.BytesIO(fileio.get(file, backend_args=backend_args))
+    # Pillow does not know every format that a transform may read.
+    with suppress(OSError), Image.open(content) as image:
+        if image.mode in DEEP:
+            return torch.as_tensor(np.array(image).astype(np.int64)).unique()
+    return torch.empty(0, dtype=torch.int64)

@@ -1,0 +1,117 @@
+"""Labels are looked at before a training starts."""
+
+from typing import Any, NamedTuple
+
+from mmengine.runner import Runner
+
+from mmkd.models.tasks import Task, class_count, task_of
+from mmkd.random_state import random_state_kept
+from mmkd.resilience.label_reading import ReadLabels, leaves, spread
+from mmkd.resilience.runner_model import model_of
+
+
+def survey(runner: Runner) -> None:
+    """Look at some labels of the training and of the validation set.
+
+    They are read by the data sets' own pipelines. What cannot be read is left to
+    the training, which names it; models and data sets of other kinds are left
+    alone.
+
+    Raises:
+        ValueError: If labels are no classes of the model, have channels, more
+            bits than are read, or another size than their image, or if nothing is
+            labelled; the message names the file.
+    """
+    model = model_of(runner)
+    try:
+        task, classes = task_of(model), class_count(model)
+    except TypeError:
+        return
+    loops = {'train_dataloader': runner.train_loop, 'val_dataloader': runner.val_loop}
+    for name, loop in loops.items():
+        dataset = getattr(getattr(loop, 'dataloader', None), 'dataset', None)
+        if not classes or not leaves(dataset):
+            continue
+        try:
+            with random_state_kept(next(model.parameters()).device):
+                found = _look_at(dataset, task, max(classes, 2))
+        except ValueError as error:
+            raise ValueError(f'{name}: {error}') from error
+        if name == 'train_dataloader' and found:
+            _warn_of_missing(runner, found, max(classes, 2))
+
+
+class _Found(NamedTuple):
+    """What occurs in the labels of a data set.
+
+    Attributes:
+        classes: The classes.
+        ignored: Labels that are ignored.
+        where: What was looked at, in words.
+    """
+
+    classes: set[int]
+    ignored: set[int]
+    where: str
+
+
+def _look_at(dataset: Any, task: Task, num_classes: int) -> _Found | None:
+    classes: set[int] = set()
+    ignored: set[int] = set()
+    count, noun = 0, 'labels'
+    for read in spread(leaves(dataset)):
+        task.check_targets([read.sample], read.images)
+        _check_bits(read, task)
+        task.check_labels([read.sample], num_classes)
+        values = task.labels_of(read.sample).unique()
+        skipped = task.is_ignored(values)
+        classes.update(values[~skipped].long().tolist())
+        ignored.update(values[skipped].tolist())
+        count += 1
+        noun = 'labels' if read.images is None else 'label files'
+    if count == 0:
+        return None
+    where = f'the {len(dataset)} {noun}'
+    if count < len(dataset):
+        where = f'{count} of {where}'
+    if not classes:
+        raise ValueError(
+            f'nothing has a class in {where}: all is ignored ({sorted(ignored)}). Are '
+            'the values of the labels those that the data set expects?'
+        )
+    return _Found(classes, ignored, where)
+
+
+def _warn_of_missing(runner: Runner, found: _Found, num_classes: int) -> None:
+    missing = [label for label in range(num_classes) if label not in found.classes]
+    if not missing:
+        return
+    dataset: Any = runner.train_dataloader.dataset
+    names = (getattr(dataset, 'metainfo', None) or {}).get('classes') or ()
+    shown = [
+        f'{label} ({names[label]})' if len(names) == num_classes else str(label)
+        for label in missing[:10]
+    ]
+    more = f' and {len(missing) - 10} more' if len(missing) > 10 else ''
+    hint = ''
+    if len(found.classes) == 1 and found.ignored:
+        hint = (
+            f'. {found.classes.pop()} is all that is learnt beside what is ignored, '
+            f'{found.ignored.pop()}: masks of 0 and 255 are to be saved as 0 and 1'
+        )
+    runner.logger.warning(
+        f'{len(missing)} of {num_classes} classes occur in none of {found.where}: '
+        f'{", ".join(shown)}{more}{hint}.'
+    )
+
+
+def _check_bits(read: ReadLabels, task: Task) -> None:
+    """Refuse values that become others in the bits that labels are read with."""
+    changed = (read.held != read.kept) & ~task.is_ignored(read.kept)
+    if changed.any():
+        pairs = zip(read.held[changed].tolist(), read.kept[changed], strict=True)
+        raise ValueError(
+            f'{read.sample.seg_map_path} holds values above 255, and labels are read '
+            f'with 8 bits: {", ".join(f"{a} becomes {b}" for a, b in [*pairs][:5])}. '
+            'Save class indices, and 255 for what is ignored.'
+        )

@@ -2,7 +2,7 @@
 
 Every hook, constructor, sampler, wrapper, loop and schedule that is registered
 trains three times: under MMEngine's own runner, protected, and with a teacher
-whose methods wait for a time that never comes. What the training has done must
+whose methods have stopped before it begins. What the training has done must
 be the same, to the bit of the weights.
 """
 
@@ -106,9 +106,9 @@ def decay(seg: bool, model: Any, **paramwise: Any) -> dict[str, Any]:
     return dict(constructor=paramwise, seg=seg, model=model)
 
 
-WAITING = dict(
-    kd=dict(type='LogitsKD', weight=0.9, task_weight=0.1, start=1000),
-    dual_head=dict(type='DualHead', start=1000),
+STOPPED = dict(
+    kd=dict(type='LogitsKD', weight=0.9, task_weight=0.1, stop=0),
+    dual_head=dict(type='DualHead', stop=0),
 )
 SWITCH = dict(action_epoch=2, train_pipeline=SMALLER)
 TRIES: dict[str, dict[str, Any]] = {
@@ -153,7 +153,7 @@ TRIES: dict[str, dict[str, Any]] = {
     'mmpretrain.PreciseBNHook': hook(num_samples=8),
     'mmpretrain.PrepareProtoBeforeValLoopHook': hook(),
     'mmpretrain.SetAdaptiveMarginsHook': dict(
-        **hook(), model=MARGIN, methods=dict(fitnet=dict(type='FitNet', start=1000))
+        **hook(), model=MARGIN, methods=dict(fitnet=dict(type='FitNet', stop=0))
     ),
     'mmpretrain.SimSiamHook': hook(fix_pred_lr=True, lr=0.01),
     'mmpretrain.SwitchRecipeHook': hook(
@@ -480,7 +480,7 @@ def config(folder: Path, name: str) -> Config:
 
 
 def taught(name: str, cfg: Config, folder: Path) -> Config:
-    """The same with a teacher, whose methods wait for ever."""
+    """The same with a teacher, whose methods have stopped."""
     teacher = copy.deepcopy(cfg.model)
     checkpoint = folder / f'{cfg.model.type}.pth'
     plain = build_model({**teacher, '_scope_': cfg.default_scope})
@@ -489,7 +489,7 @@ def taught(name: str, cfg: Config, folder: Path) -> Config:
         type='mmkd.Distiller',
         student=cfg.model,
         teacher=dict(config=teacher, checkpoint=str(checkpoint)),
-        methods=TRIES[name].get('methods', WAITING),
+        methods=TRIES[name].get('methods', STOPPED),
     )
     cfg.default_hooks.update(
         prepare_methods=dict(type='mmkd.PrepareMethodsHook'),

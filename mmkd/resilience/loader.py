@@ -192,14 +192,14 @@ def refuse_endless(loader: DataLoader) -> None:
     Raises:
         ValueError: If it is one, or its length is unknown; the message names it.
     """
-    kinds = {type(loader.sampler), type(loader.batch_sampler)}
-    names = ' in '.join(kind.__name__ for kind in kinds - {BatchSampler, type(None)})
+    own = type(loader.batch_sampler) is not BatchSampler
+    name = type(loader.batch_sampler if own else loader.sampler).__name__
     try:
         length = len(loader)
     except (TypeError, NotImplementedError) as error:
-        raise ValueError(f'{names} has no length, and {ADVICE}') from error
+        raise ValueError(f'{name} has no length, and {ADVICE}') from error
     if isinstance(loader.sampler, InfiniteSampler) or _goes_on(loader, 10 * length):
-        raise ValueError(f'{names} never ends, and {ADVICE}')
+        raise ValueError(f'{name} never ends, and {ADVICE}')
 
 
 def _goes_on(loader: DataLoader, batches: int) -> bool:

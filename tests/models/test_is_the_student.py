@@ -19,7 +19,6 @@ METHODS = dict(
 OFF = {
     'weight 0': dict(weight=0.0),
     'stopped': dict(stop=0),
-    'not started': dict(start=9),
 }
 
 

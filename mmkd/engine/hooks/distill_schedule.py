@@ -1,5 +1,6 @@
 """The time of a training, for methods with a schedule."""
 
+import math
 from typing import Any
 
 from mmengine.hooks import Hook
@@ -24,10 +25,11 @@ class DistillScheduleHook(Hook):
     """
 
     def before_train(self, runner: Runner) -> None:
-        """See that gradients are aligned where asked for, and taps may change.
+        """See that methods can do what they are asked for, and taps may change.
 
         Raises:
-            TypeError: If they are not.
+            TypeError: If gradients are to be aligned and are not.
+            ValueError: If a method starts after the end.
         """
         wrapper, distiller = runner.optim_wrapper, distiller_of(runner)
         asked = distiller.gradient_alignment
@@ -37,8 +39,18 @@ class DistillScheduleHook(Hook):
                 f'{type(wrapper).__name__}: use tools/train.py, or set '
                 "optim_wrapper.constructor='mmkd.DistillOptimWrapperConstructor'."
             )
-        methods = distiller.named_methods.values()
-        if not all(method.schedule.is_constant for method in methods):
+        methods = distiller.named_methods
+        loop = runner.train_loop
+        unit = 'iters' if isinstance(loop, IterBasedTrainLoop) else 'epochs'
+        end = getattr(loop, f'max_{unit}', math.inf)
+        for name, method in methods.items():
+            if method.weight > 0 and method.schedule.start > end - 1:
+                raise ValueError(
+                    f'methods.{name} never counts: its start is '
+                    f'{method.schedule.start}, and this training ends with '
+                    f'max_{unit}={end}, counted from 0.'
+                )
+        if not all(method.schedule.is_constant for method in methods.values()):
             # Else a compiled model never calls the taps of a method that starts
             # after it was compiled.
             compiler_config.skip_nnmodule_hook_guards = False

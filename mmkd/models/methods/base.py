@@ -35,7 +35,8 @@ class Method(BaseModule):
         start: First epoch, or iteration where a training counts iterations, in
             which the method counts, from 0.
         warmup: Epochs or iterations over which its weight then rises linearly.
-        stop: First epoch or iteration in which it counts no more.
+        stop: First epoch or iteration in which it counts no more; 0 leaves it
+            out, as a weight of 0 does.
         gradient_alignment: Whether the training is to align the gradient of
             distillation with the task's, as Dual-Head KD does. It selects the
             optimiser wrapper, which is the pair's otherwise.

@@ -123,3 +123,23 @@ def test_a_method_starts_in_a_model_that_is_compiled_already(
 
     after = distiller.methods['dual_head'].head.classifier.weight
     assert not torch.equal(after, before)
+
+
+@pytest.mark.parametrize(
+    ('loop', 'start', 'end'),
+    [({}, 2, 'max_epochs=2'), (dict(train_cfg=BY_ITERATION), 3.5, 'max_iters=4')],
+)
+def test_a_method_that_starts_after_the_end_is_refused(
+    scheduled: Any, runner_of: Build, loop: dict[str, Any], start: float, end: str
+) -> None:
+    runner = runner_of(scheduled({}, start=start), default_hooks=HOOK, **loop)
+
+    with pytest.raises(ValueError, match=rf'methods\.kd never counts.*{start}.*{end}'):
+        runner.train()
+
+
+def test_a_method_without_weight_may_start_whenever(
+    scheduled: Any, runner_of: Build
+) -> None:
+    distiller = scheduled({}, start=2, weight=0.0)
+    runner_of(distiller, default_hooks=HOOK).train()

@@ -2,7 +2,9 @@
 
 import argparse
 import json
+import sys
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 import matplotlib
@@ -32,17 +34,32 @@ def read_curve(work_dir: Path, key: str) -> Curve:
     """Read a value from all logs of a work directory, resumed runs joined.
 
     Raises:
-        ValueError: If no log holds the value.
+        ValueError: If no log holds the value, or a line is no JSON.
     """
     curve: Curve = {}
     for log in sorted(work_dir.glob('*/vis_data/scalars.json')):
-        for line in log.read_text().splitlines():
-            record = json.loads(line)
+        for record in read_log(log):
             if key in record:
                 curve[record['step']] = record[key]
     if not curve:
         raise ValueError(f'no log under {work_dir} holds {key!r}')
     return curve
+
+
+def read_log(log: Path) -> Iterator[dict[str, float]]:
+    """Read the lines of a log, of which a killed run may have cut off the last.
+
+    Raises:
+        ValueError: If another line is no JSON; the message names it.
+    """
+    lines = log.read_text(errors='replace').splitlines()
+    for number, line in enumerate(lines, 1):
+        try:
+            yield json.loads(line)
+        except ValueError as error:
+            if number < len(lines):
+                raise ValueError(f'{log}, line {number} is no JSON: {error}') from None
+            print(f'{log}: the last line is cut off, and left out', file=sys.stderr)
 
 
 def plot(curves: dict[str, list[Curve]], key: str, out: str) -> None:

@@ -26,3 +26,18 @@ def test_missing_value(run_tool: Callable[..., None], tmp_path: Path) -> None:
     write_log(tmp_path / 'a', '1', {10: 1.0})
     with pytest.raises(ValueError, match="'aAcc'"):
         run_tool('plot_curves.py', 'x=a', '--key', 'aAcc', '--out', tmp_path / 'c.png')
+
+
+def test_a_line_that_a_kill_cut_off(
+    run_tool: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    write_log(tmp_path / 'a', '1', {10: 1.0, 20: 2.0})
+    write_log(tmp_path / 'a', '2', {30: 3.0})
+    log = tmp_path / 'a' / '1' / 'vis_data' / 'scalars.json'
+    whole = log.read_bytes()
+    log.write_bytes(whole + '\n{"mIoU": 5.0, "näme'.encode()[:-3])
+    run_tool('plot_curves.py', 'x=a', '--out', tmp_path / 'c.png')
+    assert 'a/1/vis_data/scalars.json: the last line is cut' in capsys.readouterr().err
+    log.write_bytes(b'{"mIoU": 5.\n' + whole)
+    with pytest.raises(ValueError, match=r'scalars\.json, line 1 is no JSON'):
+        run_tool('plot_curves.py', 'x=a', '--out', tmp_path / 'c.png')

@@ -196,6 +196,11 @@ def _check_values(
         if name in own and own[name].is_floating_point()
     }
     for name, value in fractions.items():
+        if value.is_meta or value.is_sparse or value.is_quantized:
+            raise ValueError(
+                f'{source}: {name} is no plain tensor (layout {value.layout}, type '
+                f'{value.dtype}, on {value.device}).'
+            )
         if not value.is_floating_point():
             raise ValueError(
                 f'{source}: {name} is of type {value.dtype}, and the network has '
@@ -204,7 +209,7 @@ def _check_values(
     broken = [
         name
         for name, value in fractions.items()
-        if not value.isfinite().all() and own[name].isfinite().all()
+        if not is_finite(value) and is_finite(own[name])
     ]
     if broken:
         raise ValueError(
@@ -217,6 +222,13 @@ def _check_values(
             f'all weights in {source} are 0: {listed(matrices)}. It is no trained '
             'network.'
         )
+
+
+def is_finite(value: Tensor) -> bool:
+    """Whether all numbers of a tensor are finite."""
+    # PyTorch does not ask this of its types of one byte.
+    wide = value.float() if value.element_size() == 1 else value
+    return bool(wide.isfinite().all())
 
 
 def _other_shapes(

@@ -149,6 +149,8 @@ def changed(change: Callable[[Tensor], Tensor], name: str = '') -> State:
         (changed(lambda v: v * 1j, 'head.bias'), r'head\.bias is .*complex64'),
         (changed(torch.zeros_like), r'all weights in b\.pth are 0: backbone\.0\.w'),
         (changed(lambda v: v / 0, 'head.w'), r'not finite: head\.weight'),
+        (changed(lambda v: v.to('meta'), 'head.w'), r'head\.weight .* on meta'),
+        (changed(Tensor.to_sparse, 'head.w'), r'head\.weight is no plain tensor'),
     ],
 )
 def test_values_that_no_training_gives(state: State, message: str) -> None:
@@ -156,7 +158,9 @@ def test_values_that_no_training_gives(state: State, message: str) -> None:
         weights_for(network(), state, 'b.pth')
 
 
-@pytest.mark.parametrize('kind', [torch.float16, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize(
+    'kind', [torch.float16, torch.bfloat16, torch.float64, torch.float8_e4m3fn]
+)
 def test_other_precisions_are_weights(kind: torch.dtype) -> None:
     weights_for(network(), changed(lambda value: value.to(kind)), 'b.pth')
 

@@ -6,6 +6,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
@@ -46,7 +47,7 @@ def read_curve(work_dir: Path, key: str) -> Curve:
     return curve
 
 
-def read_log(log: Path) -> Iterator[dict[str, float]]:
+def read_log(log: Path) -> Iterator[dict[str, Any]]:
     """Read the lines of a log, of which a killed run may have cut off the last.
 
     Raises:

@@ -37,6 +37,7 @@ class ModelView:
 
     Attributes:
         class_names: What the model's checkpoint calls its classes, if that is known.
+        refused: Why its class predictions must not be compared; empty if they may.
         born: The number of the first hook that is not the model's own.
     """
 
@@ -48,6 +49,7 @@ class ModelView:
         self.task: Task = task_of(model)
         self._classifier = classifier
         self.class_names: Sequence[str] | None = None
+        self.refused = ''
         self.born = RemovableHandle.next_id
 
     @property

@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
-from mmkd.models.class_names import shown
 from mmkd.models.discovery import OUTPUT, ModelView
 from mmkd.models.methods.base import Method
 from mmkd.models.taps import Tap
@@ -111,22 +110,25 @@ def check_classes(
 
     Raises:
         ValueError: If they have different numbers of classes, or the loss takes a
-            softmax over classes that do not exclude each other.
+            softmax over classes that do not exclude each other. Where the names of
+            the teacher's classes are known, other numbers are an error as soon as
+            they are compared with the training set's, or the teacher runs.
     """
     name, counts = type(method).__name__, [student.num_classes, teacher.num_classes]
     competing = getattr(loss, 'competing', False)
     if competing:
         counts = [max(count, 2) for count in counts]
     if counts[0] != counts[1]:
-        known = teacher.class_names
-        listed = '' if known is None else f' ({shown(known)})'
-        raise ValueError(
+        said = (
             f'{name} compares class predictions, but the student has {counts[0]} '
-            f'classes and the teacher {counts[1]}{listed}. Pass a teacher of the same '
-            "classes, or, where the student's are among them, "
-            'teacher=dict(classes=[...]) with their names in its checkpoint or the '
-            'numbers of its channels.'
+            f'classes and the teacher {counts[1]}. Pass a teacher of the same classes, '
+            "or, where the student's are among them, teacher=dict(classes=[...]) with "
+            'their names in its checkpoint or the numbers of its channels.'
         )
+        if teacher.class_names is None or not isinstance(method, LogitMethod):
+            raise ValueError(said)
+        # The training set's names, which a hook compares, tell which are missing.
+        teacher.refused = said
     if not competing:
         return
     for side, view in (('student', student), ('teacher', teacher)):

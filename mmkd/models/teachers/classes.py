@@ -99,7 +99,13 @@ class TeacherClasses:
         self.view.num_classes = len(places)
 
     def select(self, logits: Tensor) -> Tensor:
-        """The channels of the student's classes, ``(N, K, *)``."""
+        """The channels of the student's classes, ``(N, K, *)``.
+
+        Raises:
+            ValueError: If no student's classes can be compared with them.
+        """
+        if self.view.refused:
+            raise ValueError(self.view.refused)
         if self.channels is None:
             return logits
         return logits.index_select(1, self.channels.to(logits.device))

@@ -121,12 +121,16 @@ class FrozenTeacher:
         Returns:
             The captured tensors, without gradient; class predictions in the
             order of the student's classes.
+
+        Raises:
+            ValueError: If class predictions are asked for that no student's can be
+                compared with.
         """
         with capture(
             self.model, taps, stop_when_filled=True, image_size=inputs.shape[2:]
         ) as values:
             self.model(self._converted(inputs), mode='tensor')
-        if self.classes.channels is not None:
+        if self.classes.channels is not None or self.view.refused:
             for tap in self.logits & values.keys():
                 values[tap] = self.classes.select(values[tap])
         return values

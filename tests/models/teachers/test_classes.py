@@ -122,9 +122,22 @@ def test_what_is_known_of_the_order(
 def test_some_of_the_teachers_classes(tiny: Any, task: str, classes: Any) -> None:
     student, teacher = tiny.model(task, classes=2), saved(tiny, task, NAMES)
     methods: Any = dict(kd=dict(type='LogitsKD'), dual=dict(type='DualHead'))
-    said = r'2 classes and the teacher 4 \(cat, dog, eel, fox\).*teacher=dict\(classes='
-    with pytest.raises(ValueError, match=said):
-        tiny.distiller(task, methods, student=student, teacher=teacher)
+    whole = tiny.distiller(task, methods, student=student, teacher=teacher).train()
+    offer = r"among them: teacher=dict\(classes=\['eel', 'cat'\]\)"
+    with pytest.raises(ValueError, match=offer):
+        whole.teacher.classes.match(['Eel', 'cat'])
+    with pytest.raises(ValueError, match=r'elk, ox\. Teacher: cat, dog, eel, fox\.'):
+        whole.teacher.classes.match(['elk', 'ox'])
+    batch = tiny.batch(task)
+    for sample in batch['data_samples']:
+        labels = sample.gt_label if task == 'images' else sample.gt_sem_seg.data
+        labels[labels != 255] %= 2
+    data = whole.data_preprocessor(batch, True)
+    with pytest.raises(ValueError, match='2 classes and the teacher 4'):
+        whole(**data, mode='loss')
+    nameless = saved(tiny, task, None)
+    with pytest.raises(ValueError, match='2 classes and the teacher 4'):
+        tiny.distiller(task, methods, student=student, teacher=nameless)
 
     distiller = tiny.distiller(
         task, methods, student=student, teacher=teacher | dict(classes=classes)

@@ -1,5 +1,6 @@
 """What a file is that was taken for a checkpoint of PyTorch's."""
 
+import tarfile
 import zipfile
 from pathlib import Path
 from typing import IO
@@ -12,6 +13,13 @@ BEGINNINGS = {
     b'\x89HDF': 'an HDF5 file',
     b'\x1f\x8b': 'a gzip archive: unpack it',
     b'\x93NUMPY': 'a NumPy array',
+    **{
+        b'\x80' + bytes([version]): (
+            "a pickle of Python's own: where you trust it, read it and save the "
+            'weights with torch.save'
+        )
+        for version in (3, 4, 5)
+    },
 }
 """What some files begin with, and are."""
 
@@ -50,5 +58,14 @@ def other_kind(file: IO[bytes]) -> str | None:
             )
         if 'data.pkl' not in names:
             return f'a zip archive of {", ".join(names[:3])}: unpack it'
-    kinds = (kind for start, kind in BEGINNINGS.items() if head.startswith(start))
-    return next(kinds, None)
+    for start, kind in BEGINNINGS.items():
+        if head.startswith(start):
+            return kind
+    file.seek(0)
+    if tarfile.is_tarfile(file):
+        return "a tar archive: unpack it, or save it anew with today's PyTorch"
+    return f'text: {head[:30].decode()!r}' if _is_text(head) else None
+
+
+def _is_text(content: bytes) -> bool:
+    return content.isascii() and ''.join(content.decode().split()).isprintable()

@@ -172,7 +172,8 @@ def _unwrapped(name: str) -> str:
 
 
 def _beginnings(names: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(f'{name.partition(".")[0]}.' for name in names))
+    words = (name.partition('.')[:2] for name in names)
+    return list(dict.fromkeys(word + dot for word, dot in words))
 
 
 def _description(content: Any) -> str:
@@ -182,9 +183,12 @@ def _description(content: Any) -> str:
         size = f' of {len(content)}' if hasattr(content, '__len__') else ''
         return f'a {type(content).__name__}{size}'
     inner = content.get('state_dict')
-    if isinstance(inner, Mapping):
-        return f'in its state_dict {listed(_beginnings(map(str, inner)))}'
-    return f'the entries {listed(map(str, content))}'
+    where, names = ('in its state_dict', inner) if isinstance(inner, Mapping) else (
+        'the entries', content
+    )
+    kinds = {type(value).__name__ for value in names.values()}
+    kind = f' of type {kinds.pop()}' if len(kinds) == 1 else ''
+    return f'{where} {listed(_beginnings(map(str, names)))}{kind}'
 
 
 def _check_values(

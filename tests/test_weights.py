@@ -117,6 +117,10 @@ def test_versions_of_modules_are_kept() -> None:
         (dict(state_dict={'a.b': torch.ones(1)}), r'in its state_dict a\.'),
         (network()['backbone'].state_dict(), 'Pretrained'),
         (dict(meta=1, state_dict=[]), 'the entries meta, state_dict'),
+        (
+            {name: value.numpy() for name, value in network().state_dict().items()},
+            r'the entries backbone\., head\. of type ndarray',
+        ),
     ],
 )
 def test_what_it_holds_instead_is_said(content: Any, message: str) -> None:

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 from mmkd.registry import LOOPS
 from mmkd.resilience.loader import Place, WatchedLoader, refuse_endless, watch
 from mmkd.resilience.randomness import seed_everything
+from mmkd.resilience.start_checks import check_length
 from mmkd.resilience.stop_signal import StopSignal
 
 VALIDATED = 'last_validation'
@@ -56,6 +57,7 @@ class _ResumableLoop:
         self.reader = cast(WatchedLoader, loader).reader
         self.stop = StopSignal()
         super().__init__(runner, loader, *args, **kwargs)  # type: ignore[call-arg]
+        check_length(self)
 
     def _from(self, done: int) -> Iterator[Any]:
         """The batches from this iteration on."""

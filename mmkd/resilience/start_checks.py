@@ -43,6 +43,33 @@ def check_shares(runner: Runner) -> None:
         )
 
 
+def check_length(loop: Any) -> None:
+    """Refuse a training that ends before its first iteration.
+
+    Args:
+        loop: One of MMEngine's training loops; an empty data set is the guard's.
+
+    Raises:
+        ValueError: If no batch is whole, or no iteration or epoch is asked for.
+    """
+    loader = loop.dataloader
+    images = _size(loader.dataset)
+    by_epoch = isinstance(loop, EpochBasedTrainLoop)
+    if by_epoch and images and _size(loader) == 0:
+        raise ValueError(
+            f'train_dataloader has no batch: drop_last leaves out what does not fill '
+            f'batch_size={loader.batch_size}, and a process has no more than '
+            f'{_size(loader.sampler)} of the {images} images. Lower batch_size, or set '
+            'drop_last=False.'
+        )
+    length = loop.max_epochs if by_epoch else loop.max_iters
+    if length <= 0:
+        raise ValueError(
+            f'train_cfg.max_{"epochs" if by_epoch else "iters"} must be at least 1, '
+            f'got {length}: nothing would be trained.'
+        )
+
+
 def check_classes(lists: Mapping[str, Any]) -> None:
     """Look whether what goes together numbers its classes alike.
 

@@ -81,6 +81,43 @@ def test_machines_with_different_files_are_refused(
         )
 
 
+@pytest.mark.parametrize('length', [0, -1])
+@pytest.mark.parametrize('by_epoch', [True, False])
+def test_a_training_of_no_length_is_refused(
+    trainer: Callable[..., Runner], by_epoch: bool, length: int
+) -> None:
+    run = trainer(by_epoch=by_epoch, length=length)
+    unit = 'max_epochs' if by_epoch else 'max_iters'
+
+    with pytest.raises(ValueError, match=rf'{unit} must be at least 1, got {length}'):
+        run.train()
+
+
+def loader_of(batch_size: int, sampler: str = 'DefaultSampler') -> dict[str, Any]:
+    sampling = dict(sampler=dict(type=sampler), drop_last=True)
+    return dict(batch_size=batch_size, num_workers=0, dataset={}, **sampling)
+
+
+def test_batches_that_are_never_full_are_refused(
+    trainer: Callable[..., Runner],
+) -> None:
+    run = trainer(by_epoch=True, length=2, train_dataloader=loader_of(12))
+
+    with pytest.raises(ValueError, match=r'batch_size=12, .* more than 11 of the 11'):
+        run.train()
+    full = trainer('full', by_epoch=True, length=2, train_dataloader=loader_of(11))
+    full.train()
+    assert full.iter == 2
+
+
+def test_endless_samplers_fill_every_batch(trainer: Callable[..., Runner]) -> None:
+    run = trainer(length=2, train_dataloader=loader_of(12, 'InfiniteSampler'))
+
+    run.train()
+
+    assert run.iter == 2
+
+
 ANIMALS = ['cat', 'dog', 'eel', 'fox']
 
 

@@ -19,6 +19,7 @@ from mmkd.keys import check_names
 from mmkd.models.deploy import drop_distillation
 from mmkd.nearest import nearest_and_known
 from mmkd.setup import setup
+from mmkd.type_names import type_names
 
 CONFIGS = Path(mmkd.__file__).parent / '.mim' / 'configs'
 NONE = 'none'
@@ -45,6 +46,12 @@ def load_config(name: str) -> Config:
         ValueError: If a name in it is most likely one that a runner reads, misspelt.
     """
     setup()
+    cfg = _read(name)
+    type_names(cfg)
+    return cfg
+
+
+def _read(name: str) -> Config:
     path = Path(name)
     if '::' in name:
         scope, _, rest = name.partition('::')

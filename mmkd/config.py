@@ -1,6 +1,6 @@
 """What the command line changes in a config, without naming nested keys."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ AMP_WRAPPERS = {
     'mmkd.GradientAlignOptimWrapper': 'mmkd.AmpGradientAlignOptimWrapper',
 }
 """Optimiser wrappers and their forms for automatic mixed precision."""
+
+LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 MMENGINE_HOOKS = (
     'runtime_info',
@@ -45,8 +47,12 @@ def set_data_root(cfg: Config, root: str) -> None:
         dataset.data_root = str(folder)
 
 
-def check_data(cfg: Config) -> None:
+def check_data(cfg: Config, loaders: Sequence[str] = LOADERS) -> None:
     """Look whether every folder that a dataset reads holds a file.
+
+    Args:
+        cfg: The config.
+        loaders: The dataloaders whose datasets are to be read.
 
     Folders are looked at through MMEngine's file backends; one that cannot list
     is taken at its word.
@@ -54,7 +60,7 @@ def check_data(cfg: Config) -> None:
     Raises:
         ValueError: If one is missing or empty; the message names it.
     """
-    for dataset in _datasets(cfg):
+    for dataset in _datasets(cfg, loaders):
         prefixes = dataset.get('data_prefix') or {}
         options = dataset.get('backend_args')
         for prefix in prefixes.values() if isinstance(prefixes, dict) else [prefixes]:
@@ -84,10 +90,9 @@ def _holds_a_file(folder: str, options: dict[str, Any] | None) -> bool:
         return True
 
 
-def _datasets(cfg: Config) -> Iterator[ConfigDict]:
-    """The datasets of all dataloaders, wrapped ones such as RepeatDataset's too."""
-    names = ('train_dataloader', 'val_dataloader', 'test_dataloader')
-    found = [cfg[name].dataset for name in names if cfg.get(name) is not None]
+def _datasets(cfg: Config, loaders: Sequence[str] = LOADERS) -> Iterator[ConfigDict]:
+    """The datasets of dataloaders, wrapped ones such as RepeatDataset's too."""
+    found = [cfg[name].dataset for name in loaders if cfg.get(name) is not None]
     for dataset in found:
         inner = dataset.get('dataset') or dataset.get('datasets')
         if inner is None:

@@ -9,6 +9,11 @@ from torch.distributed.elastic.multiprocessing.errors import record
 from mmkd.checks import check_config
 from mmkd.command_line import launch, parse_with_common_options, set_work_dir
 from mmkd.config import check_data, drop_unwanted_hooks, set_data_root
+from mmkd.evaluation import (
+    average_augmentations,
+    draw_predictions,
+    save_predictions,
+)
 from mmkd.experiments import drop_parts, load_config
 from mmkd.keys import check_options
 from mmkd.models.deploy import drop_distillation
@@ -21,6 +26,15 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('config', help='config file, of a distillation or a student')
     parser.add_argument('checkpoint', help='checkpoint of the student')
     parser.add_argument('--work-dir', help='folder for logs')
+    parser.add_argument(
+        '--out',
+        metavar='PLACE',
+        help='save predictions: a folder for label maps, a .pkl file for classes',
+    )
+    parser.add_argument('--show-dir', metavar='DIR', help='draw predictions there')
+    parser.add_argument(
+        '--tta', action='store_true', help='average over augmentations of each image'
+    )
     return parse_with_common_options(parser, 'test_dataloader.batch_size=4')
 
 
@@ -35,6 +49,12 @@ def merged_config(args: argparse.Namespace) -> Config:
         cfg.merge_from_dict(args.cfg_options)
     drop_distillation(cfg)
     drop_parts(cfg)
+    if args.tta:
+        average_augmentations(cfg)
+    if args.out:
+        save_predictions(cfg, args.out)
+    if args.show_dir:
+        draw_predictions(cfg, args.show_dir)
     guard = dict(type='mmkd.TrainingGuardHook')
     cfg.setdefault('default_hooks', {}).setdefault('guard', guard)
     drop_unwanted_hooks(cfg)
@@ -53,7 +73,7 @@ def main() -> None:
     """Build the runner and test."""
     cfg = merged_config(parse_args())
     check_config(cfg)
-    check_data(cfg)
+    check_data(cfg, ['test_dataloader'])
     launch(cfg, 'test')
 
 

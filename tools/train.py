@@ -20,6 +20,7 @@ from mmkd.experiments import drop_parts, load_config, set_methods, set_values
 from mmkd.keys import check_options
 from mmkd.resilience import protect
 from mmkd.resilience.resume import choose_checkpoint
+from mmkd.resilience.work_dir import occupied
 from mmkd.total_batch import scale_learning_rate
 
 
@@ -107,7 +108,8 @@ def main() -> None:
     check_config(cfg)
     check_data(cfg)
     choose_checkpoint(cfg)
-    launch(cfg, 'train')
+    with occupied(cfg):
+        launch(cfg, 'train')
 
 
 if __name__ == '__main__':

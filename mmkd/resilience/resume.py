@@ -36,7 +36,7 @@ def choose_checkpoint(cfg: Config) -> None:
         return
     asked = cfg.get('load_from')
     if asked is None or cfg.resume == 'auto':
-        folder, names = _folder(cfg), _names(cfg)
+        folder, names = checkpoint_folder(cfg), _names(cfg)
         found = newest_whole(folder, names) or _noted(folder, cfg.work_dir)
         cfg.resume = found is not None
         if found is not None:
@@ -149,7 +149,7 @@ def _noted(folder: str, work_dir: str) -> str | None:
     return named if inside and ('://' in folder or Path(named).is_dir()) else None
 
 
-def _folder(cfg: Config) -> str:
+def checkpoint_folder(cfg: Config) -> str:
     """Where MMEngine's checkpoint hook puts the checkpoints."""
     out_dir = _hook(cfg).get('out_dir')
     if not out_dir:

@@ -1,0 +1,194 @@
+"""A work directory is one experiment's, and one training's at a time."""
+
+import fcntl
+import json
+import logging
+import os
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+from mmengine.config import Config
+from mmengine.logging import print_log
+
+from mmkd.resilience.resume import NAMES, checkpoint_folder
+
+RECORD = 'experiment.json'
+"""The file that says whose a folder is. A training that runs holds a lock on it."""
+
+PARTS = (
+    'model',
+    'train_dataloader',
+    'train_cfg',
+    'optim_wrapper',
+    'param_scheduler',
+    'custom_hooks',
+    'randomness',
+)
+"""What makes an experiment in a config."""
+
+BESIDE_THE_POINT = ('num_workers', 'persistent_workers', 'pin_memory', 'val_interval')
+"""What changes no checkpoint."""
+
+RANKS = ('RANK', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK')
+"""Where launchers tell a process which one it is, before the processes have met."""
+
+
+class WorkDirError(RuntimeError):
+    """A training must not write where another one's files are."""
+
+
+@contextmanager
+def occupied(cfg: Config) -> Iterator[None]:
+    """Hold the folders of a training while it runs, its main process for all.
+
+    The lock ends with the process that holds it, however that ends.
+
+    Args:
+        cfg: The config of a training about to start, with ``work_dir``, and with
+            ``resume`` and ``load_from`` if it goes on.
+
+    Raises:
+        WorkDirError: If another training runs there, or another experiment's
+            checkpoints stand there; the message says what is there. Going on from
+            them is no other experiment, and neither is the same one begun anew.
+        OSError: If a folder cannot be made or written to.
+    """
+    if cfg.get('launcher', 'none') != 'none' and _rank() != 0:
+        yield
+        return
+    folders = {
+        'work_dir': str(cfg.work_dir),
+        'default_hooks.checkpoint.out_dir': checkpoint_folder(cfg),
+    }
+    with ExitStack() as held:
+        seen: set[Path] = set()
+        for name, folder in folders.items():
+            if '://' not in folder and Path(folder).resolve() not in seen:
+                seen.add(Path(folder).resolve())
+                file = held.enter_context(_opened(name, Path(folder)))
+                _claim(file, Path(folder), cfg)
+        yield
+
+
+def _rank() -> int:
+    return next((int(os.environ[name]) for name in RANKS if name in os.environ), 0)
+
+
+@contextmanager
+def _opened(name: str, folder: Path) -> Iterator[TextIO]:
+    """The folder's record, open for reading and writing."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / RECORD).open('a+')
+    except OSError as error:
+        raise OSError(
+            f'{name}: nothing can be written to the folder {str(folder)!r}: {error}'
+        ) from error
+    with file:
+        yield file
+
+
+def _claim(file: TextIO, folder: Path, cfg: Config) -> None:
+    """Lock a folder's record and write this training's, if it is free for it."""
+    try:
+        # Of the process, not of the file: what it forks to read data holds none.
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        there = _read(file)
+        raise WorkDirError(
+            f'{folder} is in use: process {there.get("process")} on '
+            f'{there.get("host")} trains {there.get("config")} there since '
+            f'{there.get("since")}. Pass another --work-dir, or wait for it to end.'
+        ) from None
+    except OSError as error:
+        print_log(
+            f'{folder} cannot be locked ({error}): see that no other training runs '
+            'there.',
+            'current',
+            logging.WARNING,
+        )
+    own = {part: _plain(cfg.get(part)) for part in PARTS}
+    if not _goes_on_there(cfg, folder):
+        _refuse_another(folder, _read(file), own, cfg)
+    record = dict(
+        config=str(cfg.filename),
+        process=os.getpid(),
+        host=socket.gethostname(),
+        since=time.strftime('%Y-%m-%d %H:%M:%S'),
+        experiment=own,
+    )
+    file.seek(0)
+    file.truncate()
+    json.dump(record, file, indent=1)
+    file.flush()
+
+
+def _goes_on_there(cfg: Config, folder: Path) -> bool:
+    """Whether the training goes on from a checkpoint that stands in the folder."""
+    start = cfg.get('load_from') if cfg.get('resume') else None
+    return start is not None and Path(start).resolve().parent == folder.resolve()
+
+
+def _refuse_another(
+    folder: Path, there: Mapping[str, Any], own: Mapping[str, Any], cfg: Config
+) -> None:
+    patterns = [*(name.format('*') for name in NAMES), 'best_*.pth', 'student.pth']
+    found = [file for pattern in patterns for file in folder.glob(pattern)]
+    if not found:
+        return
+    experiment = there.get('experiment')
+    if isinstance(experiment, Mapping):
+        differences = list(_differences(experiment, own))
+        what = f'that of {there.get("config")}, in which {"; ".join(differences[:3])}'
+    else:
+        # Another program's, or of before this file was written.
+        known = (folder / Path(cfg.filename or '').name).is_file()
+        differences = [] if known else ['unknown']
+        what = 'of which no record stands there'
+    if differences:
+        newest = max(found, key=lambda file: file.stat().st_mtime_ns)
+        raise WorkDirError(
+            f'{folder} holds {len(found)} checkpoints of another experiment '
+            f'({newest.name} is the newest), {what}. Training there would overwrite '
+            'and remove them: pass another --work-dir, go on with that one by '
+            '--resume, or remove the folder.'
+        )
+
+
+def _read(file: TextIO) -> dict[str, Any]:
+    file.seek(0)
+    try:
+        record = json.load(file)
+    except ValueError:
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _plain(value: Any) -> Any:
+    """A part of a config as JSON gives it back, without what is beside the point."""
+    if isinstance(value, Mapping):
+        kept = {str(k): v for k, v in value.items() if k not in BESIDE_THE_POINT}
+        return {key: _plain(inner) for key, inner in kept.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner) for inner in value]
+    simple = value is None or isinstance(value, (bool, int, float, str))
+    return value if simple else str(value)
+
+
+def _differences(there: Any, here: Any, place: str = '') -> Iterator[str]:
+    """Where two parts differ, and how."""
+    if isinstance(there, Mapping) and isinstance(here, Mapping):
+        for key in (*there, *(key for key in here if key not in there)):
+            where = f'{place}.{key}' if place else key
+            yield from _differences(there.get(key), here.get(key), where)
+    elif there != here:
+        yield f'{place} is {_short(there)} (here {_short(here)})'
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else f'{text[:57]}...'

@@ -11,6 +11,7 @@ from mmengine.dist import is_main_process
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
+from mmkd.checks import warn_of_idle_keys
 from mmkd.engine import end_with_launcher, join_processes, leave_processes
 from mmkd.resilience.resume import LAST
 from mmkd.total_batch import compare_total_batch
@@ -94,6 +95,8 @@ def launch(cfg: Config, task: Literal['train', 'test']) -> None:
         runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
         if task == 'train':
             compare_total_batch(runner, cfg)
+        if task == 'train':
+            warn_of_idle_keys(cfg, runner.model)
         getattr(runner, task)()
         del runner
         leave_processes()

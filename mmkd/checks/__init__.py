@@ -2,11 +2,12 @@
 
 from mmengine.config import Config
 
+from mmkd.checks.groups import warn_of_idle_keys
 from mmkd.checks.parts import PartsCheck
 from mmkd.checks.scores import check_scores
 from mmkd.checks.settings import check_settings
 
-__all__ = ['check_config']
+__all__ = ['check_config', 'warn_of_idle_keys']
 
 
 def check_config(cfg: Config) -> None:

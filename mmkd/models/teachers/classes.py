@@ -51,7 +51,7 @@ class TeacherClasses:
             self.order = 'as in teacher.classes'
         view.class_names = names
 
-    def match(self, names: Sequence[str] | None) -> None:
+    def match(self, names: Sequence[object] | None) -> None:
         """Bring the channels into the order of the training set's classes.
 
         Args:
@@ -63,7 +63,7 @@ class TeacherClasses:
         known, count = self.view.class_names, max(self.view.num_classes, 2)
         if known is None:
             return
-        if names is None:
+        if not names:
             self.order = 'not checked: the training set names no classes'
             return
         if len(known) != count:
@@ -72,13 +72,14 @@ class TeacherClasses:
                 f'and it has {count}'
             )
             return
-        places = places_of(names, known)
+        own = [str(name) for name in names]
+        places = places_of(own, known)
         if places is None:
             self.order = "compared: it is the training set's"
             return
         if self.view.num_classes == 1:
             raise ValueError(
-                f'{both(names, known)} One channel cannot change places: exchange the '
+                f'{both(own, known)} One channel cannot change places: exchange the '
                 'labels of the training set, or, if the names are wrong, set '
                 "teacher=dict(classes='same')."
             )

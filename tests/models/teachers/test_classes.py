@@ -102,6 +102,8 @@ def test_same_is_not_compared(tiny: Any, task: str) -> None:
     [
         (None, NAMES, "not checked: the teacher's checkpoint names no classes"),
         (NAMES, None, 'not checked: the training set names no classes'),
+        (NAMES, (), 'not checked: the training set names no classes'),
+        ('3210', range(4), "compared: the teacher's logits are permuted"),
         (NAMES[:3], NAMES, "not checked: the teacher's checkpoint names 3 classes"),
         (NAMES, NAMES, "compared: it is the training set's"),
         (NAMES[::-1], NAMES, "compared: the teacher's logits are permuted"),

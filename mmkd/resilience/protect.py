@@ -12,9 +12,9 @@ RESUMABLE = {
 def protect(cfg: Config) -> None:
     """Let a training lose nothing when it is interrupted.
 
-    MMEngine's training loops and checkpoint hook give way to mmkd's forms of
-    them, with the settings they have; other ones stay as they are. A guard stops
-    a training that cannot succeed, and names files that cannot be read.
+    MMEngine's training loops, checkpoint hook and early stopping give way to mmkd's
+    forms of them, with the settings they have; other ones stay as they are. A guard
+    stops a training that cannot succeed, and names files that cannot be read.
 
     Args:
         cfg: The config of any training, of MMSegmentation or MMPretrain too;
@@ -34,3 +34,6 @@ def protect(cfg: Config) -> None:
     hook = cfg.default_hooks.checkpoint
     if hook is not None and hook.get('type', 'CheckpointHook') == 'CheckpointHook':
         hook['type'] = 'mmkd.AtomicCheckpointHook'
+    for hook in (*cfg.default_hooks.values(), *(cfg.get('custom_hooks') or ())):
+        if isinstance(hook, dict) and hook.get('type') == 'EarlyStoppingHook':
+            hook['type'] = 'mmkd.ResumableEarlyStoppingHook'

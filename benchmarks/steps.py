@@ -2,6 +2,7 @@
 
 Networks are random, so are images: only sizes matter. Forms take turns, so that a
 machine that slows down slows all of them; a figure is the median over the rounds.
+Methods count in full, whatever their schedule.
 The usual loop is the student's own step and the teacher's forward beside it, in
 evaluation mode and without gradient.
 """
@@ -27,6 +28,7 @@ from mmkd.engine.optim.constructor import keep_methods_apart
 from mmkd.experiments import drop_parts, load_config, set_methods
 from mmkd.models import build_model
 from mmkd.models.build import model_dict
+from mmkd.registry import MODELS
 
 PAIRS = {
     'resnet32x4_resnet8x4_cifar100': (64, 32, 32),
@@ -35,7 +37,7 @@ PAIRS = {
 """Pairs, with images in a batch, height and width in pixels."""
 
 ALONE, USUAL = 'student alone', 'usual loop'
-METHODS = 'kd', 'dhkd', 'mhkd', 'cwd', 'reviewkd'
+METHODS = 'kd', 'dhkd', 'mhkd', 'fitnet', 'reviewkd'
 DEVICE = 'cuda' if torch.cuda.is_available() else 'cpu'
 
 
@@ -91,7 +93,9 @@ def stepper(
     cfg: Config, teacher: Any, usual: bool, data: dict[str, Any]
 ) -> Callable[[], None]:
     """What runs one step of a form."""
-    model = build_model(cfg.model).to(DEVICE).train()
+    model = MODELS.build(cfg.model).to(DEVICE).train()
+    for method in getattr(model, 'methods', {}).values():
+        method.schedule_factor = 1.0
     wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
     beside = build_model(teacher).to(DEVICE).eval() if usual else None
 

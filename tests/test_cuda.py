@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,8 +38,10 @@ def _exact() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _always_exact() -> None:
+def _always_exact() -> Iterator[None]:
     _exact()
+    yield
+    torch.use_deterministic_algorithms(False)
 
 
 def wrapper_of(model: nn.Module, kind: str = 'OptimWrapper', **settings: Any) -> Any:
@@ -65,7 +67,9 @@ def test_half_precision_teaches_what_float32_does(
     moved = {}
     for kind in ('OptimWrapper', 'AmpOptimWrapper'):
         model = tiny.distiller(task, methods).cuda().train()
-        before, wrapper = learnt(model), wrapper_of(model, kind)
+        # A scale that half precision holds from the first step on.
+        scale = {} if kind == 'OptimWrapper' else dict(loss_scale=dict(init_scale=64.0))
+        before, wrapper = learnt(model), wrapper_of(model, kind, **scale)
         for number in range(UPDATES):
             model.train_step(tiny.batch(task, number), wrapper)
         moved[kind] = learnt(model) - before
@@ -153,7 +157,7 @@ def test_a_step_waits_for_the_gpu_no_more_than_the_students_own(
 
 def share(rank: int, world: int, folder: Path) -> None:
     """Train on this process's share of each batch; the state goes to a file."""
-    _exact()
+    torch.set_default_dtype(torch.float64)
     tiny = Tiny(folder / str(rank))
     tiny.folder.mkdir()
     if world > 1:
@@ -194,9 +198,8 @@ def test_synchronised_batch_norm_in_two_processes_is_one(tmp_path: Path) -> None
         assert [process.wait(120) for process in started] == [0] * world
         states[world] = torch.load(folder / 'state_0.pth')
     for name, whole in states[1].items():
-        torch.testing.assert_close(
-            states[2][name], whole, rtol=1e-3, atol=1e-5, msg=name
-        )
+        difference = (states[2][name].double() - whole.double()).norm()
+        assert difference <= 1e-9 * whole.double().norm(), name
 
 
 def _inherited() -> str:

@@ -20,9 +20,11 @@ class LabelCheck:
         self.num_classes = num_classes
 
     def watch(self, preprocessor: nn.Module) -> None:
-        """Look at what a preprocessor is given, and at what it makes of it.
+        """Look at what a preprocessor is given, and at what it changes in it.
 
-        Padding and mixing make labels, so that values are looked at behind it.
+        Labels are looked at before they reach a device, which would have to be waited
+        for; what padding adds was looked at when the model was built. Behind the
+        preprocessor they are looked at again only where it mixes images.
         """
         preprocessor.register_forward_pre_hook(self._before)
         preprocessor.register_forward_hook(self._behind)
@@ -31,9 +33,11 @@ class LabelCheck:
         batch: Any = args[0] if args else None
         if preprocessor.training and _has_samples(batch):
             self.task.check_targets(batch['data_samples'], batch['inputs'])
+            self.task.check_labels(batch['data_samples'], self.num_classes)
 
     def _behind(self, preprocessor: nn.Module, _: Any, batch: Any) -> None:
-        if preprocessor.training and _has_samples(batch):
+        mixes = getattr(preprocessor, 'batch_augments', None) is not None
+        if mixes and preprocessor.training and _has_samples(batch):
             self.task.check_labels(batch['data_samples'], self.num_classes)
 
 

@@ -146,19 +146,3 @@ def enable_amp(cfg: Config) -> None:
         )
     wrapper.type = AMP_WRAPPERS[kind]
     wrapper.setdefault('loss_scale', 'dynamic')
-
-
-def settle_preprocessor(cfg: Config) -> None:
-    """Let ``model.data_preprocessor`` act where the student brings its own.
-
-    MMSegmentation's users set it there, as in ``dict(size=crop_size)``.
-
-    Args:
-        cfg: The config of any training; changed in place.
-    """
-    given, student = cfg.model.get('data_preprocessor'), cfg.model.get('student')
-    if given and isinstance(student, dict) and student.get('data_preprocessor'):
-        student['data_preprocessor'].update(given)
-        cfg.model.pop('data_preprocessor')
-        if cfg.get('data_preprocessor'):
-            cfg.data_preprocessor.update(given)

@@ -13,7 +13,6 @@ from mmkd.config import (
     enable_amp,
     set_data_root,
     set_teacher,
-    settle_preprocessor,
 )
 from mmkd.registry import OPTIM_WRAPPERS
 
@@ -114,20 +113,6 @@ def distillation() -> Config:
             optim_wrapper=dict(type='OptimWrapper', optimizer=dict(type='SGD')),
         )
     )
-
-
-def test_a_preprocessor_beside_the_student_acts(distillation: Config) -> None:
-    """Where MMSegmentation's users write it."""
-    distillation.model.student.data_preprocessor = dict(mean=[2.0], size=(8, 8))
-    distillation.model.data_preprocessor = dict(size=(4, 4))
-    distillation.data_preprocessor = dict(mean=[2.0], size=(8, 8))
-
-    settle_preprocessor(distillation)
-
-    expected = dict(mean=[2.0], size=(4, 4))
-    assert distillation.model.student.data_preprocessor == expected
-    assert distillation.data_preprocessor == expected
-    assert 'data_preprocessor' not in distillation.model
 
 
 def test_folders_behind_a_file_backend_are_looked_at(tmp_path: Path) -> None:

@@ -13,11 +13,11 @@ from mmkd.config import (
     enable_amp,
     set_data_root,
     set_teacher,
-    settle_preprocessor,
 )
 from mmkd.engine.optim.constructor import keep_methods_apart
 from mmkd.experiments import drop_parts, load_config, set_methods, set_values
 from mmkd.keys import check_options
+from mmkd.models.deploy import settle_preprocessor
 from mmkd.resilience import protect
 from mmkd.resilience.resume import choose_checkpoint
 from mmkd.resilience.work_dir import occupied

@@ -36,6 +36,22 @@ HOOKS = (
 """The hooks that act on a distiller."""
 
 
+def settle_preprocessor(cfg: Config) -> None:
+    """Let ``model.data_preprocessor`` act where the student brings its own.
+
+    MMSegmentation's users set it there, as in ``dict(size=crop_size)``.
+
+    Args:
+        cfg: The config of any training; changed in place.
+    """
+    given, student = cfg.model.get('data_preprocessor'), cfg.model.get('student')
+    if given and isinstance(student, dict) and student.get('data_preprocessor'):
+        student['data_preprocessor'].update(given)
+        cfg.model.pop('data_preprocessor')
+        if cfg.get('data_preprocessor'):
+            cfg.data_preprocessor.update(given)
+
+
 def drop_distillation(cfg: Config) -> None:
     """Let a config train or test the student alone, all else equal.
 
@@ -46,6 +62,7 @@ def drop_distillation(cfg: Config) -> None:
     """
     if 'student' not in cfg.model:
         return
+    settle_preprocessor(cfg)
     cfg.model = student_dict(cfg.model)
     hooks = cfg.get('default_hooks') or {}
     for name in [name for name, hook in hooks.items() if _distils(hook)]:

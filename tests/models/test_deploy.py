@@ -4,8 +4,12 @@ from typing import Any
 import pytest
 from mmengine.config import Config
 
-from mmkd.models.build import build_model
-from mmkd.models.deploy import drop_distillation, student_config
+from mmkd.models.build import build_model, student_dict
+from mmkd.models.deploy import (
+    drop_distillation,
+    settle_preprocessor,
+    student_config,
+)
 
 
 @pytest.fixture
@@ -68,11 +72,30 @@ def test_it_has_the_distillers_settings(distillation: Config) -> None:
 
 
 def test_a_contradiction_is_refused(distillation: Config) -> None:
+    """As the top level of a config, which a runner hands on, may contradict."""
     distillation.model.student.data_preprocessor = dict(mean=[2.0])
     distillation.model.data_preprocessor = dict(mean=[1.0])
 
     with pytest.raises(ValueError, match=r'data_preprocessor\.mean is \[1\.0\] beside'):
-        drop_distillation(distillation)
+        student_dict(distillation.model)
+
+
+@pytest.mark.parametrize('settle', [settle_preprocessor, drop_distillation])
+def test_a_preprocessor_beside_the_student_acts(
+    distillation: Config, settle: Any
+) -> None:
+    """Where MMSegmentation's users write it."""
+    distillation.model.student.data_preprocessor = dict(mean=[2.0], size=(8, 8))
+    distillation.model.data_preprocessor = dict(size=(4, 4))
+    distillation.data_preprocessor = dict(mean=[2.0], size=(8, 8))
+
+    settle(distillation)
+
+    expected = dict(mean=[2.0], size=(4, 4))
+    model = distillation.model
+    assert model.get('student', model).data_preprocessor == expected
+    assert distillation.data_preprocessor == expected
+    assert ('data_preprocessor' in model) == ('student' not in model)
 
 
 def test_a_student_in_a_file(distillation: Config, tmp_path: Path) -> None:

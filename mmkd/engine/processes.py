@@ -13,6 +13,14 @@ from mmengine.device import get_device
 from mmengine.dist import barrier, is_distributed
 from torch import distributed
 
+ANY_DEVICE = 'mmkd.AnyDeviceDataParallel'
+ON_CUDA = (
+    'DistributedDataParallel',
+    'MMFullyShardedDataParallel',
+    'MMSeparateDistributedDataParallel',
+)
+"""MMEngine's wrappers that ask for a CUDA device, but for the usual one."""
+
 
 def join_processes(cfg: Config) -> None:
     """Let a config written for GPUs run in several processes on CPUs.
@@ -20,15 +28,16 @@ def join_processes(cfg: Config) -> None:
     MMEngine starts every group of processes on CUDA devices. Where there are
     none, this joins the processes over gloo, whatever backend the config
     names, with its ``env_cfg.dist_cfg.timeout``, and has the runner wrap the
-    model in :class:`mmkd.engine.AnyDeviceDataParallel` unless the config names
-    a wrapper. On GPUs, and in a single process, it does nothing.
+    model in :class:`mmkd.engine.AnyDeviceDataParallel` in the place of MMEngine's
+    data parallelism; a wrapper of another kind stays. On GPUs, and in a single
+    process, it does nothing.
 
     Args:
         cfg: The config, with its ``launcher``; changed in place.
 
     Raises:
-        ValueError: If the launcher or the strategy needs CUDA devices, or the
-            timeout is not above 0.
+        ValueError: If the launcher, the strategy or the wrapper needs CUDA devices,
+            or the timeout is not above 0.
         TypeError: If the timeout is not a number of seconds.
     """
     launcher = cfg.get('launcher', 'none')
@@ -47,13 +56,15 @@ def join_processes(cfg: Config) -> None:
         )
     settings = cfg.get('env_cfg', {}).get('dist_cfg') or {}
     timeout = _timeout(settings.get('timeout'))
-    distributed.init_process_group('gloo', timeout=timeout)
-    wrapper: dict[str, Any] = {'type': 'mmkd.AnyDeviceDataParallel'}
     if strategy is not None:
-        strategy.setdefault('model_wrapper', wrapper)
+        strategy['model_wrapper'] = _on_any_device(strategy.get('model_wrapper'))
     else:
-        wrapper['find_unused_parameters'] = cfg.get('find_unused_parameters', False)
-        cfg.setdefault('model_wrapper_cfg', wrapper)
+        wrapper = _on_any_device(cfg.get('model_wrapper_cfg'))
+        if wrapper['type'] == ANY_DEVICE:
+            unused = cfg.get('find_unused_parameters', False)
+            wrapper.setdefault('find_unused_parameters', unused)
+        cfg.model_wrapper_cfg = wrapper
+    distributed.init_process_group('gloo', timeout=timeout)
 
 
 def end_with_launcher() -> None:
@@ -79,6 +90,20 @@ def leave_processes() -> None:
         barrier()
         gc.collect()
         distributed.destroy_process_group()
+
+
+def _on_any_device(wrapper: dict[str, Any] | None) -> dict[str, Any]:
+    """A wrapper's config, with mmkd's form of MMEngine's data parallelism."""
+    wrapper = dict(wrapper or {})
+    kind = wrapper.setdefault('type', 'MMDistributedDataParallel')
+    if kind in ON_CUDA:
+        raise ValueError(
+            f'model_wrapper_cfg: {kind} needs CUDA devices, and none was found. On '
+            f'CPUs leave it out, or use {ANY_DEVICE}.'
+        )
+    if kind == 'MMDistributedDataParallel':
+        wrapper['type'] = ANY_DEVICE
+    return wrapper
 
 
 def _timeout(seconds: Any) -> timedelta | None:

@@ -44,6 +44,10 @@ OWN = (
 """What a distiller has beside what its student has."""
 
 
+DEPLOYED = {'pretrained', 'train_cfg'}
+"""What ``mmseg.apis.init_model`` adds to a model that is not to be trained."""
+
+
 @MODELS.register_module()
 class Distiller(BaseModel):
     """A student with a teacher and a dict of named methods.
@@ -57,6 +61,8 @@ class Distiller(BaseModel):
 
     Teacher and methods are built without drawing from the random numbers, so
     that the student starts from the weights it would start from alone.
+
+    ``mmseg.apis.init_model``, which trains nothing, gets the plain student.
 
     Args:
         student: Model dict or config path of a classifier (MMPretrain) or a
@@ -100,6 +106,8 @@ class Distiller(BaseModel):
         """Build the student and let it be a distiller too."""
         if cls is not Distiller:
             return super().__new__(cls)
+        if kwargs.keys() >= DEPLOYED:
+            return build_model(student_dict(kwargs))
         check_arguments('model', cls, kwargs)
         given = inspect.signature(cls.__init__).bind(None, *args, **kwargs).arguments
         config = student_dict(given)

@@ -58,6 +58,19 @@ def test_what_the_config_says_stays(joined: mock.Mock) -> None:
     assert cfg.model_wrapper_cfg == dict(type='Mine')
 
 
+@pytest.mark.parametrize('kind', [dict(type='MMDistributedDataParallel'), {}])
+def test_mmengines_data_parallelism_runs_on_cpus_with_its_settings(
+    joined: mock.Mock, kind: dict[str, Any]
+) -> None:
+    settings = dict(detect_anomalous_params=True, find_unused_parameters=True)
+    cfg = config(model_wrapper_cfg=kind | settings)
+    join_processes(cfg)
+    assert cfg.model_wrapper_cfg == dict(type=TYPE, **settings)
+    cfg = config(strategy=dict(type='DDPStrategy', model_wrapper=kind))
+    join_processes(cfg)
+    assert cfg.strategy.model_wrapper == dict(type=TYPE)
+
+
 def test_the_flexible_runner_gets_the_wrapper_by_its_strategy(
     joined: mock.Mock,
 ) -> None:
@@ -88,6 +101,11 @@ def test_one_process_and_gpus_are_left_to_the_engine(
             dict(strategy=dict(type='FSDPStrategy')),
             ValueError,
             "'FSDPStrategy' needs CUDA.*DDPStrategy",
+        ),
+        (
+            dict(model_wrapper_cfg=dict(type='MMSeparateDistributedDataParallel')),
+            ValueError,
+            r'MMSeparate.* needs CUDA.* leave it out, or use mmkd\.AnyDevice',
         ),
         (
             dict(env_cfg=dict(dist_cfg=dict(timeout=0))),

@@ -2,7 +2,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from mmengine.config import Config
+from mmseg.apis import init_model
 
 from mmkd.models.build import build_model, student_dict
 from mmkd.models.deploy import (
@@ -153,3 +155,28 @@ def test_a_distillation_may_teach_as_its_student(tiny: Any, task: str) -> None:
     )
 
     assert build_model(config).state_dict().keys() == tiny.own_state(first).keys()
+
+
+def test_a_distillation_serves_mmseg_without_its_teacher(
+    tiny: Any, tmp_path: Path
+) -> None:
+    student = tiny.plain('pixels')
+    path = tmp_path / 'student.pth'
+    meta = dict(dataset_meta=dict(classes=('a', 'b', 'c', 'd')))
+    torch.save(dict(state_dict=student.state_dict(), meta=meta), path)
+    config = Config(
+        dict(
+            model=dict(
+                type='mmkd.Distiller',
+                student=tiny.model('pixels'),
+                teacher=dict(config='elsewhere.py', checkpoint='elsewhere.pth'),
+                methods=dict(dual_head=dict(type='DualHead')),
+            )
+        )
+    )
+    model = init_model(config, str(path), device='cpu')
+
+    assert type(model) is type(student)
+    image = torch.rand(1, 3, 32, 32)
+    with torch.no_grad():
+        assert torch.equal(model(image), student.eval()(image))

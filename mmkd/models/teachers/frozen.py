@@ -22,7 +22,8 @@ from mmkd.weights import listed, load_whole, weights_for
 
 HOW_TO_PASS = (
     'Pass a checkpoint file with `--teacher FILE`, or set '
-    '`model.teacher.checkpoint` in the config.'
+    '`model.teacher.checkpoint` in the config. A trained student needs no teacher: '
+    'student.py, beside its checkpoints, is its config.'
 )
 
 REORDERS = ('to_rgb', '_channel_conversion', 'channel_conversion')

@@ -1,11 +1,14 @@
 """What the command line changes in a config, without naming nested keys."""
 
+import inspect
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config, ConfigDict
 from mmengine.fileio import get_file_backend
+from mmengine.registry import DATASETS
 
 AMP_WRAPPERS = {
     'OptimWrapper': 'AmpOptimWrapper',
@@ -24,6 +27,10 @@ MMENGINE_HOOKS = (
     'checkpoint',
 )
 """Default hooks that MMEngine adds where a config does not name them."""
+
+
+SUFFIXES = {'img_path': 'img_suffix', 'seg_map_path': 'seg_map_suffix'}
+"""MMSegmentation's settings of how files in its folders end."""
 
 
 def set_data_root(cfg: Config, root: str) -> None:
@@ -48,7 +55,7 @@ def set_data_root(cfg: Config, root: str) -> None:
 
 
 def check_data(cfg: Config, loaders: Sequence[str] = LOADERS) -> None:
-    """Look whether every folder that a dataset reads holds a file.
+    """Look whether every folder that a dataset reads holds a file of its suffix.
 
     Args:
         cfg: The config.
@@ -58,19 +65,47 @@ def check_data(cfg: Config, loaders: Sequence[str] = LOADERS) -> None:
     is taken at its word.
 
     Raises:
-        ValueError: If one is missing or empty; the message names it.
+        ValueError: If one is missing or empty, or all of its files have other
+            suffixes; the message names it.
     """
+    scope = cfg.get('default_scope') or 'mmengine'
     for dataset in _datasets(cfg, loaders):
         prefixes = dataset.get('data_prefix') or {}
         options = dataset.get('backend_args')
-        for prefix in prefixes.values() if isinstance(prefixes, dict) else [prefixes]:
+        if not isinstance(prefixes, dict):
+            prefixes = {'': prefixes}
+        for name, prefix in prefixes.items():
             folder = _joined(dataset.get('data_root') or '', prefix or '')
-            if not _holds_a_file(folder, options):
+            held = _files_in(folder, options)
+            if not held:
                 raise ValueError(
                     f'no training or test data: {dataset.type} reads the folder '
                     f'{folder!r}, which is missing or empty. Pass --data-root, '
                     'or set data_root and data_prefix of the dataloaders.'
                 )
+            setting = SUFFIXES.get(name, '')
+            suffix = _value(dataset, setting, scope)
+            # A list of names takes the place of what is in the folder.
+            listed = suffix is None or dataset.get('ann_file')
+            if not listed and not _files_in(folder, options, suffix):
+                raise ValueError(
+                    f'{dataset.type} looks for files that end in {suffix!r} in the '
+                    f'folder {folder!r}, and none does: it holds {", ".join(held)}. '
+                    f'Set {setting} of the dataset.'
+                )
+
+
+def _value(dataset: ConfigDict, setting: str, scope: str) -> Any:
+    """A dataset's setting, or the default of its class where it is a text."""
+    if setting in dataset:
+        return dataset[setting]
+    kind = dataset.type
+    if isinstance(kind, str):
+        with DATASETS.switch_scope_and_registry(scope) as registry:
+            kind = registry.get(kind)
+    parameters = inspect.signature(kind).parameters if kind else {}
+    default = parameters[setting].default if setting in parameters else None
+    return default if isinstance(default, str) else None
 
 
 def _joined(root: str, prefix: str) -> str:
@@ -79,15 +114,20 @@ def _joined(root: str, prefix: str) -> str:
     return get_file_backend(root, enable_singleton=True).join_path(root, prefix)
 
 
-def _holds_a_file(folder: str, options: dict[str, Any] | None) -> bool:
+def _files_in(
+    folder: str, options: dict[str, Any] | None, suffix: str | None = None
+) -> list[str]:
+    """A few files of a folder; of one that cannot be listed, that there are some."""
     backend = get_file_backend(folder, backend_args=options, enable_singleton=True)
     try:
-        listed = backend.list_dir_or_file(folder, list_dir=False, recursive=True)
-        return next(iter(listed), None) is not None
+        listed = backend.list_dir_or_file(
+            folder, list_dir=False, suffix=suffix, recursive=True
+        )
+        return list(islice(listed, 3))
     except FileNotFoundError:
-        return False
+        return []
     except (AttributeError, NotImplementedError):
-        return True
+        return ['...']
 
 
 def _datasets(cfg: Config, loaders: Sequence[str] = LOADERS) -> Iterator[ConfigDict]:

@@ -96,6 +96,41 @@ def test_folders_of_the_data_are_checked(wrapped: Config, root: Path) -> None:
     check_data(wrapped)
 
 
+def streets(root: Path, **settings: Any) -> Config:
+    prefix = dict(img_path='images', seg_map_path='labels')
+    dataset = dict(data_root=str(root), data_prefix=prefix, **settings)
+    return Config(
+        dict(default_scope='mmseg', val_dataloader=dict(dataset=dataset))
+    )
+
+
+@pytest.mark.parametrize(
+    ('settings', 'said'),
+    [
+        (
+            dict(type='CityscapesDataset'),
+            r"'_leftImg8bit.png' in the folder '.*/images', .* 0\.jpg\. Set img_suffix",
+        ),
+        (dict(type='BaseSegDataset', img_suffix='.JPG'), r"'\.JPG' .* Set img_suffix"),
+        (
+            dict(type='mmseg.BaseSegDataset', seg_map_suffix='_mask.png'),
+            r"'_mask\.png' in the folder '.*/labels', .* 0\.png\. Set seg_map_suffix",
+        ),
+    ],
+)
+def test_folders_without_a_file_of_the_suffix_are_named(
+    tmp_path: Path, settings: dict[str, Any], said: str
+) -> None:
+    for name in ('images/0.jpg', 'labels/0.png'):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
+    check_data(streets(tmp_path, type='BaseSegDataset'))
+
+    with pytest.raises(ValueError, match=said):
+        check_data(streets(tmp_path, **settings))
+    check_data(streets(tmp_path, **settings, ann_file='train.txt'))
+
+
 @pytest.fixture
 def distillation() -> Config:
     return Config(

@@ -31,6 +31,7 @@ def choose_checkpoint(cfg: Config) -> None:
     Raises:
         CheckpointError: If the file asked for is damaged or holds no training, or
             all there are.
+        FileNotFoundError: If there is no such file.
     """
     if not cfg.get('resume'):
         return
@@ -50,13 +51,14 @@ def choose_checkpoint(cfg: Config) -> None:
             'current',
             logging.WARNING,
         )
-    elif Path(asked).is_file():
+    elif '://' not in asked and not Path(asked).is_dir():
+        path = Path(asked).expanduser()
         try:
-            _progress(Path(asked))
-            check_whole(asked)
+            _progress(path)
+            check_whole(path)
         except CheckpointError as error:
             try:
-                other = newest_whole(Path(asked).parent, _names(cfg))
+                other = newest_whole(path.parent, _names(cfg))
             except CheckpointError:
                 other = None
             advice = f'the newest whole one beside it is {other}: pass --resume {other}'

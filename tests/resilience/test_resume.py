@@ -203,6 +203,14 @@ def test_there_is_none(tmp_path: Path, log: list[str]) -> None:
     assert log[1].endswith('starts from student.pth.')
 
 
+def test_the_one_asked_for_is_not_there(folder: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r'iter_14\.pth'):
+        choose_checkpoint(config(folder, load_from=str(folder / 'iter_14.pth')))
+    for left in ('s3://bucket/iter_14.pth', str(folder)):
+        choose_checkpoint(cfg := config(folder, load_from=left))
+        assert cfg.load_from == left
+
+
 def test_weights_alone_are_nothing_to_go_on_from(folder: Path) -> None:
     asked = str(folder / 'student.pth')
     with pytest.raises(CheckpointError, match=r'student\.pth holds no .*iter_12\.pth'):

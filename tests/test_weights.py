@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mmkd.weights import check_shapes, load_whole, weights_for
+from mmkd.weight_fit import check_shapes, load_whole
+from mmkd.weights import weights_for
 
 State = dict[str, Tensor]
 

@@ -7,7 +7,8 @@ from mmengine.runner import BaseLoop, Runner
 from torch.distributed.fsdp import FullyShardedDataParallel
 
 from mmkd.resilience.runner_model import model_of
-from mmkd.weights import check_shapes, load_whole, weights_for
+from mmkd.weight_fit import check_shapes, load_whole
+from mmkd.weights import weights_for
 
 TRAINING_ALONE = ('auxiliary_head.', 'methods.')
 """What the names of weights begin with that a student is tested without."""

@@ -15,6 +15,7 @@ from mmkd.resilience.loader import watch
 from mmkd.resilience.runner_model import model_of
 from mmkd.resilience.same_buffers import share_buffers
 from mmkd.resilience.start_checks import check_classes, check_shares, classes_of
+from mmkd.weight_fit import is_finite
 
 
 @HOOKS.register_module()
@@ -155,5 +156,5 @@ def _not_finite(state: Mapping[str, Any]) -> list[str]:
     return [
         name
         for name, value in state.items()
-        if isinstance(value, torch.Tensor) and not value.isfinite().all()
+        if isinstance(value, torch.Tensor) and not is_finite(value)
     ]

@@ -18,7 +18,8 @@ from mmkd.models.discovery import OUTPUT, ModelView
 from mmkd.models.taps import Tap, capture
 from mmkd.models.teachers.classes import TeacherClasses
 from mmkd.registry import TEACHERS
-from mmkd.weights import listed, load_whole, weights_for
+from mmkd.weight_fit import listed, load_whole
+from mmkd.weights import weights_for
 
 HOW_TO_PASS = (
     'Pass a checkpoint file with `--teacher FILE`, or set '

@@ -1,5 +1,7 @@
 """The convolutional auxiliary classifier."""
 
+from typing import Any
+
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
@@ -27,6 +29,8 @@ class ConvClassifier(BaseModule):
         num_classes: Number of classes.
         spatial_dims: 0 to classify images, 2 to classify pixels.
         channels: Width of the convolutions and of the first linear layer.
+        init_cfg: Initialisation of the weights, as in MMEngine; None keeps PyTorch's
+            own.
     """
 
     def __init__(
@@ -35,8 +39,9 @@ class ConvClassifier(BaseModule):
         num_classes: int,
         spatial_dims: int = 0,
         channels: int = 256,
+        init_cfg: dict[str, Any] | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(init_cfg)
         layers: list[nn.Module] = []
         for width in (in_channels, channels):
             layers += [

@@ -1,5 +1,7 @@
 """The linear auxiliary classifier."""
 
+from typing import Any
+
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
@@ -35,12 +37,18 @@ class LinearClassifier(BaseModule):
         in_channels: Channels of the features.
         num_classes: Number of classes.
         spatial_dims: 0 for ``(N, C)``, 2 for ``(N, C, H, W)``.
+        init_cfg: Initialisation of the weights, as in MMEngine; None keeps PyTorch's
+            own.
     """
 
     def __init__(
-        self, in_channels: int, num_classes: int, spatial_dims: int = 0
+        self,
+        in_channels: int,
+        num_classes: int,
+        spatial_dims: int = 0,
+        init_cfg: dict[str, Any] | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(init_cfg)
         self.classifier = pointwise(in_channels, num_classes, spatial_dims)
 
     def forward(self, features: Tensor) -> Tensor:

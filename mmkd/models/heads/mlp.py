@@ -1,5 +1,7 @@
 """The nonlinear auxiliary classifier."""
 
+from typing import Any
+
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
@@ -24,6 +26,8 @@ class MLPClassifier(BaseModule):
         spatial_dims: 0 for ``(N, C)``, 2 for ``(N, C, H, W)``.
         hidden_channels: Width of the hidden layer.
         dropout: Probability with which a hidden value is dropped.
+        init_cfg: Initialisation of the weights, as in MMEngine; None keeps PyTorch's
+            own.
     """
 
     def __init__(
@@ -33,8 +37,9 @@ class MLPClassifier(BaseModule):
         spatial_dims: int = 0,
         hidden_channels: int = 200,
         dropout: float = 0.1,
+        init_cfg: dict[str, Any] | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(init_cfg)
         norm = BatchNorm2d if spatial_dims else BatchNorm1d
         self.layers = nn.Sequential(
             pointwise(in_channels, hidden_channels, spatial_dims),

@@ -158,8 +158,7 @@ def auxiliary_head(head: dict[str, Any], view: ModelView, tap: Tap) -> nn.Module
     """Build a head that classifies what a tap captures as the model does.
 
     Args:
-        head: Config of the head; ``init_cfg`` in it initialises it, as MMEngine's
-            does a model.
+        head: Config of the head, which its ``init_cfg`` initialises.
         view: The model that the tap is in.
         tap: The features that the head reads.
 
@@ -167,16 +166,14 @@ def auxiliary_head(head: dict[str, Any], view: ModelView, tap: Tap) -> nn.Module
         ValueError: If the head cannot read features of this shape.
     """
     shape = view.shape(tap)
-    settings = dict(head)
-    init_cfg = settings.pop('init_cfg', None)
     widths = {
         'in_channels': shape[1],
         'num_classes': view.num_classes,
         'spatial_dims': view.task.spatial_dims,
     }
-    built = MODELS.build(settings, default_args=widths)
-    if init_cfg is not None:
-        initialize(built, init_cfg)
+    built = MODELS.build(head, default_args=widths)
+    if getattr(built, 'init_cfg', None):
+        initialize(built, built.init_cfg)
     try:
         with undisturbed(built):
             built(torch.zeros(shape))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from label_maps import most
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from mmkd.loss_groups import groups_of
@@ -103,6 +103,20 @@ def test_one_head_for_both_losses(bench: Any, task: str) -> None:
         expected = F.interpolate(expected, mask.shape[1:], mode='bilinear')
     manual = 0.5 * binary_kl_norm(rows(logits, mask), rows(expected, mask))
     assert loss.item() == pytest.approx(manual, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    'kind', ['LinearClassifier', 'MLPClassifier', 'ConvClassifier']
+)
+def test_the_head_starts_as_its_config_says(bench: Any, kind: str) -> None:
+    init_cfg = dict(type='Constant', layer='Conv2d', val=0.25, bias=0.5)
+    head = dict(type=kind, init_cfg=init_cfg)
+    trial = bench('pixels', dual_head=DUAL | dict(head=head))
+    layers = [m for m in trial.method.modules() if isinstance(m, nn.Conv2d)]
+    assert layers
+    for layer in layers:
+        assert (layer.weight == 0.25).all()
+        assert layer.bias is None or (layer.bias == 0.5).all()
 
 
 @pytest.fixture

@@ -44,10 +44,6 @@ OWN = (
 """What a distiller has beside what its student has."""
 
 
-DEPLOYED = {'pretrained', 'train_cfg'}
-"""What ``mmseg.apis.init_model`` adds to a model that is not to be trained."""
-
-
 @MODELS.register_module()
 class Distiller(BaseModel):
     """A student with a teacher and a dict of named methods.
@@ -62,7 +58,9 @@ class Distiller(BaseModel):
     Teacher and methods are built without drawing from the random numbers, so
     that the student starts from the weights it would start from alone.
 
-    ``mmseg.apis.init_model``, which trains nothing, gets the plain student.
+    With ``train_cfg=None``, which ``mmseg.apis.init_model`` adds and
+    ``mmpretrain.get_model`` takes, nothing is to be trained: that returns the plain
+    student, and the teacher need not be there.
 
     Args:
         student: Model dict or config path of a classifier (MMPretrain) or a
@@ -106,7 +104,7 @@ class Distiller(BaseModel):
         """Build the student and let it be a distiller too."""
         if cls is not Distiller:
             return super().__new__(cls)
-        if kwargs.keys() >= DEPLOYED:
+        if kwargs.get('train_cfg', cls) is None:
             return build_model(student_dict(kwargs))
         check_arguments('model', cls, kwargs)
         given = inspect.signature(cls.__init__).bind(None, *args, **kwargs).arguments

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 import torch
 from mmengine.config import Config
+from mmpretrain import get_model
 from mmseg.apis import init_model
 
 from mmkd.models.build import build_model, student_dict
@@ -157,10 +158,10 @@ def test_a_distillation_may_teach_as_its_student(tiny: Any, task: str) -> None:
     assert build_model(config).state_dict().keys() == tiny.own_state(first).keys()
 
 
-def test_a_distillation_serves_mmseg_without_its_teacher(
-    tiny: Any, tmp_path: Path
+def test_a_distillation_serves_both_libraries_without_its_teacher(
+    tiny: Any, task: str, tmp_path: Path
 ) -> None:
-    student = tiny.plain('pixels')
+    student = tiny.plain(task)
     path = tmp_path / 'student.pth'
     meta = dict(dataset_meta=dict(classes=('a', 'b', 'c', 'd')))
     torch.save(dict(state_dict=student.state_dict(), meta=meta), path)
@@ -168,13 +169,16 @@ def test_a_distillation_serves_mmseg_without_its_teacher(
         dict(
             model=dict(
                 type='mmkd.Distiller',
-                student=tiny.model('pixels'),
+                student=tiny.model(task),
                 teacher=dict(config='elsewhere.py', checkpoint='elsewhere.pth'),
                 methods=dict(dual_head=dict(type='DualHead')),
             )
         )
     )
-    model = init_model(config, str(path), device='cpu')
+    if task == 'pixels':
+        model = init_model(config, str(path), device='cpu')
+    else:
+        model = get_model(config, pretrained=str(path), train_cfg=None)
 
     assert type(model) is type(student)
     image = torch.rand(1, 3, 32, 32)

@@ -159,7 +159,7 @@ def read_meta(path: str | PathLike[str]) -> dict[str, Any]:
     """Read what a checkpoint says of itself, and none of its weights.
 
     Args:
-        path: A file that ``torch.save`` wrote.
+        path: As in :func:`safe_load`.
 
     Returns:
         Its ``meta``, which is empty where there is none.
@@ -168,6 +168,8 @@ def read_meta(path: str | PathLike[str]) -> dict[str, Any]:
         CheckpointError, OSError: As in :func:`safe_load`.
     """
     with open(path, 'rb') as file, _only_allowed(path, file):
+        if is_safetensors(file):
+            return {}
         content = as_data(torch.load(path, 'cpu', weights_only=True, mmap=True))
     meta = content.get('meta') if isinstance(content, dict) else None
     return meta if isinstance(meta, dict) else {}

@@ -16,7 +16,7 @@ from mmengine.optim import OneCycleParamScheduler
 from safetensors.torch import save_file
 from torch import nn
 
-from mmkd.checkpoint import CheckpointError, safe_load
+from mmkd.checkpoint import CheckpointError, read_meta, safe_load
 from mmkd.checkpoint_url import safe_load_url
 
 
@@ -233,6 +233,16 @@ def test_safetensors_are_read(tmp_path: Path) -> None:
 
     assert read.keys() == state.keys()
     assert all(read[key].equal(state[key]) for key in state)
+    assert read_meta(path) == {}
     path.write_bytes(path.read_bytes()[:-4])
     with pytest.raises(CheckpointError, match=r'read checkpoint .*net\.safetensors'):
         safe_load(path)
+
+
+def test_what_a_checkpoint_says_of_itself(tmp_path: Path) -> None:
+    path, meta = tmp_path / 'a.pth', dict(iter=3, best=np.float64(0.5))
+    torch.save(dict(meta=meta, state_dict=nn.Linear(2, 3).state_dict()), path)
+    assert read_meta(path) == meta
+    for content in ([1], dict(meta=[1]), dict(state_dict={})):
+        torch.save(content, path)
+        assert read_meta(path) == {}

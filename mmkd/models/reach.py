@@ -24,14 +24,21 @@ def check_terms(
         student_taps: What was captured in the student.
 
     Raises:
+        TypeError: If it is no dict of tensors.
         ValueError: If no term is to be minimised, or none of those that are
             depends on a parameter of the student; the message names the taps.
     """
+    called = f'methods.{name} ({type(method).__name__})'
+    if not isinstance(terms, Mapping):
+        raise TypeError(f'{called}: loss must return a dict of tensors, got {terms!r}.')
+    for key, value in terms.items():
+        if not isinstance(value, Tensor):
+            raise TypeError(f'{called}: {key} must be a tensor, got {value!r}.')
     minimised = {key: value for key, value in terms.items() if 'loss' in key}
     if not minimised:
         raise ValueError(
-            f'methods.{name} ({type(method).__name__}) returns nothing that is '
-            f'minimised: of its values {sorted(terms)} none has loss in its name.'
+            f'{called} returns nothing that is minimised: of its values '
+            f'{sorted(terms)} none has loss in its name.'
         )
     if not torch.is_grad_enabled():
         return
@@ -44,12 +51,11 @@ def check_terms(
         )
         if any(gradient is not None for gradient in gradients):
             return
-    places = ', '.join(
-        f'the {tap.kind} of {tap}' for tap in method.taps_in_student
-    )
+    places = [f'the {tap.kind} of {tap}' for tap in method.taps_in_student]
     raise ValueError(
-        f'methods.{name} ({type(method).__name__}) teaches the student nothing: its '
-        f'loss has no gradient to a parameter of the student through {places}. Is '
-        'this part frozen (frozen_stages), or recomputed by re-entrant checkpointing '
-        '(with_cp)? Tap another module, or leave the method out.'
+        f'{called} teaches the student nothing: its loss has no gradient to a '
+        'parameter of the student through '
+        f'{", ".join(places) or "what it taps, which is nothing"}. Is this part frozen '
+        '(frozen_stages), or recomputed by re-entrant checkpointing (with_cp)? Tap '
+        'another module, or leave the method out.'
     )

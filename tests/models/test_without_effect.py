@@ -54,6 +54,34 @@ def test_a_method_that_minimises_nothing(tiny: Any, task: str) -> None:
         step(distiller, tiny, task)
 
 
+@pytest.mark.parametrize(
+    ('returned', 'message'),
+    [
+        (None, r'methods\.mine \(Own\): loss must return a dict of tensors, got None'),
+        (dict(loss=3.0), r'methods\.mine \(Own\): loss must be a tensor, got 3\.0'),
+        (dict(accuracy=3), r'methods\.mine \(Own\): accuracy must be a tensor'),
+    ],
+)
+def test_a_method_that_returns_something_else(
+    tiny: Any, returned: Any, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = type('Own', (Method,), dict(loss=lambda *_: returned))
+    monkeypatch.setitem(METHODS.module_dict, 'Own', own)
+    distiller = tiny.distiller('images', dict(mine=dict(type='Own')))
+
+    with pytest.raises(TypeError, match=message):
+        step(distiller, tiny)
+
+
+def test_a_method_that_taps_nothing(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = type('Own', (Method,), dict(loss=lambda *_: dict(loss=torch.ones(()))))
+    monkeypatch.setitem(METHODS.module_dict, 'Own', own)
+    distiller = tiny.distiller('images', dict(mine=dict(type='Own')))
+
+    with pytest.raises(ValueError, match=r'methods\.mine .*it taps, which is nothing'):
+        step(distiller, tiny)
+
+
 def test_a_method_that_detaches_what_it_taps(tiny: Any, task: str) -> None:
     distiller = tiny.distiller(task, dict(mine=dict(type='Detaching'), kd=KD))
     path = distiller.student_view.classifier

@@ -301,7 +301,9 @@ class PixelTask(Task):
         )
 
     def labels_of(self, data_sample: BaseDataElement) -> Tensor:
-        """The label map ``(1, H, W)`` of one image."""
+        """The label map ``(1, H, W)`` of one image, empty where it has none."""
+        if 'gt_sem_seg' not in data_sample:
+            return torch.empty(0)
         return data_sample.gt_sem_seg.data
 
     def is_ignored(self, labels: Tensor) -> Tensor:

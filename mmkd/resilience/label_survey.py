@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from mmengine.runner import Runner
+from mmengine.structures import BaseDataElement
 
 from mmkd.models.tasks import Task, class_count, task_of
 from mmkd.random_state import random_state_kept
@@ -22,23 +23,48 @@ def survey(runner: Runner) -> None:
             bits than are read, or another size than their image, or if nothing is
             labelled; the message names the file.
     """
+    loops = {'train_dataloader': runner.train_loop, 'val_dataloader': runner.val_loop}
+    for name, loop in loops.items():
+        dataset = getattr(getattr(loop, 'dataloader', None), 'dataset', None)
+        expected = _expected(runner, loop)
+        if expected is None or not leaves(dataset):
+            continue
+        try:
+            with random_state_kept(next(model_of(runner).parameters()).device):
+                found = _look_at(dataset, *expected)
+        except ValueError as error:
+            raise ValueError(f'{name}: {error}') from error
+        if name == 'train_dataloader' and found:
+            _warn_of_missing(runner, found, expected[1])
+
+
+def check_validation(runner: Runner, batch: Any) -> None:
+    """Stop at a label that no score counts, in a batch of the validation.
+
+    Raises:
+        ValueError: If there is one; the message names the file.
+    """
+    expected = _expected(runner, runner.val_loop)
+    found = batch.get('data_samples') if isinstance(batch, dict) else None
+    samples = found if isinstance(found, list) else []
+    if expected is not None and all(isinstance(s, BaseDataElement) for s in samples):
+        expected[0].check_labels(samples, expected[1])
+
+
+def _expected(runner: Runner, loop: Any) -> tuple[Task, int] | None:
+    """How labels are to be read, and how many classes there are; None if unknown."""
     model = model_of(runner)
     try:
         task, classes = task_of(model), class_count(model)
     except TypeError:
-        return
-    loops = {'train_dataloader': runner.train_loop, 'val_dataloader': runner.val_loop}
-    for name, loop in loops.items():
-        dataset = getattr(getattr(loop, 'dataloader', None), 'dataset', None)
-        if not classes or not leaves(dataset):
-            continue
-        try:
-            with random_state_kept(next(model.parameters()).device):
-                found = _look_at(dataset, task, max(classes, 2))
-        except ValueError as error:
-            raise ValueError(f'{name}: {error}') from error
-        if name == 'train_dataloader' and found:
-            _warn_of_missing(runner, found, max(classes, 2))
+        return None
+    if not classes:
+        return None
+    for metric in getattr(getattr(loop, 'evaluator', None), 'metrics', ()):
+        if hasattr(metric, 'ignore_index') and hasattr(task, 'ignore_index'):
+            # A score may ignore other labels than a loss.
+            task.ignore_index = metric.ignore_index
+    return task, max(classes, 2)
 
 
 class _Found(NamedTuple):

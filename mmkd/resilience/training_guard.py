@@ -9,7 +9,7 @@ from mmengine.runner import Runner
 
 from mmkd.models.class_names import names_in
 from mmkd.registry import HOOKS
-from mmkd.resilience.label_survey import survey
+from mmkd.resilience.label_survey import check_validation, survey
 from mmkd.resilience.loaded_weights import settle_weights
 from mmkd.resilience.loader import watch
 from mmkd.resilience.runner_model import model_of
@@ -85,6 +85,19 @@ class TrainingGuardHook(Hook):
         """Let validation see one model, and name the files that it cannot read."""
         share_buffers(runner)
         watch(runner.val_dataloader)
+
+    def before_val_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Sequence[Any] | dict[str, Any] | None = None,
+    ) -> None:
+        """Look at the labels that a score is made of.
+
+        Raises:
+            ValueError: If one is no class and not ignored; the message names it.
+        """
+        check_validation(runner, data_batch)
 
     def before_test(self, runner: Runner) -> None:
         """Look at the classes, and let a test name the files that it cannot read.

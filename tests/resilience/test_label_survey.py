@@ -66,7 +66,14 @@ def folder(tmp_path: Path) -> Folder:
 class Start:
     """A training that is about to start, as much of it as a survey sees."""
 
-    def __init__(self, model: Any, train: Any, val: Any = None, step: int = 0) -> None:
+    def __init__(
+        self,
+        model: Any,
+        train: Any,
+        val: Any = None,
+        step: int = 0,
+        metrics: Any = (),
+    ) -> None:
         self.model, self.iter = model, step
         self.warnings: list[str] = []
         self.logger = SimpleNamespace(warning=self.warnings.append)
@@ -74,17 +81,20 @@ class Start:
         self._resume = False
         self.train_loop = SimpleNamespace(dataloader=self.train_dataloader)
         val_loader = SimpleNamespace(dataset=val)
-        self.val_loop = None if val is None else SimpleNamespace(dataloader=val_loader)
+        evaluator = SimpleNamespace(metrics=metrics)
+        self.val_loop = SimpleNamespace(dataloader=val_loader, evaluator=evaluator)
 
 
 @pytest.fixture
 def start(tiny: Any) -> Callable[..., Start]:
     init_default_scope('mmseg')
 
-    def begin(*datasets: Any, task: str = 'pixels', **head: Any) -> Start:
+    def begin(
+        *datasets: Any, task: str = 'pixels', metrics: Any = (), **head: Any
+    ) -> Start:
         config = tiny.model(task)
         config['head' if task == 'images' else 'decode_head'].update(head)
-        run: Any = Start(build_model(config), *datasets)
+        run: Any = Start(build_model(config), *datasets, metrics=metrics)
         survey(run)
         return run
 
@@ -250,6 +260,28 @@ def test_a_guard_asks_once_a_training(tiny: Any, folder: Folder) -> None:
     with pytest.raises(ValueError, match=r'labels \[9\]'):
         TrainingGuardHook().before_train(Start(model, bad))  # type: ignore[arg-type]
     TrainingGuardHook().before_train(Start(model, bad, step=2))  # type: ignore[arg-type]
+
+
+def test_a_validation_batch_is_looked_at(start: Any, tiny: Any) -> None:
+    run, batch = start([]), tiny.batch('pixels')
+    guard = TrainingGuardHook()
+    guard.before_val_iter(run, 0, batch)
+    batch['data_samples'][1].gt_sem_seg.data[0, 3, 3] = 4
+
+    with pytest.raises(ValueError, match=r'labels \[4\] of street_1\.png'):
+        guard.before_val_iter(run, 0, batch)
+    for sample in batch['data_samples']:
+        del sample.gt_sem_seg
+    for other in (batch, dict(data_samples=torch.zeros(2)), dict(inputs=[]), None):
+        guard.before_val_iter(run, 0, other)
+
+
+def test_a_score_may_ignore_what_a_loss_does_not(start: Any, folder: Folder) -> None:
+    datasets = folder(WHOLE), folder(stripes(1, 77), name='val')
+    with pytest.raises(ValueError, match=r'^val_dataloader: labels \[77\]'):
+        start(*datasets)
+
+    start(*datasets, metrics=[SimpleNamespace(ignore_index=77)])
 
 
 def test_models_and_data_of_other_kinds_are_left_alone(start: Any) -> None:

@@ -27,7 +27,7 @@ LAYERS = dict(num_layers=6, decay_rate=0.9)
 METHODS = dict(
     dual_head=dict(type='DualHead', head=dict(type='MLPClassifier')),
     kd=dict(type='LogitsKD'),
-    heads=dict(type='MultiHead', stages=('backbone',), teacher_stages=(1,)),
+    heads=dict(type='MultiHead', stages=(0,), teacher_stages=(1,)),
 )
 CONVNEXT = dict(
     type='mmseg.EncoderDecoder',

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.hooks import CheckpointHook, Hook
+from mmengine.hooks import CheckpointHook, EarlyStoppingHook, Hook
 from mmengine.registry import (
     DATA_SAMPLERS,
     DATASETS,
@@ -341,8 +341,8 @@ class Spy(Hook):
 
 
 def _is_theirs(hook: Hook) -> bool:
-    if isinstance(hook, CheckpointHook):
-        # What protects a training replaces it by its own kind.
+    if isinstance(hook, (CheckpointHook, EarlyStoppingHook)):
+        # What protects a training replaces them by its own kinds.
         return False
     return not type(hook).__module__.startswith(('mmkd', __name__))
 

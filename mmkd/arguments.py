@@ -21,8 +21,16 @@ SIMPLE: dict[Any, tuple[Any, str]] = {
 }
 """Types that a hint names, what a value is then, and what that is called."""
 
-TRUSTED = ('mmkd.', 'mmengine.hooks.', 'mmengine.runner.')
+TRUSTED = (
+    'mmkd.',
+    'mmengine.hooks.',
+    'mmengine.runner.',
+)
 """Modules whose hints say what they take; elsewhere ``int`` may well be a float."""
+
+
+class NoText:
+    """The hint of an argument that has none, and a number as its default."""
 
 
 def check_arguments(
@@ -103,7 +111,7 @@ def _own_arguments(function: Callable[..., Any]) -> tuple[dict[str, Any], bool]:
     known = {}
     for a in parameters:
         if a.name != 'self' and a.kind not in (a.VAR_KEYWORD, a.VAR_POSITIONAL):
-            hint = hints.get(a.name, Any)
+            hint = hints.get(a.name, NoText if _is_number(a.default) else Any)
             # Many a library writes `int = None`.
             known[a.name] = hint if a.default is not None else hint | None
     return known, any(a.kind is a.VAR_KEYWORD for a in parameters)
@@ -133,6 +141,18 @@ def _hands_on(init: Callable[..., Any]) -> bool:
     return bool(uses) and all(use in handed for use in uses)
 
 
+def _says_a_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
 def fits(value: Any, hint: Any) -> bool:
     """Whether a config's value is what a type hint asks for, as far as is seen.
 
@@ -146,6 +166,9 @@ def fits(value: Any, hint: Any) -> bool:
     if hint in SIMPLE:
         is_bool = isinstance(value, bool)
         return isinstance(value, SIMPLE[hint][0]) and is_bool <= (hint is bool)
+    if hint is NoText:
+        # Some take 'inf'.
+        return not isinstance(value, str) or _says_a_number(value)
     container = _container(origin or hint)
     if container is Sequence:
         members = inner[:1] if len(inner) == 1 or inner[1:] == (...,) else ()
@@ -171,8 +194,8 @@ def described(hint: Any) -> str:
         return ' or '.join(described(one) for one in inner)
     if origin is typing.Literal:
         return f'one of {", ".join(map(repr, inner))}'
-    if hint in SIMPLE:
-        return SIMPLE[hint][1]
+    if hint in SIMPLE or hint is NoText:
+        return SIMPLE[float if hint is NoText else hint][1]
     container = _container(origin or hint)
     if container is Sequence:
         of = f', each {described(inner[0])}' if inner and inner[0] in SIMPLE else ''

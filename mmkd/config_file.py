@@ -53,8 +53,13 @@ def files_of(path: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
         raise ConfigError(f'{path} inherits from itself: {circle}.')
     yield path
     above = (*above, path.resolve())
-    for name in Config._get_base_files(str(path)):
-        base, _ = Config._get_cfg_path(name, str(path))
+    try:
+        names = Config._get_base_files(str(path))
+        bases = [Config._get_cfg_path(name, str(path))[0] for name in names]
+    except Exception as error:
+        # Readers of JSON and YAML fail each in their own way, as do packages.
+        raise ConfigError(f'{path}: {type(error).__name__}: {error}') from error
+    for base in bases:
         yield from files_of(Path(base), above)
 
 
@@ -64,7 +69,7 @@ def _check_file(path: Path, above: tuple[Path, ...]) -> None:
         raise ConfigError(f'the config {str(path)!r}{of} is a folder: name a file.')
     if not path.is_file():
         there = [file.name for file in path.parent.glob('*') if file.suffix in SUFFIXES]
-        hint = did_you_mean(path.name, there)
+        hint = did_you_mean(path.name, there, 0.75)
         raise FileNotFoundError(
             f'the config file {str(path)!r}{of} does not exist.{hint}'
         )

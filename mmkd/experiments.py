@@ -14,8 +14,9 @@ from mmengine.config import Config, ConfigDict
 from mmengine.hub import get_config
 
 import mmkd
-from mmkd.config_file import ConfigError, read_config
-from mmkd.keys import check_names
+from mmkd.checks import check_shapes
+from mmkd.config_file import read_config
+from mmkd.keys import check_names, warn_of_idle_changes
 from mmkd.models.deploy import drop_distillation
 from mmkd.nearest import nearest_and_known
 from mmkd.setup import setup
@@ -42,8 +43,10 @@ def load_config(name: str) -> Config:
 
     Raises:
         FileNotFoundError: If there is none; the message names the nearest pair.
-        ConfigError: If it cannot be read, or has no model.
-        ValueError: If a name in it is most likely one that a runner reads, misspelt.
+        ConfigError: If it cannot be read.
+        TypeError: If something in it must be a dict and is none.
+        ValueError: If it has no model, or a name that is most likely one that a
+            runner reads, misspelt.
     """
     setup()
     cfg = _read(name)
@@ -67,9 +70,9 @@ def _read(name: str) -> Config:
             )
         path = pairs[name]
     cfg = read_config(path)
-    if not isinstance(cfg.get('model'), Mapping):
-        raise ConfigError(f'the config {path} has no model = dict(...).')
     check_names(cfg)
+    check_shapes(cfg)
+    warn_of_idle_changes(path)
     return cfg
 
 

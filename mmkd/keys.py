@@ -2,11 +2,13 @@
 
 import ast
 import inspect
+import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.logging import print_log
 from mmengine.runner import FlexibleRunner, Runner
 
 from mmkd.config_file import files_of
@@ -85,16 +87,57 @@ def check_options(cfg: Config, options: Mapping[str, Any]) -> None:
         raise ValueError(f'--cfg-options {key}: nothing reads {head!r}.{hint}')
 
 
+def warn_of_idle_changes(file: Path) -> None:
+    """Warn of variables that a config changes after its base has used them.
+
+    A base that builds its optimiser wrapper from ``optimizer`` is done with that
+    name. An error would stop published recipes, some of which do it.
+
+    Args:
+        file: The config file.
+    """
+    for path, name in _idle_changes(file, frozenset()):
+        print_log(
+            f'{path} changes {name!r}, which the config that it inherits from has used '
+            'already and nothing reads any more: that changes nothing. Change what it '
+            'stands in.',
+            'current',
+            logging.WARNING,
+        )
+
+
+def _idle_changes(path: Path, above: frozenset[str]) -> Iterator[tuple[Path, str]]:
+    if path.suffix != '.py':
+        return
+    used, own = above | _used_in(path), runner_keys() | {'_base_'}
+    assigned = {
+        target.id
+        for line in ast.parse(path.read_text(encoding='utf-8')).body
+        if isinstance(line, ast.Assign)
+        for target in line.targets
+        if isinstance(target, ast.Name)
+    }
+    for name in Config._get_base_files(str(path)):
+        base = Path(Config._get_cfg_path(name, str(path))[0])
+        for changed in sorted((assigned - used - own) & _used(str(base))):
+            yield path, changed
+        yield from _idle_changes(base, used)
+
+
 def _used(file: str) -> set[str]:
     """The names that lines of a config and of its bases use."""
-    return {
+    return {name for path in files_of(Path(file)) for name in _used_in(path)}
+
+
+def _used_in(path: Path) -> frozenset[str]:
+    if path.suffix != '.py':
+        return frozenset()
+    return frozenset(
         node.id if isinstance(node, ast.Name) else node.attr
-        for path in files_of(Path(file))
-        if path.suffix == '.py'
         for node in ast.walk(ast.parse(path.read_text(encoding='utf-8')))
         if isinstance(node, (ast.Name, ast.Attribute))
         and isinstance(node.ctx, ast.Load)
-    }
+    )
 
 
 def _places(cfg: Config, known: set[str], name: str, value: Any) -> Iterator[str]:

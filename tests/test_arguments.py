@@ -97,7 +97,9 @@ def test_hints_in_words() -> None:
 
 
 def test_what_is_wrong_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    check_arguments('here', HandsOn, dict(rate='high'))
+    check_arguments('here', HandsOn, dict(depth=1, rate=[1]), given=[])
+    with pytest.raises(TypeError, match="rate must be a number, got 'high'"):
+        check_arguments('here', HandsOn, dict(rate='high'))
     monkeypatch.setattr('mmkd.arguments.TRUSTED', __name__)
     with pytest.raises(ValueError, match=r"^here: HandsOn .*'rat'\. .*'rate'\? Known"):
         check_arguments('here', HandsOn, dict(rat=1))

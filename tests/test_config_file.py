@@ -55,12 +55,17 @@ def test_a_config_that_does_not_exist(folder: Path) -> None:
 
 def test_what_is_no_config(folder: Path) -> None:
     (folder / 'notes.txt').write_text(MODEL)
+    (folder / 'cut.json').write_text('{"model": ')
+    (folder / 'cut.yaml').write_text('model: [')
+    for name in ('cut.json', 'cut.yaml'):
+        with pytest.raises(ConfigError, match=rf'{name}: \w+Error'):
+            load_config(str(folder / name))
     (folder / 'bare.py').write_text('a = 1\n')
     with pytest.raises(ConfigError, match='is a folder'):
         load_config(str(folder))
     with pytest.raises(ConfigError, match=r'must end with \.py'):
         load_config(str(folder / 'notes.txt'))
-    with pytest.raises(ConfigError, match=r'bare\.py has no model'):
+    with pytest.raises(ValueError, match=r'bare\.py has no model'):
         load_config(str(folder / 'bare.py'))
 
 

@@ -156,7 +156,7 @@ def test_a_config_names_its_own_folder(folder: str, tmp_path: Path) -> None:
     place = tmp_path / folder
     place.mkdir()
     (place / 'own.py').write_text(
-        "model = dict()\none = '{{ fileDirname }}/a.py'\n"
+        "model = dict(type='A')\none = '{{ fileDirname }}/a.py'\n"
         'two = "{{fileBasenameNoExtension}}{{fileExtname}}"\n'
     )
     cfg = load_config(str(place / 'own.py'))

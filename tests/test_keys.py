@@ -1,4 +1,5 @@
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from mmengine.config import Config
@@ -112,3 +113,30 @@ def test_free_variables_are_left_alone(tmp_path: Path) -> None:
     names = 'train_pipeline', 'test_pipeline', 'data', 'optimizer', 'seed'
     file.write_text(''.join(f'{name} = 1\n' for name in names))
     check_names(Config.fromfile(file))
+
+
+@pytest.mark.parametrize(
+    ('text', 'warned'),
+    [
+        ("norm = dict(type='BN')", True),
+        ("norm = dict(type='BN')\nmodel = dict(neck=norm)", False),
+        ("norm = dict(type='BN')\nmodel = dict(neck=_base_.norm)", False),
+        ('size = 3', False),
+        ('work_dir = "a"', False),
+    ],
+)
+@pytest.mark.parametrize('between', [False, True])
+def test_changes_of_variables_that_were_used_already(
+    text: str, warned: bool, between: bool, tmp_path: Path
+) -> None:
+    (tmp_path / 'base.py').write_text(
+        "norm = dict(type='SyncBN')\nmodel = dict(type='A', head=norm)\nsize = 2\n"
+        "work_dir = 'b'\nwork = work_dir"
+    )
+    (tmp_path / 'child.py').write_text(f"_base_ = 'base.py'\n{text}\n")
+    (tmp_path / 'grandchild.py').write_text("_base_ = 'child.py'\n")
+    with mock.patch('mmkd.keys.print_log') as log:
+        load_config(str(tmp_path / ('grandchild.py' if between else 'child.py')))
+    assert log.called == warned
+    if warned:
+        assert "child.py changes 'norm'" in log.call_args.args[0]

@@ -41,11 +41,11 @@ def parse_args() -> argparse.Namespace:
 def merged_config(args: argparse.Namespace) -> Config:
     """Merge the command line into the config and reduce it to the student."""
     cfg = load_config(args.config)
+    check_options(cfg, args.cfg_options or {})
     cfg.launcher = args.launcher
     if args.data_root:
         set_data_root(cfg, args.data_root)
     if args.cfg_options:
-        check_options(cfg, args.cfg_options)
         cfg.merge_from_dict(args.cfg_options)
     drop_distillation(cfg)
     drop_parts(cfg)

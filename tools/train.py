@@ -75,6 +75,7 @@ def merged_config(args: argparse.Namespace) -> Config:
     if args.set:
         set_values(cfg, args.set)
     drop_parts(cfg)
+    check_options(cfg, args.cfg_options or {})
     cfg.launcher = args.launcher
     if args.data_root:
         set_data_root(cfg, args.data_root)
@@ -90,7 +91,6 @@ def merged_config(args: argparse.Namespace) -> Config:
             cfg.load_from = args.resume
     set_work_dir(cfg, args)
     if args.cfg_options:
-        check_options(cfg, args.cfg_options)
         cfg.merge_from_dict(args.cfg_options)
     if args.auto_scale_lr:
         scale_learning_rate(cfg)

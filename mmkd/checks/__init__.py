@@ -6,8 +6,9 @@ from mmkd.checks.groups import warn_of_idle_keys
 from mmkd.checks.parts import PartsCheck
 from mmkd.checks.scores import check_scores
 from mmkd.checks.settings import check_settings
+from mmkd.checks.shapes import check_shapes
 
-__all__ = ['check_config', 'warn_of_idle_keys']
+__all__ = ['check_config', 'check_shapes', 'warn_of_idle_keys']
 
 
 def check_config(cfg: Config) -> None:
@@ -23,6 +24,7 @@ def check_config(cfg: Config) -> None:
         TypeError: If a value is of another type than mmkd or MMEngine's hooks and
             loops take.
     """
+    check_shapes(cfg)
     PartsCheck(cfg)()
     check_settings(cfg)
     check_scores(cfg)

@@ -46,6 +46,19 @@ INNER_MODELS = (
 )
 """Parts of models that are built as they stand; other parts get more on the way."""
 
+STRICT = (
+    DATA_SAMPLERS,
+    HOOKS,
+    LOG_PROCESSORS,
+    LOOPS,
+    METRICS,
+    OPTIM_WRAPPERS,
+    OPTIMIZERS,
+    PARAM_SCHEDULERS,
+    VISUALIZERS,
+)
+"""What has no type that a package registers later, or that others build."""
+
 
 class PartsCheck:
     """Looks at the parts of a config by the names of what they build.
@@ -126,7 +139,7 @@ class PartsCheck:
         if not isinstance(loader, Mapping):
             return
         more = 'disable_subprocess_warning', 'num_batch_per_epoch'
-        known(loader, name, {*arguments(DataLoader)[0], *more})
+        check_arguments(name, DataLoader, loader, (), more)
         self.part(f'{name}.dataset', loader.get('dataset'), DATASETS)
         for sampler in ('sampler', 'batch_sampler'):
             self.part(f'{name}.{sampler}', loader.get(sampler), DATA_SAMPLERS)
@@ -176,10 +189,11 @@ class PartsCheck:
         found = None
         with suppress(RuntimeError), registry.switch_scope_and_registry(scope) as own:
             found = own.get(kind)
-        if found is None and '.' not in kind:
+        if found is None:
+            surely = registry in STRICT
             names = {*registry.module_dict, *own.module_dict}
-            hint = did_you_mean(kind, names, LIKELY)
-            if hint:
+            hint = did_you_mean(kind, names, 0.6 if surely else LIKELY)
+            if hint or surely:
                 raise ValueError(f'{where}: there is no type {kind!r}.{hint}')
         return found
 

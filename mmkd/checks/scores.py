@@ -15,6 +15,10 @@ OF_IOU = {
 """What MMSegmentation's ``IoUMetric`` gives for each of its ``iou_metrics``."""
 
 
+NAMERS = {'monitor', 'save_best'}
+"""Settings of hooks that name a score."""
+
+
 def check_scores(cfg: Config) -> None:
     """Refuse a score that is watched and never given.
 
@@ -60,6 +64,11 @@ def _watched(cfg: Config) -> Iterator[tuple[str, str, Any]]:
     for where, hook in hooks.items():
         if not isinstance(hook, Mapping):
             continue
+        if hook.get('rule') is not None and not (NAMERS & hook.keys()):
+            raise ValueError(
+                f'{where}: the rule {hook["rule"]!r} is of no score. Name one with '
+                'save_best.'
+            )
         if hook.get('save_best') is not None:
             names, rules = _listed(hook['save_best']), _listed(hook.get('rule'))
             rules = rules * len(names) if len(rules) == 1 else rules

@@ -1,5 +1,6 @@
 """Settings of a config that no class takes as its arguments."""
 
+import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -8,7 +9,7 @@ from mmengine.dist import init_dist
 from mmengine.runner import set_random_seed
 from torch.distributed import init_process_group
 
-from mmkd.arguments import arguments
+from mmkd.arguments import arguments, check_arguments
 from mmkd.nearest import LIKELY, did_you_mean, nearest_and_known
 
 ENVIRONMENT = ('cudnn_benchmark', 'dist_cfg', 'mp_cfg', 'resource_limit')
@@ -54,7 +55,12 @@ def check_settings(cfg: Config) -> None:
     known(environment.get('mp_cfg'), 'env_cfg.mp_cfg', PROCESSES)
     group = {*arguments(init_dist)[0], *arguments(init_process_group)[0], 'port'}
     known(environment.get('dist_cfg'), 'env_cfg.dist_cfg', group - {'launcher'})
-    known(cfg.get('randomness'), 'randomness', arguments(set_random_seed)[0])
+    check_arguments('randomness', set_random_seed, cfg.get('randomness') or {})
+    level = cfg.get('log_level', 'INFO')
+    if not isinstance(logging.getLevelName(level), int):
+        raise ValueError(
+            f'log_level {level!r} is none of DEBUG, INFO, WARNING, ERROR, CRITICAL.'
+        )
     scaled = 'base_batch_size', 'enable'
     known(cfg.get('auto_scale_lr'), 'auto_scale_lr', scaled)
     groups = (cfg.get('optim_wrapper') or {}).get('paramwise_cfg')
@@ -89,8 +95,9 @@ def known(settings: Any, where: str, names: Iterable[str]) -> None:
     names = sorted(names)
     for name in settings if isinstance(settings, Mapping) else ():
         if name not in names and name != '_scope_':
+            public = [known for known in names if not known.startswith('_')]
             raise ValueError(
-                f'{where}: nothing reads {name!r}.{nearest_and_known(name, names)}'
+                f'{where}: nothing reads {name!r}.{nearest_and_known(name, public)}'
             )
 
 

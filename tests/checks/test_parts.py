@@ -65,6 +65,9 @@ def test_arguments_that_nothing_takes(
 @pytest.mark.parametrize(
     ('key', 'value', 'message'),
     [
+        ('train_dataloader__batch_size', 'two', 'batch_size must be a number'),
+        ('optim_wrapper__optimizer__lr', 'fast', "lr must be a number, got 'fast'"),
+        ('randomness__seed', 'three', 'randomness: seed must be an integer or None'),
         (f'{HOOK}interval', 'ten', "interval must be an integer, got 'ten'"),
         ('train_cfg__max_iters', 'many', 'train_cfg: max_iters must be an integer'),
         ('default_hooks__logger__interval', [5], 'logger: interval must be an integer'),
@@ -75,6 +78,23 @@ def test_values_of_a_wrong_type(
     check: Callable[..., None], key: str, value: Any, message: str
 ) -> None:
     with pytest.raises(TypeError, match=message):
+        check(**{key: value})
+
+
+@pytest.mark.parametrize(
+    ('key', 'value', 'message'),
+    [
+        ('param_scheduler', [dict(type='PolyLr')], r"\[0\]: .*'PolyLr'.*'PolyLR'"),
+        ('optim_wrapper__optimizer__type', 'SDG', "no type 'SDG'. Did .*'SGD'"),
+        ('train_dataloader__sampler__type', 'Alphabetic', "no type 'Alphabetic'"),
+        ('custom_hooks', [dict(type='mmpretrain.EMAHok')], "type 'mmpretrain.EMAHok'"),
+        ('val_evaluator__type', 'IouMetric', "no type 'IouMetric'. Did .*'IoUMetric'"),
+    ],
+)
+def test_types_that_there_are_not(
+    check: Callable[..., None], key: str, value: Any, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
         check(**{key: value})
 
 

@@ -16,6 +16,7 @@ IMAGES = 'vgg13_vgg8_cifar100'
     [
         ({BEST: 'mIou'}, "checkpoint.save_best: .*'mIou'. Did you mean 'mIoU'"),
         ({BEST: ['mIoU', 'mDice']}, "gives 'mDice'.*Known: aAcc, mIoU, mAcc"),
+        ({RULE: 'less'}, "checkpoint: the rule 'less' is of no score"),
         ({BEST: 'mIoU', RULE: 'less'}, "the worst 'mIoU'"),
         ({BEST: ['aAcc', 'mIoU'], RULE: ['greater', 'less']}, "the worst 'mIoU'"),
         (dict(pair=IMAGES, **{BEST: 'top1'}), "gives 'top1'. Known: accuracy/top1"),
@@ -45,7 +46,10 @@ def test_scores_that_no_metric_gives(
         {BEST: 'mPrecision', 'val_evaluator__iou_metrics': ['mIoU', 'mFscore']},
         dict(pair=IMAGES, **{BEST: 'accuracy/top5'}),
         {BEST: 'cityscapes/anything', 'val_evaluator__type': 'CityscapesMetric'},
-        {BEST: 'best', 'val_evaluator': [dict(type='IoUMetric'), dict(type='Mine')]},
+        {
+            BEST: 'best',
+            'val_evaluator': [dict(type='IoUMetric'), dict(type='CityscapesMetric')],
+        },
     ],
 )
 def test_scores_that_are_given_or_unknown(

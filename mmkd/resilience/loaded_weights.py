@@ -29,12 +29,15 @@ def settle_weights(runner: Runner, checkpoint: dict[str, Any]) -> None:
     """
     if isinstance(runner.model, FullyShardedDataParallel):
         return
-    model, source = model_of(runner), f'the checkpoint {str(runner._load_from)!r}'
+    model, path = model_of(runner), runner._load_from
+    source = f'the checkpoint {str(path)!r}' if path else 'the last checkpoint'
     if isinstance(model, BaseTTAModel):
         model = model.module
     state = weights_for(model, checkpoint, source)
+    meta = checkpoint.get('meta')
     if isinstance(runner._train_loop, BaseLoop) and not runner._resume:
         check_shapes(model, state, source)
-    else:
+    elif not (runner._resume and isinstance(meta, dict) and 'identity' in meta):
+        # A checkpoint that says which training it is of is compared by that.
         load_whole(model, state, source, optional=TRAINING_ALONE)
     checkpoint['state_dict'] = state

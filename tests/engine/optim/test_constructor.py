@@ -27,7 +27,7 @@ LAYERS = dict(num_layers=6, decay_rate=0.9)
 METHODS = dict(
     dual_head=dict(type='DualHead', head=dict(type='MLPClassifier')),
     kd=dict(type='LogitsKD'),
-    heads=dict(type='MultiHead', stages=(0,), teacher_stages=(1,)),
+    heads=dict(type='MultiHead', stages=('backbone',), teacher_stages=(1,)),
 )
 CONVNEXT = dict(
     type='mmseg.EncoderDecoder',
@@ -143,8 +143,12 @@ def test_the_students_groups_are_those_of_the_plain_student(
         config = tiny.model(config)
     elif config is VIT:
         task = 'images'
+    methods: dict[str, Any] = copy.deepcopy(METHODS)
+    if config is VIT:
+        # The whole backbone gives vectors.
+        methods['heads']['stages'] = ('backbone.layers.1',)
     student = build_model(config)
-    distiller = tiny.distiller(task, METHODS, student=config)
+    distiller = tiny.distiller(task, methods, student=config)
 
     expected = groups_of(student, build_optim_wrapper(student, settings(**changes)))
     found = groups_of(
@@ -152,9 +156,9 @@ def test_the_students_groups_are_those_of_the_plain_student(
     )
 
     assert found[: len(expected)] == expected
-    methods = found[len(expected) :]
-    assert [group.pop('method') for group in methods] == ['dual_head', 'heads']
-    for name, group in zip(('dual_head', 'heads'), methods, strict=True):
+    added = found[len(expected) :]
+    assert [group.pop('method') for group in added] == ['dual_head', 'heads']
+    for name, group in zip(('dual_head', 'heads'), added, strict=True):
         parameters = distiller.methods[name].named_parameters()
         own = [f'methods.{name}.{n}' for n, _ in parameters]
         assert group['params'] == own

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import torch
@@ -13,6 +14,7 @@ def majority(
     size: Sequence[int],
     ignore_index: int,
     align_corners: bool = False,
+    num_classes: int | None = None,
 ) -> Tensor:
     """The label that most pixels of each cell have.
 
@@ -29,6 +31,8 @@ def majority(
         ignore_index: The label of pixels and cells without a class.
         align_corners: Whether the centres of the corners coincide, as in
             ``torch.nn.functional.interpolate``.
+        num_classes: How many classes there are at most; None looks for the largest
+            label, for which a device is waited for.
 
     Returns:
         Class indices, int64 ``(N, *size)``.
@@ -39,7 +43,9 @@ def majority(
     )
     unlabelled = labels == ignore_index
     # Unlabelled pixels vote for one class more than there are.
-    classes = int(labels.masked_fill(unlabelled, -1).max()) + 1
+    classes = num_classes
+    if classes is None:
+        classes = int(labels.masked_fill(unlabelled, -1).max()) + 1
     choices = labels.masked_fill(unlabelled, classes)
     cells = rows.cell[:, None] * size[1] + columns.cell
     votes = torch.outer(rows.length, columns.length).flatten()
@@ -77,6 +83,7 @@ class _Intervals(NamedTuple):
     length: Tensor
 
 
+@lru_cache(maxsize=64)
 def _intervals(
     pixels: int, cells: int, align_corners: bool, device: torch.device
 ) -> _Intervals:

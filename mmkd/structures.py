@@ -26,6 +26,7 @@ class Targets:
             otherwise each class is true or false by itself.
         align_corners: How label maps lie on maps of another size: whether the
             centres of their corners coincide.
+        num_classes: How many classes labels may have, where it is known.
     """
 
     labels: Tensor
@@ -34,6 +35,7 @@ class Targets:
     indices: Tensor | None = None
     exclusive: bool = True
     align_corners: bool = False
+    num_classes: int | None = None
     _resized: dict[tuple[int, ...], 'Targets'] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -56,7 +58,11 @@ class Targets:
             return self
         if size not in self._resized:
             labels = majority(
-                self.labels, size, self.ignore_index, self.align_corners
+                self.labels,
+                size,
+                self.ignore_index,
+                self.align_corners,
+                self.num_classes,
             )
             self._resized[size] = replace(self, labels=labels)
         return self._resized[size]

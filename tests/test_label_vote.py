@@ -72,6 +72,8 @@ def test_cells_have_the_label_of_most_of_their_area(
 
     assert voted.dtype == torch.int64
     assert voted.equal(counted(labels, size, align_corners))
+    for classes in (3, 19):
+        assert majority(labels, size, 255, align_corners, classes).equal(voted)
 
 
 @pytest.mark.parametrize('align_corners', [False, True])
@@ -111,4 +113,7 @@ def test_aligned_corners_take_the_pixels_around_the_coinciding_point() -> None:
 
 
 def test_nothing_is_labelled() -> None:
-    assert majority(torch.full((2, 4, 4), 7), (2, 2), 7).unique().tolist() == [7]
+    labels = torch.full((2, 4, 4), 7)
+
+    assert majority(labels, (2, 2), 7).unique().tolist() == [7]
+    assert majority(labels, (2, 2), 7, num_classes=3).unique().tolist() == [7]

@@ -241,16 +241,22 @@ class PixelTask(Task):
         align_corners: How the student's head resizes maps.
         ignore_index: The label of pixels without a class.
         exclusive: See :class:`Task`.
+        num_classes: How many classes labels may have, None if unknown.
     """
 
     spatial_dims = 2
 
     def __init__(
-        self, align_corners: bool, ignore_index: int, exclusive: bool = True
+        self,
+        align_corners: bool,
+        ignore_index: int,
+        exclusive: bool = True,
+        num_classes: int | None = None,
     ) -> None:
         super().__init__(exclusive)
         self.align_corners = align_corners
         self.ignore_index = ignore_index
+        self.num_classes = num_classes
 
     def check_targets(
         self,
@@ -290,6 +296,7 @@ class PixelTask(Task):
             ignore_index=self.ignore_index,
             exclusive=self.exclusive,
             align_corners=self.align_corners,
+            num_classes=self.num_classes,
         )
 
     def resize(self, logits: Tensor, size: Sequence[int]) -> Tensor:
@@ -326,7 +333,9 @@ def task_of(model: Any) -> Task:
     head = _main_head(model)
     if head is not None and hasattr(model, 'decode_head'):
         exclusive = is_exclusive(getattr(head, 'loss_decode', None))
-        return PixelTask(head.align_corners, head.ignore_index, exclusive)
+        count = class_count(model)
+        classes = None if count is None else max(count, 2)
+        return PixelTask(head.align_corners, head.ignore_index, exclusive, classes)
     if head is not None:
         several = any(c.__name__ == 'MultiLabelClsHead' for c in type(head).__mro__)
         exclusive = not several and is_exclusive(getattr(head, 'loss_module', None))

@@ -169,6 +169,13 @@ def test_task_is_told_by_the_head(tiny: Any) -> None:
         task_of(nn.Linear(1, 1))
 
 
+@pytest.mark.parametrize('classes', [2, 4])
+def test_targets_know_how_many_classes_there_are(tiny: Any, classes: int) -> None:
+    model = build_model(tiny.segmentor(classes=classes))
+
+    assert task_of(model).targets([street([0, 1, 255])]).num_classes == classes
+
+
 def test_last_of_cascaded_heads_counts() -> None:
     heads = [Head(True, 255), Head(False, 9)]
     model = nn.Module()

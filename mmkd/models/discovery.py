@@ -10,7 +10,7 @@ from torch import nn
 from torch.utils.hooks import RemovableHandle
 
 from mmkd.arguments import check_arguments
-from mmkd.models.probing import Trace, image_channels, trace
+from mmkd.models.probing import Trace, image_channels, look, trace
 from mmkd.models.stages import find_stages, has_stem
 from mmkd.models.taps import Tap, find_module
 from mmkd.models.tasks import Task, task_of
@@ -71,8 +71,19 @@ class ModelView:
 
     @cached_property
     def num_classes(self) -> int:
-        """Channels of the logits."""
-        return self.shape(OUTPUT)[1]
+        """Channels of the logits.
+
+        Raises:
+            ValueError: If what the model returns is no logits.
+        """
+        shape = self.shape(OUTPUT)
+        if self.trace.returned == 'dict' or len(shape) != 2 + self.task.spatial_dims:
+            raise ValueError(
+                f'{self.name} returns a {self.trace.returned} with {tuple(shape)} for '
+                'one image, and one logit for each class, or a map of them, is '
+                'needed: mmkd cannot distil it.'
+            )
+        return shape[1]
 
     @property
     def in_channels(self) -> int:
@@ -81,13 +92,14 @@ class ModelView:
 
     @cached_property
     def classifier(self) -> str:
-        """Path of the module whose output is the model's logits.
+        """Path of the layer whose output is the model's logits.
 
         Raises:
-            ValueError: If no single layer puts them out.
+            ValueError: If no single layer puts them out, or the one that is named
+                does not.
         """
         if self._classifier is not None:
-            return self._classifier
+            return self._named(self._classifier)
         modules = dict(self.model.named_modules())
         for path in self.trace.givers:
             if isinstance(modules[path], LAYERS):
@@ -101,18 +113,47 @@ class ModelView:
             f'{self.name} has no recognisable main classifier: no linear or '
             'convolutional layer returns its logits. Layers whose width is the '
             f'number of classes: {candidates or "none"}. Name it in the config, as '
-            'classifier=PATH.'
+            'classifier=PATH, if one of them returns the very logits. Otherwise use '
+            'methods that compare logits alone, or give a stage to those that read '
+            "the classifier's input."
         )
+
+    def _named(self, path: str) -> str:
+        taps = [OUTPUT, Tap(path)]
+        self.shape(taps[1])
+        logits, output = look(self.model, self.trace.image_size, taps, self.born)
+        if logits.shape != output.shape or not torch.allclose(logits, output):
+            raise ValueError(
+                f'classifier={path!r} does not put out the logits of {self.name}: '
+                'its output is something else, such as cosines before they are '
+                'scaled, or a part of a sum. Leave it out, or name the layer whose '
+                'output is what the model returns.'
+            )
+        return path
 
     @property
     def feature(self) -> Tap:
         """The main classifier's input."""
         return Tap(self.classifier, 'input')
 
-    @property
+    @cached_property
     def logits(self) -> Tap:
-        """The main classifier's output."""
-        return Tap(self.classifier)
+        """Where the logits are that the model returns.
+
+        The main classifier's output or, where no single layer puts them out, what
+        the innermost part of the model that gives them returns.
+
+        Raises:
+            ValueError: If no part of the model gives them.
+        """
+        givers = self.trace.givers
+        try:
+            return Tap(self.classifier)
+        except ValueError:
+            if self._classifier is not None or not givers:
+                raise
+        path = next(iter(givers))
+        return Tap(path, givers[path])
 
     @cached_property
     def stages(self) -> list[Tap]:

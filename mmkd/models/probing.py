@@ -5,16 +5,19 @@ import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Size, Tensor, nn
 
-from mmkd.models.taps import Kind, Tap, tensors_in
+from mmkd.models.taps import KINDS, Kind, Tap, capture, tensors_in, watch
 from mmkd.models.undisturbed import undisturbed
 
 IMAGE_SIZES = ((64, 64), (32, 32), (224, 224))
 """Heights and widths in pixels of the blank images tried, in this order."""
+
+FAILURES = (RuntimeError, ValueError, TypeError, LookupError, AssertionError)
 
 
 @dataclass
@@ -25,13 +28,16 @@ class Trace:
         image_size: Height and width of the blank image.
         shapes: Shapes of a module's tensors in each of its runs, by path and kind,
             in the order the modules first began (inputs) and ended (outputs).
+        returned: The type of what the model returns.
         givers: Paths of the modules whose first tensor is the model's output,
-            the innermost first.
+            the innermost first, with what tells it: the module's output, or that
+            of its method ``forward``, which a model called itself.
     """
 
     image_size: tuple[int, int]
     shapes: dict[tuple[str, Kind], list[list[Size]]] = field(default_factory=dict)
-    givers: list[str] = field(default_factory=list)
+    returned: str = ''
+    givers: dict[str, Kind] = field(default_factory=dict)
 
     def given(self, path: str, kind: Kind = 'output', call: int = 0) -> list[Size]:
         """Shapes of what a module took or gave in one of its runs, [] if none."""
@@ -68,7 +74,7 @@ def trace(model: nn.Module, born: float = math.inf) -> Trace:
     for size in sizes:
         try:
             return _traced(model, size, born)
-        except (RuntimeError, ValueError, AssertionError, IndexError) as error:
+        except FAILURES as error:
             failures.append(f'{tuple(size)}: {error}')
     raise ValueError(
         f'{type(model).__name__} does not run on a blank image of any of the '
@@ -79,32 +85,49 @@ def trace(model: nn.Module, born: float = math.inf) -> Trace:
 def _traced(model: nn.Module, size: tuple[int, int], born: float) -> Trace:
     found = Trace(size)
     # Weak, so that no more is kept in memory than the model itself keeps.
-    given: dict[str, weakref.ref[Tensor]] = {}
+    given: dict[tuple[str, Kind], weakref.ref[Tensor]] = {}
 
     def note(path: str, kind: Kind, value: Any) -> None:
         tensors = list(tensors_in(value))
         runs = found.shapes.setdefault((path, kind), [])
-        if kind == 'output' and tensors and not runs:
-            given[path] = weakref.ref(tensors[0])
+        if kind != 'input' and tensors and not runs:
+            given[path, kind] = weakref.ref(tensors[0])
         runs.append([tensor.shape for tensor in tensors])
 
     with undisturbed(model, born), ExitStack() as hooks:
         for path, module in model.named_modules():
-            for hook in _hooks(module, path, note):
-                hooks.callback(hook.remove)
-        output = next(tensors_in(model(_blank(model, size), mode='tensor')))
-    found.givers = [path for path, tensor in given.items() if tensor() is output]
+            for kind in KINDS:
+                if kind != 'forward' or _is_part(model, path):
+                    hooks.callback(watch(module, kind, partial(note, path, kind)))
+        returned = model(_blank(model, size), mode='tensor')
+    output = next(tensors_in(returned))
+    found.returned = type(returned).__name__
+    for (path, kind), tensor in given.items():
+        if path and tensor() is output:
+            found.givers.setdefault(path, kind)
     return found
 
 
-def _hooks(module: nn.Module, path: str, note: Any) -> list[Any]:
-    return [
-        module.register_forward_pre_hook(
-            lambda _, args, kwargs: note(path, 'input', (args, kwargs)),
-            with_kwargs=True,
-        ),
-        module.register_forward_hook(lambda _, args, out: note(path, 'output', out)),
-    ]
+def _is_part(model: nn.Module, path: str) -> bool:
+    """Whether a module is one of those whose ``forward`` models call themselves."""
+    parent = model.get_submodule(path.rpartition('.')[0])
+    return bool(path) and (parent is model or isinstance(parent, nn.ModuleList))
+
+
+def look(
+    model: nn.Module, size: Sequence[int], taps: Sequence[Tap], born: float = math.inf
+) -> list[Tensor]:
+    """Values of taps for one image of noise; the model is left as it was.
+
+    Args:
+        model: A model with MMEngine's ``mode='tensor'``.
+        size: Height and width of the image.
+        taps: What to capture.
+        born: See :func:`undisturbed`.
+    """
+    with undisturbed(model, born), capture(model, taps, copy=False) as values:
+        model(torch.randn_like(_blank(model, size)), mode='tensor')
+    return [values[tap] for tap in taps]
 
 
 def image_channels(model: nn.Module) -> int:

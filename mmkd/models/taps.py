@@ -5,15 +5,17 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
+from inspect import signature
 from itertools import islice
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
 from mmkd.models.tokens import AS_IT_IS, Layout
 
-Kind = Literal['input', 'output']
+Kind = Literal['input', 'output', 'forward']
+KINDS = get_args(Kind)
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,9 @@ class Tap:
     Attributes:
         path: Module path as ``named_modules`` gives it, such as
             ``'backbone.layer2'``; ``''`` is the model itself.
-        kind: Whether the module's input or its output is meant.
+        kind: Whether the module's input or its output is meant; ``'forward'`` is
+            what its method ``forward`` returns without optional arguments, such
+            as labels, even where a model calls that method itself.
         call: Which run of the module, from 0, where one forward runs it several
             times, as a residual block does its ReLU.
         number: Which tensor, where the module takes or gives several: counted
@@ -32,7 +36,7 @@ class Tap:
             to ``(N, C, H, W)`` by it.
 
     Raises:
-        ValueError: If ``kind`` is neither, or ``call`` no whole number from 0.
+        ValueError: If ``kind`` is none of them, or ``call`` no whole number from 0.
     """
 
     path: str
@@ -44,8 +48,10 @@ class Tap:
 
     def __post_init__(self) -> None:
         """Check the values."""
-        if self.kind not in ('input', 'output'):
-            raise ValueError(f"kind must be 'input' or 'output', got {self.kind!r}")
+        if self.kind not in KINDS:
+            raise ValueError(
+                f"kind must be 'forward', 'input' or 'output', got {self.kind!r}"
+            )
         if not isinstance(self.call, int) or self.call < 0:
             raise ValueError(f'call must be a number from 0, got {self.call!r}')
 
@@ -162,7 +168,8 @@ def capture(
 
     with ExitStack() as hooks:
         for tap in taps:
-            hooks.callback(_hook(find_module(model, tap.path), tap, keep).remove)
+            module = find_module(model, tap.path)
+            hooks.callback(watch(module, tap.kind, partial(keep, tap)))
         try:
             yield values
         except _AllTapsFilled:
@@ -174,11 +181,48 @@ def capture(
         )
 
 
-def _hook(
-    module: nn.Module, tap: Tap, keep: Callable[[Tap, Any], None]
-) -> RemovableHandle:
-    if tap.kind == 'input':
+def watch(
+    module: nn.Module, kind: Kind, note: Callable[[Any], None]
+) -> Callable[[], None]:
+    """Be told what a module takes or gives whenever it runs.
+
+    Args:
+        module: The module.
+        kind: What of it, see :class:`Tap`.
+        note: Called with the inputs or outputs.
+
+    Returns:
+        What ends it.
+    """
+    if kind == 'input':
         return module.register_forward_pre_hook(
-            lambda _, args, kwargs: keep(tap, (args, kwargs)), with_kwargs=True
-        )
-    return module.register_forward_hook(lambda _, args, output: keep(tap, output))
+            lambda _, args, kwargs: note((args, kwargs)), with_kwargs=True
+        ).remove
+    if kind == 'output':
+        return module.register_forward_hook(lambda _, args, output: note(output)).remove
+    own = dict(vars(module))
+    forward: Any = module.forward
+    arguments = signature(forward)
+    optional = [
+        name
+        for name, argument in arguments.parameters.items()
+        if argument.default is not argument.empty
+    ]
+
+    def noting(*args: Any, **kwargs: Any) -> Any:
+        output = forward(*args, **kwargs)
+        given = arguments.bind(*args, **kwargs)
+        more = [given.arguments.pop(name, None) for name in optional]
+        if any(value is not None for value in more):
+            note(forward(*given.args, **given.kwargs))
+        else:
+            note(output)
+        return output
+
+    def end() -> None:
+        vars(module).pop('forward')
+        if 'forward' in own:
+            module.forward = own['forward']
+
+    vars(module)['forward'] = noting
+    return end

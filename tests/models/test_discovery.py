@@ -55,10 +55,42 @@ def test_classifier_that_is_none_is_refused(scaled: dict[str, Any]) -> None:
     assert 'classifier=PATH' in str(error.value)
 
 
+def test_logits_of_no_layer_are_taken_from_the_head(scaled: dict[str, Any]) -> None:
+    assert ModelView(build_model(scaled)).logits == Tap('decode_head', 'forward')
+
+
+@pytest.mark.parametrize('side', ['student', 'teacher'])
+def test_classifier_that_is_another_is_refused(
+    tiny: Any, scaled: dict[str, Any], side: str
+) -> None:
+    teacher = tiny.teacher(scaled)
+    named = dict(classifier='decode_head.conv_seg')
+    methods = dict(hint=dict(type='SKD'))
+    message = f'does not put out the logits of the {side} EncoderDecoder'
+    settings = dict(student=tiny.segmentor(classes=5), teacher=teacher)
+    if side == 'student':
+        plain = tiny.teacher(settings['student'])
+        settings = dict(named, student=scaled, teacher=plain)
+    else:
+        settings['teacher'] = teacher | named
+
+    with pytest.raises(ValueError, match=message):
+        tiny.distiller('pixels', methods, **settings)
+
+
+class CopyingHead(FCNHead):
+    """Its logits are a copy of a layer's output."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return super().forward(inputs).clone()
+
+
 def test_classifier_may_be_named(scaled: dict[str, Any]) -> None:
+    scaled['decode_head']['type'] = CopyingHead
     view = ModelView(build_model(scaled), 'decode_head.conv_seg')
 
     assert view.logits == Tap('decode_head.conv_seg')
+    assert view.feature == Tap('decode_head.conv_seg', 'input')
     assert view.num_classes == 5
 
 

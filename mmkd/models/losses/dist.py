@@ -1,5 +1,6 @@
 """The relation-matching loss of DIST."""
 
+import torch
 from torch import Tensor
 
 from mmkd.models.losses.base import LogitLoss
@@ -68,8 +69,11 @@ def pearson_distance(a: Tensor, b: Tensor) -> Tensor:
         A scalar; it does not change if a row is scaled by a positive number
         or shifted.
     """
+    # Equal rows are at distance 0, however little they vary.
+    rounding = 16 * torch.finfo(a.dtype).eps
+    equal = ((a - b).abs() <= rounding * a.abs()).all(1)
     a = a - a.mean(1, keepdim=True)
     b = b - b.mean(1, keepdim=True)
     # The published constant: a row that hardly varies counts as uncorrelated.
     norms = a.norm(dim=1) * b.norm(dim=1) + 1e-8
-    return 1 - ((a * b).sum(1) / norms).mean()
+    return (1 - (a * b).sum(1) / norms).masked_fill(equal, 0).mean()

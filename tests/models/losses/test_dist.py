@@ -50,6 +50,16 @@ def test_relations_do_not_change_under_positive_affine_maps() -> None:
         assert abs(pearson_distance(-s, t) - expected) > 1e-2
 
 
+def test_equal_rows_are_at_no_distance() -> None:
+    # Probabilities that differ by less than the guard of 1e-8 sees.
+    logits = (1e-5 * torch.randn(6, 4)).requires_grad_()
+    loss = DISTLoss()(logits, logits.detach())
+    loss.backward()
+    assert loss.item() == 0
+    assert not logits.grad.any()
+    assert DISTLoss()(logits, -logits.detach()) > 1
+
+
 def test_one_sample_has_no_relation_within_classes() -> None:
     student = torch.randn(1, 5, requires_grad=True)
     loss = DISTLoss(beta=0.0)(student, torch.randn(1, 5))

@@ -96,6 +96,8 @@ class Training:
         )
         self.arguments = [
             *(str(config), '--work-dir', str(folder), '--resume'),
+            # It is random.
+            '--no-teacher-check',
             *('--data-root', str(data), '--teacher', str(data / 'teacher.pth')),
         ]
 

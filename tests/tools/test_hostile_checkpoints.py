@@ -40,8 +40,9 @@ def test_it_is_refused(
 ) -> None:
     work_dir = tmp_path / 'work_dir'
     work_dir.mkdir()
-    shutil.copy(hostile.path, work_dir / 'iter_2.pth')
-    (work_dir / 'last_checkpoint').write_text(str(work_dir / 'iter_2.pth'))
+    if way == 'last_checkpoint':
+        shutil.copy(hostile.path, work_dir / 'iter_2.pth')
+        (work_dir / way).write_text(str(work_dir / 'iter_2.pth'))
     script, config, *more = WAYS[way](hostile.path)
     options = [option for option in more if '=' in str(option)]
     files = [file for file in more if '=' not in str(file)]

@@ -159,8 +159,8 @@ def watch(
     """
     if isinstance(loader, WatchedLoader):
         return
-    by_index = loader.batch_sampler is not None
-    if isinstance(loader.dataset, IterableDataset) or not (by_index or not numbered):
+    batched = getattr(loader, 'batch_sampler', None) is not None
+    if not _has_indices(loader) or (numbered and not batched):
         if numbered:
             raise TypeError(
                 'train_dataloader must have a batch_size or a batch_sampler, and a '
@@ -172,6 +172,11 @@ def watch(
     loader = cast(WatchedLoader, loader)
     loader.reader = SampleReader(loader.dataset, skip_corrupt, loader.num_workers)
     loader.numbered = NumberedBatches() if numbered else None
+
+
+def _has_indices(loader: Any) -> bool:
+    data = getattr(loader, 'dataset', None)
+    return isinstance(loader, DataLoader) and not isinstance(data, IterableDataset)
 
 
 @cache
@@ -189,9 +194,14 @@ ADVICE = (
 def refuse_endless(loader: DataLoader) -> None:
     """Refuse a sampler that never ends, where epochs are counted.
 
+    Args:
+        loader: Any loader that has not been looked at.
+
     Raises:
         ValueError: If it is one, or its length is unknown; the message names it.
     """
+    if isinstance(loader, WatchedLoader) or not _has_indices(loader):
+        return
     own = type(loader.batch_sampler) is not BatchSampler
     name = type(loader.batch_sampler if own else loader.sampler).__name__
     try:

@@ -5,13 +5,13 @@ from typing import Any
 
 import torch
 from mmengine.hooks import Hook
-from mmengine.runner import Runner
+from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from mmkd.models.class_names import names_in
 from mmkd.registry import HOOKS
 from mmkd.resilience.label_survey import check_validation, survey
 from mmkd.resilience.loaded_weights import settle_weights
-from mmkd.resilience.loader import watch
+from mmkd.resilience.loader import refuse_endless, watch
 from mmkd.resilience.runner_model import model_of
 from mmkd.resilience.same_buffers import share_buffers
 from mmkd.resilience.start_checks import check_classes, check_shares, classes_of
@@ -42,9 +42,14 @@ class TrainingGuardHook(Hook):
 
         Raises:
             ValueError: If the training set is empty, is not shared by the processes
-                or has other classes than the validation set; and as :func:`survey`
-                does.
+                or has other classes than the validation set, or an epoch would not
+                end; and as :func:`survey` does.
         """
+        loader = runner.train_dataloader
+        # In a loop of another kind than mmkd's nobody has looked at it.
+        if isinstance(runner.train_loop, EpochBasedTrainLoop):
+            refuse_endless(loader)
+        watch(loader)
         dataset = runner.train_dataloader.dataset
         if hasattr(dataset, '__len__') and len(dataset) == 0:
             raise ValueError(

@@ -5,13 +5,16 @@ from typing import Any
 
 import pytest
 import torch
+from mmengine.dataset import pseudo_collate
 from mmengine.hooks import Hook
-from mmengine.registry import HOOKS
-from mmengine.runner import Runner
+from mmengine.registry import HOOKS, LOOPS
+from mmengine.runner import EpochBasedTrainLoop, Runner
 from mmseg.datasets import BaseSegDataset
 from torch import nn
+from torch.utils.data import DataLoader, IterableDataset
 
 from mmkd.resilience import TrainingGuardHook
+from mmkd.resilience.reading import CorruptSampleError
 
 EACH = dict(
     checkpoint=dict(type='mmkd.AtomicCheckpointHook', interval=1, by_epoch=False)
@@ -152,7 +155,8 @@ def test_empty_data_set_is_told(
 
 
 def test_empty_data_set_without_folders_is_told() -> None:
-    runner = SimpleNamespace(train_dataloader=SimpleNamespace(dataset=[]))
+    loader = SimpleNamespace(dataset=[])
+    runner = SimpleNamespace(train_loop=None, train_dataloader=loader)
 
     with pytest.raises(ValueError, match=r'no training images were found by list'):
         TrainingGuardHook().before_train(runner)  # type: ignore[arg-type]
@@ -198,3 +202,60 @@ def test_weights_that_are_not_the_models(
         else:
             with pytest.raises(ValueError, match=rf"checkpoint '.*a\.pth'.*{message}"):
                 getattr(runner, what)()
+
+
+class OwnLoop(EpochBasedTrainLoop):
+    """Of a user's own."""
+
+
+@pytest.fixture
+def own_loop(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    monkeypatch.setitem(LOOPS.module_dict, 'OwnLoop', OwnLoop)
+    return dict(type='OwnLoop', max_epochs=2)
+
+
+def test_an_endless_epoch_of_an_own_loop(
+    runner_of: Callable[..., Runner], distiller: nn.Module, own_loop: dict[str, Any]
+) -> None:
+    runner = runner_of(distiller, train_cfg=own_loop, custom_hooks=GUARD)
+    runner._train_dataloader['sampler'] = dict(type='InfiniteSampler')
+
+    with pytest.raises(ValueError, match='InfiniteSampler never ends'):
+        runner.train()
+
+
+def test_a_corrupt_file_in_an_own_loop(
+    runner_of: Callable[..., Runner],
+    distiller: nn.Module,
+    own_loop: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    runner = runner_of(distiller, train_cfg=own_loop, custom_hooks=GUARD)
+    kind: Any = type(runner._train_dataloader['dataset'])
+
+    def corrupt(self: Any, index: int) -> Any:
+        raise OSError('cannot identify image file')
+
+    monkeypatch.setattr(kind, '__getitem__', corrupt)
+    with pytest.raises(CorruptSampleError, match=r'sample \d.*cannot identify'):
+        runner.train()
+
+
+def test_an_own_loop_over_a_stream(
+    runner_of: Callable[..., Runner], distiller: nn.Module, own_loop: dict[str, Any]
+) -> None:
+    runner = runner_of(distiller, train_cfg=own_loop, custom_hooks=GUARD)
+    data = runner._train_dataloader['dataset']
+
+    class Stream(IterableDataset):
+        def __len__(self) -> int:
+            return len(data)
+
+        def __iter__(self) -> Any:
+            return (data[index] for index in range(len(data)))
+
+    runner._train_dataloader = DataLoader(
+        Stream(), batch_size=4, collate_fn=pseudo_collate
+    )
+    runner.train()
+    assert runner.iter == 4

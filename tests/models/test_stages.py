@@ -2,6 +2,7 @@ import copy
 from typing import Any
 
 import backbones
+import heads
 import mmpretrain.models
 import mmseg.models
 import pytest
@@ -309,6 +310,17 @@ def test_a_vector_is_no_stage_of_the_teacher(tiny: Any) -> None:
             ),
             student=vit(),
             teacher=tiny.teacher(vit()),
+        )
+
+
+@pytest.mark.parametrize('kind', ['SKD', 'IFVD', 'CIRKD'])
+def test_a_vector_is_no_map_of_pixels(tiny: Any, kind: str) -> None:
+    config = heads.pixels(tiny, 'EncHead')
+    vector = dict(type=kind, stage=0, teacher_stage='decode_head.enc_module.fc')
+
+    with pytest.raises(ValueError, match=r'fc. of .* puts out .* stage of the teacher'):
+        tiny.distiller(
+            'pixels', dict(it=vector), student=config, teacher=tiny.teacher(config)
         )
 
 

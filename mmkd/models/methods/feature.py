@@ -50,6 +50,9 @@ class FeatureMethod(Method):
         self.teacher_tap = _place(
             teacher, stage if teacher_stage is None else teacher_stage
         )
+        for view, tap in ((student, self.student_tap), (teacher, self.teacher_tap)):
+            if self.only_for == 'pixels' or len(view.shape(tap)) != 2:
+                map_shape(view, tap)
         self.taps_in_student = [self.student_tap]
         self.taps_in_teacher = [self.teacher_tap]
 

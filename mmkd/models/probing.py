@@ -96,7 +96,9 @@ def _traced(model: nn.Module, size: tuple[int, int], born: float) -> Trace:
 
     with undisturbed(model, born), ExitStack() as hooks:
         for path, module in model.named_modules():
-            for kind in KINDS:
+            # What is compiled by TorchScript takes no hooks.
+            kinds = () if isinstance(module, torch.jit.ScriptModule) else KINDS
+            for kind in kinds:
                 if kind != 'forward' or _is_part(model, path):
                     hooks.callback(watch(module, kind, partial(note, path, kind)))
         returned = model(_blank(model, size), mode='tensor')

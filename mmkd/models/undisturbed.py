@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from mmkd.random_state import random_state_kept
 
@@ -50,9 +50,15 @@ def _undo(module: nn.Module) -> Iterator[Callable[[], Any]]:
         elif isinstance(value, dict):
             yield partial(_refill, value, dict(value))
     for buffer in module.buffers(recurse=False):
-        yield partial(buffer.copy_, buffer.clone())
+        yield partial(_restore, buffer, buffer.clone())
 
 
 def _refill(held: dict[Any, Any], content: dict[Any, Any]) -> None:
     held.clear()
     held.update(content)
+
+
+def _restore(buffer: Tensor, content: Tensor) -> None:
+    # One that is expanded cannot be written to, nor can it have been.
+    if not torch.equal(buffer, content):
+        buffer.copy_(content)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from mmengine.hooks import Hook
 from mmpretrain.models import ImageClassifier
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmkd.models.undisturbed import undisturbed
 from mmkd.registry import MODELS
@@ -78,6 +78,25 @@ def test_modes_of_all_modules_and_what_they_hold_come_back(tiny: Any) -> None:
     for module, attributes in before.items():
         assert vars(module).keys() == attributes.keys()
         assert all(vars(module)[name] is value for name, value in attributes.items())
+
+
+def test_parts_that_take_no_hooks_and_buffers_that_take_no_values(
+    tiny: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Odd(ImageClassifier):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.last = torch.jit.script(nn.ReLU())
+            self.register_buffer('expanded', torch.zeros(3, 1).expand(3, 4))
+            self.register_buffer('nothing', None)
+
+        def extract_feat(self, *args: Any, **kwargs: Any) -> Any:
+            return tuple(map(self.last, super().extract_feat(*args, **kwargs)))
+
+    monkeypatch.setitem(MODELS.module_dict, 'Odd', Odd)
+    distiller = tiny.distiller('images', student=tiny.classifier(type='Odd'))
+
+    assert distiller.student_view.classifier == 'head.fc'
 
 
 class Watching(Hook):

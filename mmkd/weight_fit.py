@@ -1,5 +1,6 @@
 """Whether weights are those of a network, and such as training gives."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -25,13 +26,8 @@ def load_whole(
         ValueError: If a weight is missing or has another shape; the message
             names the first few.
     """
-    own, unread, shapes = model.state_dict(), [], []
-    missing = [name for name in own if name not in state]
-    try:
-        # Modules that know older names or sizes bring them up to date here.
-        missing, unread = model.load_state_dict(state, strict=False)
-    except RuntimeError as error:
-        shapes = _other_shapes(state, own) or [str(error)]
+    own = model.state_dict()
+    missing, unread, shapes = _load(model, state, own)
     missing = [
         name
         for name in missing
@@ -42,29 +38,55 @@ def load_whole(
         raise ValueError(
             f'{source} does not fit {type(model).__name__}. Missing '
             f'keys: {listed(missing)}. Other shapes (is its class count the '
-            f"network's?): {listed(shapes)}. "
+            f"network's?): {listed(shapes.values())}. "
             'Pass the config that the checkpoint was trained with.'
         )
     return unread
 
 
-def check_shapes(model: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
-    """Refuse the weights of another network of the same names to begin with.
+def check_beginning(model: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
+    """Refuse the weights of another network to begin a training with.
 
-    Another head, as for other classes, is a beginning all the same.
+    Other heads, as for other classes, and a few layers of the backbone, as for
+    other images, are a beginning all the same.
 
     Raises:
-        ValueError: If more weights have another shape than the network's.
+        ValueError: If more than a tenth of the weights that the file has of the
+            backbone have other shapes (half of all, in a model without one), or less
+            than a tenth of the backbone's weights are in the file.
     """
     own = model.state_dict()
-    shared = [name for name in state if name in own and own[name].is_floating_point()]
-    shapes = _other_shapes(state, own)
-    if len(shapes) > len(shared) / 2:
+    _, _, shapes = _load(model, state, own)
+    whole = [name for name, value in own.items() if value.is_floating_point()]
+    backbone = [name for name in whole if name.startswith('backbone.')]
+    body, most = (backbone, 0.1) if backbone else (whole, 0.5)
+    shared = [name for name in body if name in state]
+    wrong = [shapes[name] for name in shared if name in shapes]
+    if len(wrong) > most * len(shared) or len(shared) < 0.1 * len(body):
         raise ValueError(
-            f'{source} is of another network than {type(model).__name__}: '
-            f'{len(shapes)} of {len(shared)} weights have other shapes, '
-            f'{listed(shapes)}. Pass the config that it was trained with.'
+            f'{source} is of another network than {type(model).__name__}: it has '
+            f'{len(shared)} of {len(body)} weights, and {len(wrong)} of them have '
+            f'other shapes ({listed(wrong)}). Pass the config that it was trained with.'
         )
+
+
+def _load(
+    model: nn.Module, state: Mapping[str, Tensor], own: Mapping[str, Tensor]
+) -> tuple[list[str], list[str], dict[str, str]]:
+    """Load what fits: the names of what is missing and unread, and other shapes."""
+    try:
+        # Modules that know older names or sizes bring them up to date here.
+        missing, unread = model.load_state_dict(state, strict=False)
+    except RuntimeError as error:
+        names = re.findall(r'size mismatch for (\S+):', str(error))
+        shapes = {
+            name: f'{name} {tuple(state[name].shape)} for {tuple(own[name].shape)}'
+            for name in names
+            if name in state and name in own
+        }
+        absent = [name for name in own if name not in state]
+        return absent, [], shapes or {'': str(error)}
+    return missing, unread, {}
 
 
 def check_values(
@@ -120,16 +142,6 @@ def is_finite(value: Tensor) -> bool:
     # PyTorch does not ask this of its types of one byte.
     wide = value.float() if value.element_size() == 1 else value
     return bool(wide.isfinite().all())
-
-
-def _other_shapes(
-    state: Mapping[str, Tensor], own: Mapping[str, Tensor]
-) -> list[str]:
-    return [
-        f'{name} {tuple(value.shape)} for {tuple(own[name].shape)}'
-        for name, value in state.items()
-        if name in own and value.shape != own[name].shape
-    ]
 
 
 def listed(names: Iterable[str], count: int = 5) -> str:

@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mmkd.weight_fit import check_shapes, load_whole
+from mmkd.models import build_model
+from mmkd.weight_fit import check_beginning, load_whole
 from mmkd.weights import weights_for
 
 State = dict[str, Tensor]
@@ -203,8 +204,54 @@ def test_modules_bring_old_weights_up_to_date() -> None:
 
 
 def test_another_head_is_a_beginning_and_another_network_is_none() -> None:
-    check_shapes(network(), network(classes=9).state_dict(), 'b.pth')
-    check_shapes(network(), {}, 'b.pth')
-    message = r'b\.pth is of another network than ModuleDict: 7 of 8 weights'
-    with pytest.raises(ValueError, match=message):
-        check_shapes(network(), network(width=8).state_dict(), 'b.pth')
+    state = network().state_dict()
+    check_beginning(network(), network(classes=9).state_dict(), 'b.pth')
+    body = {k: v for k, v in state.items() if k.startswith('backbone')}
+    check_beginning(network(), body, 'b.pth')
+    message = r'^b\.pth is of another network than ModuleDict: it has 6 of 6 weights'
+    with pytest.raises(ValueError, match=rf'{message}, and 6 of them.*\(8, 3, 1, 1\)'):
+        check_beginning(network(), network(width=8).state_dict(), 'b.pth')
+    head = {k: v for k, v in state.items() if k.startswith('head')}
+    with pytest.raises(ValueError, match=r'it has 0 of 6 weights'):
+        check_beginning(network(), head, 'b.pth')
+
+
+RESNET = dict(type='mmpretrain.ResNet', depth=18)
+SWIN = dict(type='mmpretrain.SwinTransformer', arch='tiny')
+NETWORKS = {
+    'r18': RESNET,
+    'r50': dict(RESNET, depth=50),
+    'grey': dict(RESNET, in_channels=1),
+    'mobile': dict(type='mmpretrain.MobileNetV2', widen_factor=0.25),
+    'swin': dict(SWIN, img_size=224),
+    'swin384': dict(SWIN, img_size=384, window_size=12),
+}
+
+
+@pytest.mark.parametrize(
+    ('there', 'here', 'fits'),
+    [
+        ('r18', 'r50', False),
+        ('r50', 'r18', False),
+        ('mobile', 'r18', False),
+        ('r18', 'grey', True),
+        ('swin', 'swin384', True),
+    ],
+)
+def test_networks_of_the_library(there: str, here: str, fits: bool) -> None:
+    """Their tables of positions are resized as they are loaded."""
+    head = dict(type='mmpretrain.LinearClsHead', num_classes=2, in_channels=4)
+    found, wanted = (
+        build_model(
+            dict(
+                type='mmpretrain.ImageClassifier', backbone=NETWORKS[name], head=head
+            )
+        )
+        for name in (there, here)
+    )
+    state = weights_for(wanted, found.state_dict(), 'b.pth')
+    if fits:
+        check_beginning(wanted, state, 'b.pth')
+    else:
+        with pytest.raises(ValueError, match='another network'):
+            check_beginning(wanted, state, 'b.pth')

@@ -7,7 +7,7 @@ from mmengine.runner import BaseLoop, Runner
 from torch.distributed.fsdp import FullyShardedDataParallel
 
 from mmkd.resilience.runner_model import model_of
-from mmkd.weight_fit import check_shapes, load_whole
+from mmkd.weight_fit import check_beginning, load_whole
 from mmkd.weights import weights_for
 
 TRAINING_ALONE = ('auxiliary_head.', 'methods.')
@@ -36,7 +36,7 @@ def settle_weights(runner: Runner, checkpoint: dict[str, Any]) -> None:
     state = weights_for(model, checkpoint, source)
     meta = checkpoint.get('meta')
     if isinstance(runner._train_loop, BaseLoop) and not runner._resume:
-        check_shapes(model, state, source)
+        check_beginning(model, state, source)
     elif not (runner._resume and isinstance(meta, dict) and 'identity' in meta):
         # A checkpoint that says which training it is of is compared by that.
         load_whole(model, state, source, optional=TRAINING_ALONE)

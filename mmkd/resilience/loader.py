@@ -214,13 +214,24 @@ def refuse_endless(loader: DataLoader) -> None:
 
 def _goes_on(loader: DataLoader, batches: int) -> bool:
     """Whether a loader has more batches, found with a copy of its sampler."""
-    if batches == 0:
-        return False
+    return batches > 0 and batch_number(loader, batches) is not None
+
+
+def batch_number(loader: DataLoader, number: int) -> list[int] | None:
+    """The indices of a batch, from a copy of the sampler: nothing is used up.
+
+    Args:
+        loader: The loader.
+        number: How many batches come before it.
+
+    Returns:
+        None if there is none, or the sampler cannot be copied or tried before the
+        training.
+    """
     with random_state_kept(torch.device('cpu')):
         try:
             data = {id(loader.dataset): loader.dataset}
             sampler: Any = copy.deepcopy(loader.batch_sampler, data)
-            return next(islice(sampler, batches, None), None) is not None
+            return next(islice(sampler, number, None), None)
         except Exception:
-            # What cannot be copied, or tried before the training, is taken as it is.
-            return False
+            return None

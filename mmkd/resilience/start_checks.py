@@ -7,6 +7,10 @@ from mmengine.dist import all_gather_object, get_world_size
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from mmkd.models.class_names import keys, renamed, shown
+from mmkd.resilience.loader import batch_number
+
+ALIKE_ON_PURPOSE = ('RepeatAugSampler',)
+"""Samplers that may give processes one image, to be augmented in several ways."""
 
 
 def check_shares(runner: Runner) -> None:
@@ -22,11 +26,18 @@ def check_shares(runner: Runner) -> None:
     loader = runner.train_dataloader
     batches = getattr(loader, 'batch_sampler', None)
     sampler = getattr(batches, 'sampler', batches)
-    if type(sampler).__module__ == 'torch.utils.data.sampler':
+    name = type(sampler).__name__
+    firsts = all_gather_object(None if batches is None else batch_number(loader, 0))
+    alike = firsts[0] is not None and all(first == firsts[0] for first in firsts)
+    # Of fewer images than processes some have to see the same.
+    alike = alike and len(loader.dataset) >= get_world_size()
+    if type(sampler).__module__ == 'torch.utils.data.sampler' or (
+        alike and name not in ALIKE_ON_PURPOSE
+    ):
         raise ValueError(
-            f'train_dataloader.sampler: {type(sampler).__name__} gives each of the '
-            f'{get_world_size()} processes the same images. Use '
-            "sampler=dict(type='DefaultSampler', shuffle=True), which shares them out."
+            f'train_dataloader.sampler: {name} gives each of the {get_world_size()} '
+            "processes the same images. Use sampler=dict(type='DefaultSampler', "
+            'shuffle=True), which shares them out.'
         )
     sizes = all_gather_object(_size(loader.dataset))
     if len(set(sizes)) > 1:

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.dataset import DefaultSampler
 from mmengine.evaluator import Evaluator
+from mmengine.registry import DATA_SAMPLERS
 from mmengine.runner import Runner
 from mmpretrain.datasets import CustomDataset
 from two_processes import in_two_processes
@@ -52,6 +54,30 @@ def test_processes_that_would_see_the_same_images_are_refused(
     message = r"SequentialSampler gives each of the 2 .* same images\. .*DefaultSampler"
     with pytest.raises(ValueError, match=message):
         in_two(trainer, tmp_path, None, by_epoch)
+
+
+@DATA_SAMPLERS.register_module()
+class Alone(DefaultSampler):
+    """Knows nothing of other processes."""
+
+    def __init__(self, dataset: Any, **settings: Any) -> None:
+        super().__init__(dataset, **settings)
+        self.rank, self.world_size = 0, 1
+        self.num_samples = self.total_size = len(dataset)
+
+
+@DATA_SAMPLERS.register_module()
+class RepeatAugSampler(Alone):
+    """By the name of MMPretrain's."""
+
+
+def test_a_sampler_is_tried(trainer: Callable[..., Runner], tmp_path: Path) -> None:
+    for folder in ('alone', 'repeats'):
+        (tmp_path / folder).mkdir()
+    with pytest.raises(ValueError, match='Alone gives each of the 2'):
+        in_two(trainer, tmp_path / 'alone', dict(type='Alone'), by_epoch=False)
+    repeats = dict(type='RepeatAugSampler')
+    assert in_two(trainer, tmp_path / 'repeats', repeats, by_epoch=False) == [2, 2]
 
 
 def test_epochs_that_end_at_different_times_are_refused(

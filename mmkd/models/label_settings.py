@@ -45,7 +45,8 @@ def check_padding(model: nn.Module) -> None:
     Raises:
         ValueError: If there is such a head; the message names both settings.
     """
-    padding = getattr(model.data_preprocessor, 'seg_pad_val', None)
+    preprocessor = getattr(model, 'data_preprocessor', None)
+    padding = getattr(preprocessor, 'seg_pad_val', None)
     if padding is None:
         return
     for name, head in _heads(model):
@@ -61,5 +62,5 @@ def check_padding(model: nn.Module) -> None:
 
 def _heads(model: nn.Module) -> Iterator[tuple[str, Any]]:
     for name, module in model.named_modules():
-        if hasattr(module, 'ignore_index') and hasattr(module, 'num_classes'):
+        if hasattr(module, 'ignore_index') and getattr(module, 'num_classes', None):
             yield name, module

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from mmengine.runner import Runner
 from mmengine.structures import BaseDataElement
 
+from mmkd.models.label_settings import check_class_weights, check_padding
 from mmkd.models.tasks import Task, class_count, task_of
 from mmkd.random_state import random_state_kept
 from mmkd.resilience.label_reading import ReadLabels, leaves, spread
@@ -16,13 +17,19 @@ def survey(runner: Runner) -> None:
 
     They are read by the data sets' own pipelines. What cannot be read is left to
     the training, which names it; models and data sets of other kinds are left
-    alone.
+    alone. What a model's settings say of labels is looked at first; a distiller
+    has done so when it was built.
 
     Raises:
         ValueError: If labels are no classes of the model, have channels, more
             bits than are read, or another size than their image, or if nothing is
-            labelled; the message names the file.
+            labelled; the message names the file. Or if settings contradict each
+            other.
     """
+    config = runner.cfg.get('model')
+    if isinstance(config, dict) and 'student' not in config:
+        check_class_weights(config, 'model')
+    check_padding(model_of(runner))
     loops = {'train_dataloader': runner.train_loop, 'val_dataloader': runner.val_loop}
     for name, loop in loops.items():
         dataset = getattr(getattr(loop, 'dataloader', None), 'dataset', None)

@@ -74,7 +74,7 @@ class Start:
         step: int = 0,
         metrics: Any = (),
     ) -> None:
-        self.model, self.iter = model, step
+        self.model, self.iter, self.cfg = model, step, {}
         self.warnings: list[str] = []
         self.logger = SimpleNamespace(warning=self.warnings.append)
         self.train_dataloader = SimpleNamespace(dataset=train)
@@ -95,6 +95,7 @@ def start(tiny: Any) -> Callable[..., Start]:
         config = tiny.model(task)
         config['head' if task == 'images' else 'decode_head'].update(head)
         run: Any = Start(build_model(config), *datasets, metrics=metrics)
+        run.cfg = dict(model=config)
         survey(run)
         return run
 
@@ -282,6 +283,15 @@ def test_a_score_may_ignore_what_a_loss_does_not(start: Any, folder: Folder) -> 
         start(*datasets)
 
     start(*datasets, metrics=[SimpleNamespace(ignore_index=77)])
+
+
+def test_settings_of_a_plain_training_are_looked_at(start: Any) -> None:
+    loss = dict(type='CrossEntropyLoss', class_weight=[1.0] * 3)
+
+    with pytest.raises(ValueError, match=r'^model\.decode_head\.loss_decode\.class_w'):
+        start([], loss_decode=loss)
+    with pytest.raises(ValueError, match=r'seg_pad_val is 255, .*decode_head\.ignore'):
+        start([], ignore_index=0)
 
 
 def test_models_and_data_of_other_kinds_are_left_alone(start: Any) -> None:

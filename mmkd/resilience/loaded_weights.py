@@ -4,6 +4,7 @@ from typing import Any
 
 from mmengine.model import BaseTTAModel
 from mmengine.runner import BaseLoop, Runner
+from torch import Tensor, nn
 from torch.distributed.fsdp import FullyShardedDataParallel
 
 from mmkd.resilience.runner_model import model_of
@@ -33,6 +34,16 @@ def settle_weights(runner: Runner, checkpoint: dict[str, Any]) -> None:
     source = f'the checkpoint {str(path)!r}' if path else 'the last checkpoint'
     if isinstance(model, BaseTTAModel):
         model = model.module
+    try:
+        checkpoint['state_dict'] = _checked(runner, model, checkpoint, source)
+    except ValueError as error:
+        way = 'default_hooks.guard=None takes what fits all the same.'
+        raise ValueError(f'{error} {way}') from None
+
+
+def _checked(
+    runner: Runner, model: nn.Module, checkpoint: dict[str, Any], source: str
+) -> dict[str, Tensor]:
     state = weights_for(model, checkpoint, source)
     meta = checkpoint.get('meta')
     if isinstance(runner._train_loop, BaseLoop) and not runner._resume:
@@ -40,4 +51,4 @@ def settle_weights(runner: Runner, checkpoint: dict[str, Any]) -> None:
     elif not (runner._resume and isinstance(meta, dict) and 'identity' in meta):
         # A checkpoint that says which training it is of is compared by that.
         load_whole(model, state, source, optional=TRAINING_ALONE)
-    checkpoint['state_dict'] = state
+    return state

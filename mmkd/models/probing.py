@@ -17,7 +17,15 @@ from mmkd.models.undisturbed import undisturbed
 IMAGE_SIZES = ((64, 64), (32, 32), (224, 224))
 """Heights and widths in pixels of the blank images tried, in this order."""
 
-FAILURES = (RuntimeError, ValueError, TypeError, LookupError, AssertionError)
+FAILURES = (
+    RuntimeError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AssertionError,
+    AttributeError,
+)
+"""How models fail on an image of a size that is not theirs, or on any image."""
 
 
 @dataclass

@@ -58,6 +58,17 @@ def test_page_has_every_backbone_that_is_registered() -> None:
     assert set(backbones.rows_of_the_page()) == set(backbones.BACKBONES)
 
 
+def test_a_backbone_of_masked_pretraining_is_refused(tiny: Any) -> None:
+    model = tiny.classifier()
+    model['backbone'].update(
+        type='mmpretrain.SparseResNet', depth=50, norm_cfg=dict(type='BN')
+    )
+    model['head']['in_channels'] = 32
+    message = 'The teacher: ImageClassifier does not run on a blank image'
+    with pytest.raises(ValueError, match=message):
+        assert view(model, 'teacher').stages
+
+
 def vit(layers: int = 6, width: int = 8, **changes: Any) -> dict[str, Any]:
     backbone = dict(
         type='mmpretrain.VisionTransformer',

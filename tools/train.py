@@ -5,7 +5,7 @@ import argparse
 from mmengine.config import Config
 from torch.distributed.elastic.multiprocessing.errors import record
 
-from mmkd.checks import check_config
+from mmkd.checks import check_config, check_shapes
 from mmkd.command_line import KeyValues, launch, parse_with_common_options, set_work_dir
 from mmkd.config import (
     check_data,
@@ -92,6 +92,7 @@ def merged_config(args: argparse.Namespace) -> Config:
     set_work_dir(cfg, args)
     if args.cfg_options:
         cfg.merge_from_dict(args.cfg_options)
+        check_shapes(cfg)
     if args.auto_scale_lr:
         scale_learning_rate(cfg)
     settle_preprocessor(cfg)

@@ -1,4 +1,4 @@
-"""Names in the place of classes, in configs that are Python through and through."""
+"""The names of types, however a config gives them."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from mmengine import registry as engine
 from mmengine.config import Config
 from mmengine.registry import Registry
+from mmengine.utils import get_object_from_string
 
 from mmkd import registry as own
 
@@ -13,17 +14,35 @@ KEYS = ('type', 'constructor', 'runner_type')
 """Where a config names what is built."""
 
 
-def type_names(cfg: Config) -> None:
-    """Turn types that are given as classes into the names they are registered by.
+BARE = (
+    'AmpOptimWrapper',
+    'CheckpointHook',
+    'DDPStrategy',
+    'EarlyStoppingHook',
+    'EpochBasedTrainLoop',
+    'IterBasedTrainLoop',
+    'MMDistributedDataParallel',
+    'OptimWrapper',
+)
+"""MMEngine's types that the tools know, by the bare names that they know them by.
 
-    In a config with ``read_base`` a type is a class. What is registered is the same
-    by its name, by which the tools know loops, hooks and optimiser wrappers.
+The others keep their scope: another library may have one of the same name.
+"""
+
+LIBRARIES = ('mmcv', 'mmengine', 'mmkd', 'mmpretrain', 'mmseg')
+
+
+def type_names(cfg: Config) -> None:
+    """Let types be the names that they are registered by.
+
+    In a config with ``read_base`` a type is a class, and in the dump of one the path
+    of its module. By its name the tools know loops, hooks and optimiser wrappers.
 
     Args:
         cfg: The config; changed in place. A class that is not registered is named by
             its module, where MMEngine finds it too.
     """
-    places = list(_classes_in(cfg._cfg_dict))
+    places = list(_types_in(cfg._cfg_dict))
     if not places:
         return
     names: dict[Any, str] = {}
@@ -32,23 +51,35 @@ def type_names(cfg: Config) -> None:
             _collect(root, names)
     for place, key in places:
         kind = place[key]
-        place[key] = names.get(kind) or f'{kind.__module__}.{kind.__qualname__}'
+        if isinstance(kind, str):
+            kind = get_object_from_string(kind) or kind
+        if isinstance(kind, type):
+            kind = names.get(kind) or f'{kind.__module__}.{kind.__qualname__}'
+        if isinstance(kind, str):
+            bare = kind.removeprefix('mmengine.')
+            place[key] = bare if bare in BARE else kind
 
 
-def _classes_in(value: Any) -> Iterator[tuple[dict[str, Any], str]]:
+def _types_in(value: Any) -> Iterator[tuple[dict[str, Any], str]]:
+    """Where a type stands that is a class, or text with more than a scope before it."""
     if isinstance(value, dict):
         for key in list(value):
-            if key in KEYS and isinstance(value[key], type):
+            kind = value[key]
+            if key in KEYS and (isinstance(kind, type) or _is_long(kind)):
                 yield value, key
-            yield from _classes_in(value[key])
+            yield from _types_in(kind)
     elif isinstance(value, (list, tuple)):
         for inner in value:
-            yield from _classes_in(inner)
+            yield from _types_in(inner)
+
+
+def _is_long(kind: Any) -> bool:
+    parts = kind.split('.') if isinstance(kind, str) else ['']
+    return parts[0] in LIBRARIES and (len(parts) > 2 or parts[0] == 'mmengine')
 
 
 def _collect(registry: Registry, names: dict[Any, str]) -> None:
     for name, kind in registry.module_dict.items():
-        scoped = name if registry.parent is None else f'{registry.scope}.{name}'
-        names.setdefault(kind, scoped)
+        names.setdefault(kind, f'{registry.scope}.{name}')
     for child in registry.children.values():
         _collect(child, names)

@@ -113,3 +113,28 @@ def test_a_type_gets_its_name_and_no_other_class_does(config: Path) -> None:
     assert cfg.train_dataloader.dataset.pipeline[1].type == 'mmpretrain.PackInputs'
     assert cfg.model.head.type == 'torch.nn.modules.linear.Linear'
     assert cfg.model.neck.norm_layer is torch.nn.LayerNorm
+
+
+@pytest.mark.parametrize(
+    ('given', 'name'),
+    [
+        ('mmengine.EpochBasedTrainLoop', 'EpochBasedTrainLoop'),
+        ('mmengine.runner.EpochBasedTrainLoop', 'EpochBasedTrainLoop'),
+        ('mmengine.runner.loops.EpochBasedTrainLoop', 'EpochBasedTrainLoop'),
+        # MMPretrain has a hook of this name too.
+        ('mmengine.hooks.EMAHook', 'mmengine.EMAHook'),
+        ('mmengine.EMAHook', 'mmengine.EMAHook'),
+        ('mmkd.models.methods.DualHead', 'mmkd.DualHead'),
+        ('mmpretrain.models.ImageClassifier', 'mmpretrain.ImageClassifier'),
+        ('mmkd.models.Distiller', 'mmkd.Distiller'),
+        ('mmseg.EncoderDecoder', 'mmseg.EncoderDecoder'),
+        ('mmengine.runner.Nothing', 'mmengine.runner.Nothing'),
+        ('own.package.Loop', 'own.package.Loop'),
+        ('EpochBasedTrainLoop', 'EpochBasedTrainLoop'),
+    ],
+)
+def test_a_type_may_be_a_path(given: str, name: str) -> None:
+    """As in the dump of a config whose types are classes."""
+    cfg = Config(dict(train_cfg=dict(type=given)))
+    type_names(cfg)
+    assert cfg.train_cfg.type == name

@@ -3,7 +3,9 @@
 import ast
 import traceback
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from mmengine.config import Config
 
@@ -53,14 +55,55 @@ def files_of(path: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
         raise ConfigError(f'{path} inherits from itself: {circle}.')
     yield path
     above = (*above, path.resolve())
+    for base in facts_of(path).bases:
+        yield from files_of(base, above)
+
+
+class Facts(NamedTuple):
+    """What a file of a config says by itself.
+
+    Attributes:
+        bases: The files that it inherits from.
+        used: The names that its lines use; none where it is not Python.
+        assigned: The names that it gives a value to; likewise.
+    """
+
+    bases: tuple[Path, ...]
+    used: frozenset[str]
+    assigned: frozenset[str]
+
+
+def facts_of(path: Path) -> Facts:
+    """Read what a file of a config says by itself, once as long as it stays the same.
+
+    Raises:
+        ConfigError: If it cannot be read.
+    """
+    state = path.stat()
+    return _facts_of(path, state.st_mtime_ns, state.st_size)
+
+
+@cache
+def _facts_of(path: Path, *_: int) -> Facts:
+    used: set[str] = set()
+    assigned: set[str] = set()
+    if path.suffix == '.py':
+        tree = _parsed(path)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+                used.add(node.id)
+            elif isinstance(node, ast.Attribute):
+                used.add(node.attr)
+        for line in tree.body:
+            targets = line.targets if isinstance(line, ast.Assign) else []
+            assigned |= {name.id for name in targets if isinstance(name, ast.Name)}
     try:
         names = Config._get_base_files(str(path))
-        bases = [Config._get_cfg_path(name, str(path))[0] for name in names]
+        bases = [Path(Config._get_cfg_path(name, str(path))[0]) for name in names]
     except Exception as error:
         # Readers of JSON and YAML fail each in their own way, as do packages.
         raise ConfigError(f'{path}: {type(error).__name__}: {error}') from error
-    for base in bases:
-        yield from files_of(Path(base), above)
+    return Facts(tuple(bases), frozenset(used), frozenset(assigned))
 
 
 def _check_file(path: Path, above: tuple[Path, ...]) -> None:
@@ -78,16 +121,16 @@ def _check_file(path: Path, above: tuple[Path, ...]) -> None:
             f'the config file {str(path)!r}{of} is none: it must end with '
             f'{", ".join(SUFFIXES)}.'
         )
-    if path.suffix == '.py':
-        try:
-            ast.parse(path.read_text(encoding='utf-8'), str(path))
-        except SyntaxError as error:
-            text = (error.text or '').strip()
-            raise ConfigError(
-                f'{path}, line {error.lineno}: {error.msg}: {text}'
-            ) from None
-        except ValueError as error:
-            raise ConfigError(f'{path} is no text: {error}') from None
+
+
+def _parsed(path: Path) -> ast.Module:
+    try:
+        return ast.parse(path.read_text(encoding='utf-8'), str(path))
+    except SyntaxError as error:
+        text = (error.text or '').strip()
+        raise ConfigError(f'{path}, line {error.lineno}: {error.msg}: {text}') from None
+    except ValueError as error:
+        raise ConfigError(f'{path} is no text: {error}') from None
 
 
 def _place(error: Exception) -> tuple[str | None, int | None]:

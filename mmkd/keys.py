@@ -1,9 +1,9 @@
 """Keys at the top level of a config that nothing reads."""
 
-import ast
 import inspect
 import logging
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmengine.logging import print_log
 from mmengine.runner import FlexibleRunner, Runner
 
-from mmkd.config_file import files_of
+from mmkd.config_file import facts_of, files_of
 from mmkd.nearest import LIKELY, did_you_mean
 
 BESIDE_ARGUMENTS = (
@@ -28,11 +28,12 @@ BESIDE_ARGUMENTS = (
 """What MMEngine's runners and the tools read of a config beside their arguments."""
 
 
-def runner_keys() -> set[str]:
+@cache
+def runner_keys() -> frozenset[str]:
     """Names at the top level of a config that a runner reads."""
     kinds = Runner, FlexibleRunner
     arguments = {name for kind in kinds for name in inspect.signature(kind).parameters}
-    return arguments.union(BESIDE_ARGUMENTS)
+    return frozenset(arguments.union(BESIDE_ARGUMENTS))
 
 
 def check_names(cfg: Config) -> None:
@@ -52,7 +53,7 @@ def check_names(cfg: Config) -> None:
     meant = known - {'tta_pipeline'}
     for name in cfg:
         hint = '' if name in known else did_you_mean(name, meant, LIKELY)
-        if hint and name not in _used(cfg.filename):
+        if hint and name not in _used(Path(cfg.filename)):
             raise ValueError(f'{cfg.filename}: nothing reads {name!r}.{hint}')
 
 
@@ -107,40 +108,20 @@ def warn_of_idle_changes(file: Path) -> None:
 
 
 def _idle_changes(path: Path, above: frozenset[str]) -> Iterator[tuple[Path, str]]:
-    if path.suffix != '.py':
-        return
-    used, own = above | _used_in(path), runner_keys() | {'_base_'}
-    assigned = {
-        target.id
-        for line in ast.parse(path.read_text(encoding='utf-8')).body
-        if isinstance(line, ast.Assign)
-        for target in line.targets
-        if isinstance(target, ast.Name)
-    }
-    for name in Config._get_base_files(str(path)):
-        base = Path(Config._get_cfg_path(name, str(path))[0])
-        for changed in sorted((assigned - used - own) & _used(str(base))):
+    facts, own = facts_of(path), runner_keys() | {'_base_'}
+    used = above | facts.used
+    for base in facts.bases:
+        for changed in sorted((facts.assigned - used - own) & _used(base)):
             yield path, changed
         yield from _idle_changes(base, used)
 
 
-def _used(file: str) -> set[str]:
+def _used(file: Path) -> set[str]:
     """The names that lines of a config and of its bases use."""
-    return {name for path in files_of(Path(file)) for name in _used_in(path)}
+    return {name for path in files_of(file) for name in facts_of(path).used}
 
 
-def _used_in(path: Path) -> frozenset[str]:
-    if path.suffix != '.py':
-        return frozenset()
-    return frozenset(
-        node.id if isinstance(node, ast.Name) else node.attr
-        for node in ast.walk(ast.parse(path.read_text(encoding='utf-8')))
-        if isinstance(node, (ast.Name, ast.Attribute))
-        and isinstance(node.ctx, ast.Load)
-    )
-
-
-def _places(cfg: Config, known: set[str], name: str, value: Any) -> Iterator[str]:
+def _places(cfg: Config, known: frozenset[str], name: str, value: Any) -> Iterator[str]:
     """Where a variable's value stands in what the runner reads.
 
     A single number or word may stand anywhere by chance; under the variable's own

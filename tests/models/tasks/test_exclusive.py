@@ -5,8 +5,8 @@ from mmengine.registry import DefaultScope
 from torch import nn
 
 from mmkd.models import build_model
-from mmkd.models.exclusive import is_exclusive
 from mmkd.models.tasks import task_of
+from mmkd.models.tasks.exclusive import is_exclusive
 
 CE, DICE = dict(type='mmseg.CrossEntropyLoss'), dict(type='mmseg.DiceLoss')
 SIGMOID = dict(type='mmpretrain.CrossEntropyLoss', use_sigmoid=True)

@@ -1,0 +1,125 @@
+"""What is asked of a task, whatever it classifies."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import torch
+from mmengine.structures import BaseDataElement
+from torch import Tensor
+
+from mmkd.structures import Targets
+
+
+class Task(ABC):
+    """How a model's targets and logit maps are to be read.
+
+    Attributes:
+        spatial_dims: Number of spatial dimensions of a logit map: 0 for
+            images, 2 for pixels.
+        exclusive: Whether a position has one class alone, by the loss that the
+            head is trained with: softmax, or one sigmoid for each class.
+    """
+
+    spatial_dims: int
+
+    def __init__(self, exclusive: bool = True) -> None:
+        self.exclusive = exclusive
+
+    @property
+    def classified(self) -> str:
+        """What has classes, in a word."""
+        return 'pixels' if self.spatial_dims else 'images'
+
+    @property
+    def predicts_softmax(self) -> bool:
+        """Whether the library predicts with a softmax, whatever the loss is."""
+        return self.exclusive
+
+    @property
+    def one_class_each(self) -> bool:
+        """Whether a position is labelled with one class at most."""
+        return True
+
+    @abstractmethod
+    def predictions_of(self, data_sample: BaseDataElement) -> Tensor:
+        """The predicted class indices of one sample, of the shape of its labels."""
+
+    @abstractmethod
+    def targets(self, data_samples: Sequence[BaseDataElement]) -> Targets:
+        """Collect the targets of a batch."""
+
+    @abstractmethod
+    def resize(self, logits: Tensor, size: Sequence[int]) -> Tensor:
+        """Bring logits ``(N, K, *)`` to the spatial size of another map."""
+
+    @abstractmethod
+    def labels_of(self, data_sample: BaseDataElement) -> Tensor:
+        """The class indices of one sample, any shape."""
+
+    @abstractmethod
+    def is_ignored(self, labels: Tensor) -> Tensor:
+        """Which labels mark positions without a class, bool of their shape."""
+
+    @abstractmethod
+    def check_targets(
+        self,
+        data_samples: Sequence[BaseDataElement],
+        inputs: Sequence[Tensor] | None = None,
+    ) -> None:
+        """Stop at a sample with another kind of target than the head takes.
+
+        Args:
+            data_samples: The batch's annotations, as the data pipeline gives them.
+            inputs: The batch's images ``(C, H, W)``, where they are at hand.
+
+        Raises:
+            ValueError: If there is one; the message names the image.
+        """
+
+    def check_labels(
+        self, data_samples: Sequence[BaseDataElement], num_classes: int
+    ) -> None:
+        """Stop at a label that is no class before a loss fails on it.
+
+        Args:
+            data_samples: The batch's annotations, as the losses see them.
+            num_classes: Channels of the student's logits; a single one tells
+                two classes apart.
+
+        Raises:
+            ValueError: If a label lies outside ``[0, num_classes)`` and is not
+                the ignored one; the message names it and the image.
+        """
+        count = max(num_classes, 2)
+        found = [(sample, self.labels_of(sample)) for sample in data_samples]
+        checked = [
+            (sample, labels, self._outside(labels, count))
+            for sample, labels in found
+            if labels.numel()
+        ]
+        # One answer for the whole batch: a device is waited for once.
+        if not checked or not torch.stack([each[2].any() for each in checked]).any():
+            return
+        sample, labels, outside = next(each for each in checked if each[2].any())
+        values = labels[outside].unique().tolist()
+        raise ValueError(
+            f'labels {values[:5]} of {self._file(sample)} lie outside the {count} '
+            f'classes of the model (0 to {count - 1}){self._except()}: set num_classes '
+            'to the number of classes in the data, or map or ignore these labels.'
+        )
+
+    def _outside(self, labels: Tensor, count: int) -> Tensor:
+        return ((labels < 0) | (labels >= count)) & ~self.is_ignored(labels)
+
+    def _except(self) -> str:
+        """Which labels beside the classes are allowed."""
+        return ''
+
+    def _file(self, sample: BaseDataElement) -> str:
+        """What labels are called by."""
+        return image_of(sample)
+
+
+def image_of(sample: BaseDataElement) -> str:
+    """What an image is called by in messages."""
+    return str(sample.get('img_path') or 'an image without a path')

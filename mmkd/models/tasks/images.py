@@ -1,0 +1,126 @@
+"""Image classification."""
+
+from collections.abc import Sequence
+
+import torch
+from mmengine.structures import BaseDataElement
+from torch import Tensor
+
+from mmkd.models.tasks.base import Task, image_of
+from mmkd.structures import Targets
+
+
+class ImageTask(Task):
+    """Image classification with MMPretrain: logits ``(N, K)``.
+
+    Args:
+        exclusive: See :class:`Task`.
+        several_labels: Whether an image has any number of classes.
+        num_classes: Width of the head; needed for several labels.
+    """
+
+    spatial_dims = 0
+
+    def __init__(
+        self, exclusive: bool = True, several_labels: bool = False, num_classes: int = 0
+    ) -> None:
+        super().__init__(exclusive)
+        self.several_labels = several_labels
+        self.num_classes = num_classes
+
+    @property
+    def predicts_softmax(self) -> bool:
+        """It does wherever an image has one class."""
+        return not self.several_labels
+
+    @property
+    def one_class_each(self) -> bool:
+        """Where the head takes several labels it is not."""
+        return not self.several_labels
+
+    def predictions_of(self, data_sample: BaseDataElement) -> Tensor:
+        """The predicted class of one image."""
+        return data_sample.pred_label
+
+    def targets(self, data_samples: Sequence[BaseDataElement]) -> Targets:
+        """Labels ``(N,)``, scores ``(N, K)``, and indices.
+
+        Scores are those of the samples, soft for mixed images, or 1 for each
+        label where the head takes several. A label is then the first of them.
+
+        Raises:
+            ValueError: See :meth:`check_targets`.
+        """
+        self.check_targets(data_samples)
+        for sample in data_samples:
+            if 'gt_score' not in sample and 'gt_label' not in sample:
+                raise ValueError(
+                    f'{image_of(sample)} has neither a single gt_label nor gt_score: '
+                    'the data pipeline must end in PackInputs with labels.'
+                )
+        scores = None
+        if 'gt_score' in data_samples[0]:
+            scores = torch.stack([sample.gt_score.float() for sample in data_samples])
+        elif self.several_labels:
+            scores = torch.stack([self._scores_of(s.gt_label) for s in data_samples])
+        if scores is None or all(_count(sample) == 1 for sample in data_samples):
+            labels = torch.cat([sample.gt_label for sample in data_samples])
+        else:
+            labels = scores.argmax(1).where(scores.any(1), Targets.ignore_index)
+        indices = None
+        if 'sample_idx' in data_samples[0]:
+            numbers = [sample.sample_idx for sample in data_samples]
+            indices = torch.tensor(numbers, device=labels.device)
+        return Targets(
+            labels, scores, indices=indices, exclusive=self.exclusive
+        )
+
+    def check_targets(
+        self,
+        data_samples: Sequence[BaseDataElement],
+        inputs: Sequence[Tensor] | None = None,
+    ) -> None:
+        """Stop at a sample with another kind of target than the head takes.
+
+        Raises:
+            ValueError: If only some of the batch have ``gt_score``, or the head
+                takes one class an image and one has more or none; the message
+                names the image.
+        """
+        scored = 'gt_score' in data_samples[0]
+        for sample in data_samples:
+            if ('gt_score' in sample) != scored:
+                raise ValueError(
+                    f'{image_of(sample)} has {"no " * scored}gt_score, other than '
+                    f'{image_of(data_samples[0])} in its batch: give all images of the '
+                    'data set one kind of target.'
+                )
+            several = 'gt_label' in sample and sample.gt_label.numel() != 1
+            if several and not scored and not self.several_labels:
+                raise ValueError(
+                    f'{image_of(sample)} has the labels {sample.gt_label.tolist()}, '
+                    "and the student's head takes one class an image: give it one, or "
+                    'use a head for several, such as MultiLabelLinearClsHead.'
+                )
+
+    def _scores_of(self, labels: Tensor) -> Tensor:
+        """1 for each of the labels, ``(K,)``."""
+        zeros = torch.zeros(self.num_classes, device=labels.device)
+        return zeros.index_fill(0, labels.long(), 1)
+
+    def resize(self, logits: Tensor, size: Sequence[int]) -> Tensor:
+        """Logits of images have no map: they are returned as they are."""
+        return logits
+
+    def labels_of(self, data_sample: BaseDataElement) -> Tensor:
+        """The class index or indices of one image."""
+        return data_sample.get('gt_label', torch.empty(0))
+
+    def is_ignored(self, labels: Tensor) -> Tensor:
+        """No label of an image is ignored."""
+        return torch.zeros_like(labels, dtype=torch.bool)
+
+
+def _count(sample: BaseDataElement) -> int:
+    """How many labels an image has; 0 if it has none."""
+    return sample.gt_label.numel() if 'gt_label' in sample else 0

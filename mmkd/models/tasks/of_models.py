@@ -1,0 +1,69 @@
+"""Which task a model has, told by its head."""
+
+from typing import Any
+
+from torch import nn
+
+from mmkd.models.tasks.base import Task
+from mmkd.models.tasks.exclusive import is_exclusive
+from mmkd.models.tasks.images import ImageTask
+from mmkd.models.tasks.pixels import PixelTask
+
+
+def task_of(model: Any) -> Task:
+    """Tell a classifier from a segmentor by the head it has.
+
+    Raises:
+        TypeError: If the model has neither a ``head`` nor a ``decode_head``.
+    """
+    head = _main_head(model)
+    if head is not None and hasattr(model, 'decode_head'):
+        exclusive = is_exclusive(getattr(head, 'loss_decode', None))
+        count = class_count(model)
+        classes = None if count is None else max(count, 2)
+        return PixelTask(head.align_corners, head.ignore_index, exclusive, classes)
+    if head is not None:
+        several = any(c.__name__ == 'MultiLabelClsHead' for c in type(head).__mro__)
+        exclusive = not several and is_exclusive(getattr(head, 'loss_module', None))
+        return ImageTask(exclusive, several, _width(head))
+    raise TypeError(
+        f'{type(model).__name__} has neither a `head` (MMPretrain classifier) '
+        'nor a `decode_head` (MMSegmentation segmentor).'
+    )
+
+
+def class_count(model: Any) -> int | None:
+    """How many classes a model's head is built for; None where it does not say."""
+    return getattr(_main_head(model), 'num_classes', None)
+
+
+def _main_head(model: Any) -> Any:
+    """The head that predicts, the last of cascaded ones."""
+    head = getattr(model, 'decode_head', None) or getattr(model, 'head', None)
+    return head[-1] if isinstance(head, nn.ModuleList) else head
+
+
+def _width(head: nn.Module) -> int:
+    """Channels of a head's last layer."""
+    layers = [m for m in head.modules() if isinstance(m, (nn.Linear, nn.Conv2d))]
+    return layers[-1].weight.shape[0] if layers else 0
+
+
+def set_num_classes(model: Any, num_classes: int) -> None:
+    """Set the class count wherever a model config has one.
+
+    Beside heads, cascaded and nested ones too, these are smoothed losses,
+    preprocessors that mix images, and backbones that end in a classifier.
+
+    Args:
+        model: The config of a classifier or segmentor; changed in place.
+        num_classes: The number of classes.
+    """
+    if isinstance(model, dict):
+        # Backbones without a classifier say so with 0 or -1.
+        if (model.get('num_classes') or 0) > 0:
+            model['num_classes'] = num_classes
+        model = list(model.values())
+    if isinstance(model, (list, tuple)):
+        for part in model:
+            set_num_classes(part, num_classes)

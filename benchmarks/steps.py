@@ -23,9 +23,9 @@ from mmengine.structures import PixelData
 from mmpretrain.structures import DataSample
 from mmseg.structures import SegDataSample
 
-from mmkd.config import enable_amp, settle_preprocessor
+from mmkd.config.changes import enable_amp, settle_preprocessor
+from mmkd.config.experiments import drop_parts, load_config, set_methods
 from mmkd.engine.optim.constructor import keep_methods_apart
-from mmkd.experiments import drop_parts, load_config, set_methods
 from mmkd.models import build_model
 from mmkd.models.build import model_dict
 from mmkd.registry import MODELS

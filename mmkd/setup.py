@@ -6,7 +6,7 @@ from mmengine.config import Config
 from mmengine.config import utils as config_utils
 
 from mmkd import compat
-from mmkd.untrusted import read_as_data
+from mmkd.checkpoints.untrusted import read_as_data
 
 
 @cache

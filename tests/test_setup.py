@@ -21,7 +21,7 @@ from mmengine.runner import Runner, load_checkpoint
 from mmengine.runner import checkpoint as checkpoint_io
 from torch import Tensor, nn
 
-from mmkd.checkpoint import CheckpointError, safe_load
+from mmkd.checkpoints.loading import CheckpointError, safe_load
 from mmkd.setup import setup
 
 ROOT = Path(__file__).parents[1]

@@ -11,7 +11,7 @@ config=$1
 checkpoint=$2
 gpus=$3
 shift 3
-exec python -m mmkd.torchrun \
+exec python -m mmkd.cli.torchrun \
     --nnodes="${NNODES:-1}" \
     --node-rank="${NODE_RANK:-0}" \
     --nproc-per-node="$gpus" \

@@ -10,7 +10,7 @@ fi
 config=$1
 gpus=$2
 shift 2
-exec python -m mmkd.torchrun \
+exec python -m mmkd.cli.torchrun \
     --nnodes="${NNODES:-1}" \
     --node-rank="${NODE_RANK:-0}" \
     --nproc-per-node="$gpus" \

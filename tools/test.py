@@ -7,15 +7,15 @@ from mmengine.config import Config
 from torch.distributed.elastic.multiprocessing.errors import record
 
 from mmkd.checks import check_config
-from mmkd.command_line import launch, parse_with_common_options, set_work_dir
-from mmkd.config import check_data, drop_unwanted_hooks, set_data_root
-from mmkd.evaluation import (
+from mmkd.cli.command_line import launch, parse_with_common_options, set_work_dir
+from mmkd.cli.evaluation import (
     average_augmentations,
     draw_predictions,
     save_predictions,
 )
-from mmkd.experiments import drop_parts, load_config
-from mmkd.keys import check_options
+from mmkd.config.changes import check_data, drop_unwanted_hooks, set_data_root
+from mmkd.config.experiments import drop_parts, load_config
+from mmkd.config.keys import check_options
 from mmkd.models.deploy import drop_distillation
 from mmkd.resilience.resume import LAST
 

@@ -6,22 +6,27 @@ from mmengine.config import Config
 from torch.distributed.elastic.multiprocessing.errors import record
 
 from mmkd.checks import check_config, check_shapes
-from mmkd.command_line import KeyValues, launch, parse_with_common_options, set_work_dir
-from mmkd.config import (
+from mmkd.cli.command_line import (
+    KeyValues,
+    launch,
+    parse_with_common_options,
+    set_work_dir,
+)
+from mmkd.config.changes import (
     check_data,
     drop_unwanted_hooks,
     enable_amp,
     set_data_root,
     set_teacher,
 )
+from mmkd.config.experiments import drop_parts, load_config, set_methods, set_values
+from mmkd.config.keys import check_options
+from mmkd.config.total_batch import scale_learning_rate
 from mmkd.engine.optim.constructor import keep_methods_apart
-from mmkd.experiments import drop_parts, load_config, set_methods, set_values
-from mmkd.keys import check_options
 from mmkd.models.deploy import settle_preprocessor
 from mmkd.resilience import protect
 from mmkd.resilience.resume import choose_checkpoint
 from mmkd.resilience.work_dir import occupied
-from mmkd.total_batch import scale_learning_rate
 
 
 def parse_args() -> argparse.Namespace:

@@ -9,9 +9,9 @@ from mmpretrain.datasets import cifar
 from mmpretrain.datasets.categories import CIFAR100_CATEGORIES
 from mmpretrain.datasets.utils import download_and_extract_archive
 
+from mmkd.checkpoints.plain_pickle import load_plain_pickle
 from mmkd.datasets.download import downloading
 from mmkd.datasets.images import data_list_of
-from mmkd.plain_pickle import load_plain_pickle
 from mmkd.registry import DATASETS
 
 

@@ -10,7 +10,7 @@ from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
 from mmkd.arguments import check_arguments
-from mmkd.identity import text_of
+from mmkd.checkpoints.identity import text_of
 from mmkd.loss_groups import LossGroups, sum_of_groups
 from mmkd.models.build import build_model, student_dict
 from mmkd.models.counterparts import check_counterparts

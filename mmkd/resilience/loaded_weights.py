@@ -7,9 +7,9 @@ from mmengine.runner import BaseLoop, Runner
 from torch import Tensor, nn
 from torch.distributed.fsdp import FullyShardedDataParallel
 
+from mmkd.checkpoints.weight_fit import check_beginning, load_whole
+from mmkd.checkpoints.weights import weights_for
 from mmkd.resilience.runner_model import model_of
-from mmkd.weight_fit import check_beginning, load_whole
-from mmkd.weights import weights_for
 
 TRAINING_ALONE = ('auxiliary_head.', 'methods.')
 """What the names of weights begin with that a student is tested without."""

@@ -8,7 +8,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.logging import print_log
 
-from mmkd.checkpoint import CheckpointError, check_whole, read_meta
+from mmkd.checkpoints.loading import CheckpointError, check_whole, read_meta
 
 LAST = 'last_checkpoint'
 """The file in which MMEngine notes the newest checkpoint."""

@@ -7,7 +7,7 @@ from typing import Any
 from mmengine.dist import get_world_size
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
-from mmkd.identity import text_of
+from mmkd.checkpoints.identity import text_of
 from mmkd.resilience.runner_model import model_of
 
 BATCH = 'train_dataloader.batch_size x processes'

@@ -7,6 +7,7 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
+from mmkd.checkpoints.weight_fit import is_finite
 from mmkd.models.class_names import names_in
 from mmkd.registry import HOOKS
 from mmkd.resilience.label_survey import check_validation, survey
@@ -15,7 +16,6 @@ from mmkd.resilience.loader import refuse_endless, watch
 from mmkd.resilience.runner_model import model_of
 from mmkd.resilience.same_buffers import share_buffers
 from mmkd.resilience.start_checks import check_classes, check_shares, classes_of
-from mmkd.weight_fit import is_finite
 
 
 @HOOKS.register_module()

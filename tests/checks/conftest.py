@@ -7,7 +7,7 @@ import pytest
 from mmengine.config import Config
 
 from mmkd.checks import check_config
-from mmkd.experiments import drop_parts, load_config, set_methods
+from mmkd.config.experiments import drop_parts, load_config, set_methods
 from mmkd.resilience import protect
 
 

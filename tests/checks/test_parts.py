@@ -8,7 +8,7 @@ import pytest
 from mmengine.config import Config
 
 from mmkd.checks import check_config
-from mmkd.experiments import CONFIGS
+from mmkd.config.experiments import CONFIGS
 from mmkd.resilience import protect
 
 PAIRS = sorted((CONFIGS / '_base_/pairs').glob('*.py'))

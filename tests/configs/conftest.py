@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from scipy.io import savemat
 
-from mmkd.config import set_data_root, set_teacher
+from mmkd.config.changes import set_data_root, set_teacher
 from mmkd.models import build_model
 from mmkd.models.build import model_dict
 

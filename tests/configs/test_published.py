@@ -12,7 +12,7 @@ from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, interpolate
 
-from mmkd.experiments import load_config, set_methods
+from mmkd.config.experiments import load_config, set_methods
 from mmkd.models import ModelView, Tap, build_model, capture
 from mmkd.models.build import model_dict
 from mmkd.models.methods import FitNet, Method

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from mmengine.runner import Runner
 
-from mmkd.experiments import load_config
+from mmkd.config.experiments import load_config
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / 'README.md').read_text()

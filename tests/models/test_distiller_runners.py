@@ -12,7 +12,7 @@ from mmengine.runner._flexible_runner import FlexibleRunner
 from torch import Tensor, distributed
 from torch._functorch import config as compiler_config
 
-from mmkd.checkpoint import safe_load
+from mmkd.checkpoints.loading import safe_load
 from mmkd.models import build_model
 
 ALIGNED = 'mmkd.GradientAlignOptimWrapper'

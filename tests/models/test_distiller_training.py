@@ -9,7 +9,7 @@ import torch
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
-from mmkd.checkpoint import safe_load
+from mmkd.checkpoints.loading import safe_load
 from mmkd.models import FrozenTeacher, build_model
 
 HOOKS = dict(

@@ -11,7 +11,7 @@ from mmengine.hooks import Hook
 from mmengine.optim.optimizer import amp_optimizer_wrapper
 from mmengine.runner import Runner
 
-from mmkd.checkpoint import check_whole, safe_load
+from mmkd.checkpoints.loading import check_whole, safe_load
 from mmkd.resilience import checkpoint_hook as module
 
 Trainer = Callable[..., Runner]

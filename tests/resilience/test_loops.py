@@ -12,7 +12,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor
 
-from mmkd.checkpoint import safe_load
+from mmkd.checkpoints.loading import safe_load
 
 Trainer = Callable[..., Runner]
 Settings = dict[str, Any]

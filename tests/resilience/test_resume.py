@@ -8,7 +8,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmkd.checkpoint import CheckpointError, check_whole, safe_load
+from mmkd.checkpoints.loading import CheckpointError, check_whole, safe_load
 from mmkd.resilience.resume import choose_checkpoint, newest_whole
 
 

@@ -12,7 +12,7 @@ from mmengine.runner import Runner
 from tiny_models import Tiny
 from two_processes import in_two_processes
 
-from mmkd.checkpoint import safe_load
+from mmkd.checkpoints.loading import safe_load
 from mmkd.resilience import protect
 
 OPTIMISER = dict(optimizer=dict(type='SGD', lr=0.1, momentum=0.9))

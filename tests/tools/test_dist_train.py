@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mmkd.checkpoint import safe_load
+from mmkd.checkpoints.loading import safe_load
 from mmkd.models import build_model
 from mmkd_demo.street_scenes import write_street_scenes
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from mmkd.checkpoint import CheckpointError
+from mmkd.checkpoints.loading import CheckpointError
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 STUDENT = CONFIGS / 'students' / 'deeplabv3-w16_camvid.py'

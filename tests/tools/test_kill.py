@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmkd.checkpoint import safe_load
+from mmkd.checkpoints.loading import safe_load
 from mmkd.models import build_model
 
 ROOT = Path(__file__).parents[2]

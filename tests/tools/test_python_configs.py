@@ -9,9 +9,9 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmkd.checkpoint import safe_load
+from mmkd.checkpoints.loading import safe_load
+from mmkd.config.type_names import type_names
 from mmkd.models import build_model
-from mmkd.type_names import type_names
 
 BASE = """
 from mmcv.transforms import LoadImageFromFile

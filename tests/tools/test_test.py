@@ -11,7 +11,7 @@ import torch
 from mmengine.config import Config
 from torch import nn
 
-from mmkd.evaluation import average_augmentations, draw_predictions
+from mmkd.cli.evaluation import average_augmentations, draw_predictions
 from mmkd.models import build_model
 
 CONFIGS = Path(__file__).parents[2] / 'configs'

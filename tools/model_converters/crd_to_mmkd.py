@@ -20,7 +20,7 @@ from mmengine.config import Config
 from torch import Tensor
 from torch.serialization import safe_globals
 
-from mmkd.checkpoint import safe_load
+from mmkd.checkpoints.loading import safe_load
 from mmkd.models import build_model
 from mmkd.setup import setup
 

@@ -11,15 +11,15 @@ from mmengine.runner import CheckpointLoader
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
-from mmkd.identity import fingerprint
+from mmkd.checkpoints.identity import fingerprint
+from mmkd.checkpoints.weight_fit import listed, load_whole
+from mmkd.checkpoints.weights import weights_for
 from mmkd.models.build import build_model, model_dict
 from mmkd.models.class_names import names_in
 from mmkd.models.discovery import OUTPUT, ModelView
 from mmkd.models.taps import Tap, capture
 from mmkd.models.teachers.classes import TeacherClasses
 from mmkd.registry import TEACHERS
-from mmkd.weight_fit import listed, load_whole
-from mmkd.weights import weights_for
 
 HOW_TO_PASS = (
     'Pass a checkpoint file with `--teacher FILE`, or set '
@@ -182,7 +182,7 @@ def load_weights(model: nn.Module, checkpoint: str) -> list[str] | None:
 
     Accepts checkpoints of MMEngine, MMSegmentation and MMPretrain (their
     training checkpoints and mmkd's too), bare state dicts, and what
-    :func:`mmkd.weights.weights_for` finds.
+    :func:`mmkd.checkpoints.weights.weights_for` finds.
 
     Args:
         model: The model that receives the weights.

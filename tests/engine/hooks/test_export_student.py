@@ -5,7 +5,7 @@ import pytest
 import torch
 from mmengine.runner import load_checkpoint
 
-from mmkd.checkpoint import safe_load
+from mmkd.checkpoints.loading import safe_load
 from mmkd.engine import ExportStudentHook
 
 EXPORT = dict(export_student=dict(type='mmkd.ExportStudentHook'))

@@ -4,7 +4,7 @@ import io
 import pickle
 from typing import Any
 
-from mmkd.plain_data import NUMPY, as_data
+from mmkd.checkpoints.plain_data import NUMPY, as_data
 
 
 class PlainUnpickler(pickle.Unpickler):

@@ -6,7 +6,7 @@ import pytest
 from mmengine.config import Config
 from mmengine.fileio import BaseStorageBackend, LocalBackend, register_backend
 
-from mmkd.config import (
+from mmkd.config.changes import (
     AMP_WRAPPERS,
     check_data,
     drop_unwanted_hooks,

@@ -6,8 +6,8 @@ from unittest import mock
 import pytest
 from mmengine.config import Config
 
-from mmkd import command_line
-from mmkd.command_line import launch, parse_with_common_options, set_work_dir
+from mmkd.cli import command_line
+from mmkd.cli.command_line import launch, parse_with_common_options, set_work_dir
 
 
 @pytest.mark.parametrize(

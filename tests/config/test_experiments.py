@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from mmengine.config import Config
 
-from mmkd.experiments import (
+from mmkd.config.experiments import (
     CONFIGS,
     drop_parts,
     load_config,

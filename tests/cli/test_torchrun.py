@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from mmkd import torchrun
+from mmkd.cli import torchrun
 
 
 @pytest.mark.parametrize(

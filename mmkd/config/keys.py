@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmengine.logging import print_log
 from mmengine.runner import FlexibleRunner, Runner
 
-from mmkd.config_file import facts_of, files_of
+from mmkd.config.reading import facts_of, files_of
 from mmkd.nearest import LIKELY, did_you_mean
 
 BESIDE_ARGUMENTS = (

@@ -3,7 +3,7 @@ from typing import Any
 import torch
 from tiny_models import tiny
 
-from mmkd.identity import fingerprint, text_of
+from mmkd.checkpoints.identity import fingerprint, text_of
 from mmkd.models import Distiller
 
 __all__ = ['tiny']

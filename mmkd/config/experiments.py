@@ -15,12 +15,12 @@ from mmengine.hub import get_config
 
 import mmkd
 from mmkd.checks import check_shapes
-from mmkd.config_file import read_config
-from mmkd.keys import check_names, warn_of_idle_changes
+from mmkd.config.keys import check_names, warn_of_idle_changes
+from mmkd.config.reading import read_config
+from mmkd.config.type_names import type_names
 from mmkd.models.deploy import drop_distillation
 from mmkd.nearest import nearest_and_known
 from mmkd.setup import setup
-from mmkd.type_names import type_names
 
 CONFIGS = Path(mmkd.__file__).parent / '.mim' / 'configs'
 NONE = 'none'

@@ -13,9 +13,9 @@ from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 from mmengine.runner import checkpoint as checkpoint_io
 
-from mmkd.checkpoint import safe_load
-from mmkd.checkpoint_url import safe_load_url
-from mmkd.plain_pickle import load_plain_pickle
+from mmkd.checkpoints.addresses import safe_load_url
+from mmkd.checkpoints.loading import safe_load
+from mmkd.checkpoints.plain_pickle import load_plain_pickle
 
 
 def read_as_data() -> None:
@@ -38,7 +38,7 @@ class SafeTorch(ModuleType):
 
 
 def load_checkpoints_safely() -> None:
-    """Make MMEngine read every checkpoint with :mod:`mmkd.checkpoint`.
+    """Make MMEngine read every checkpoint with :mod:`mmkd.checkpoints.loading`.
 
     That covers teachers, pretrained backbones, resumed and tested runs, from
     files, object stores and addresses. By itself the original MMEngine cannot

@@ -9,8 +9,8 @@ from mmengine.config import Config
 from mmengine.runner import FlexibleRunner, Runner
 from tiny_models import tiny
 
-from mmkd import total_batch
-from mmkd.total_batch import compare_total_batch, scale_learning_rate
+from mmkd.config import total_batch
+from mmkd.config.total_batch import compare_total_batch, scale_learning_rate
 
 __all__ = ['tiny']
 
@@ -93,7 +93,7 @@ def test_a_config_without_a_batch_cannot_be_scaled(tmp_path: Path) -> None:
 
 
 def test_the_tool_takes_the_option(monkeypatch: pytest.MonkeyPatch) -> None:
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[2]
     pair = 'resnet20_resnet8_tin100'
     monkeypatch.setattr('sys.argv', ['train.py', pair, '--auto-scale-lr'])
     monkeypatch.delenv('LOCAL_RANK', raising=False)

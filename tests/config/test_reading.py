@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from mmkd.config_file import ConfigError, files_of, read_config
-from mmkd.experiments import load_config
+from mmkd.config.experiments import load_config
+from mmkd.config.reading import ConfigError, files_of, read_config
 
 MODEL = "model = dict(type='A')\n"
 

@@ -12,9 +12,9 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from mmkd.checks import warn_of_idle_keys
+from mmkd.config.total_batch import compare_total_batch
 from mmkd.engine import end_with_launcher, join_processes, leave_processes
 from mmkd.resilience.resume import LAST
-from mmkd.total_batch import compare_total_batch
 
 
 class KeyValues(DictAction):

@@ -15,8 +15,8 @@ from fresh_python import run_python
 from mmengine.logging import HistoryBuffer
 from torch import nn
 
-from mmkd.checkpoint import CheckpointError, safe_load
-from mmkd.plain_pickle import load_plain_pickle
+from mmkd.checkpoints.loading import CheckpointError, safe_load
+from mmkd.checkpoints.plain_pickle import load_plain_pickle
 
 
 def text(value: str) -> bytes:
@@ -79,8 +79,8 @@ def test_forged_types_are_refused(tmp_path: Path) -> None:
     process = run_python(
         f"""
 from pathlib import Path
-from mmkd.checkpoint import safe_load
-from mmkd.plain_pickle import load_plain_pickle
+from mmkd.checkpoints.loading import safe_load
+from mmkd.checkpoints.plain_pickle import load_plain_pickle
 
 files = sorted(Path({str(tmp_path)!r}).iterdir())
 for file in files:

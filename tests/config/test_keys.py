@@ -4,8 +4,8 @@ from unittest import mock
 import pytest
 from mmengine.config import Config
 
-from mmkd.experiments import drop_parts, load_config
-from mmkd.keys import check_names, check_options
+from mmkd.config.experiments import drop_parts, load_config
+from mmkd.config.keys import check_names, check_options
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ def test_changes_of_variables_that_were_used_already(
     )
     (tmp_path / 'child.py').write_text(f"_base_ = 'base.py'\n{text}\n")
     (tmp_path / 'grandchild.py').write_text("_base_ = 'child.py'\n")
-    with mock.patch('mmkd.keys.print_log') as log:
+    with mock.patch('mmkd.config.keys.print_log') as log:
         load_config(str(tmp_path / ('grandchild.py' if between else 'child.py')))
     assert log.called == warned
     if warned:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmkd.plain_pickle import load_plain_pickle
+from mmkd.checkpoints.plain_pickle import load_plain_pickle
 
 
 class Command:

@@ -27,8 +27,8 @@ from torch.serialization import (
     get_safe_globals,
 )
 
-from mmkd.file_kinds import is_safetensors, other_kind
-from mmkd.plain_data import NUMPY, NotDataError, as_data
+from mmkd.checkpoints.file_kinds import is_safetensors, other_kind
+from mmkd.checkpoints.plain_data import NUMPY, NotDataError, as_data
 
 METHODS = {
     HistoryBuffer: ('min', 'max', 'current', 'mean'),

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from mmkd.checkpoints.weight_fit import check_beginning, load_whole
+from mmkd.checkpoints.weights import weights_for
 from mmkd.models import build_model
-from mmkd.weight_fit import check_beginning, load_whole
-from mmkd.weights import weights_for
 
 State = dict[str, Tensor]
 
@@ -71,7 +71,8 @@ OTHER_PLACES: dict[str, tuple[Callable[[State], Any], str]] = {
 @pytest.fixture
 def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     lines: list[str] = []
-    monkeypatch.setattr('mmkd.weights.print_log', lambda text, **_: lines.append(text))
+    said = 'mmkd.checkpoints.weights.print_log'
+    monkeypatch.setattr(said, lambda text, **_: lines.append(text))
     return lines
 
 

@@ -7,7 +7,7 @@ from urllib.parse import urlparse
 
 import torch
 
-from mmkd.checkpoint import CheckpointError, safe_load
+from mmkd.checkpoints.loading import CheckpointError, safe_load
 
 
 def safe_load_url(

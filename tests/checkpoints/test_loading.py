@@ -16,8 +16,8 @@ from mmengine.optim import OneCycleParamScheduler
 from safetensors.torch import save_file
 from torch import nn
 
-from mmkd.checkpoint import CheckpointError, read_meta, safe_load
-from mmkd.checkpoint_url import safe_load_url
+from mmkd.checkpoints.addresses import safe_load_url
+from mmkd.checkpoints.loading import CheckpointError, read_meta, safe_load
 
 
 class Getattr:

@@ -1,0 +1,1 @@
+"""Checkpoints: read as data, told apart, and fitted into networks."""

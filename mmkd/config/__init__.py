@@ -1,0 +1,1 @@
+"""Configs: read, put together from pairs and methods, and changed by commands."""

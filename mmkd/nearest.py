@@ -1,4 +1,4 @@
-"""The word that was probably meant, for error messages."""
+"""Names in messages: the one that was probably meant, and the first few of many."""
 
 import difflib
 from collections.abc import Iterable
@@ -23,3 +23,11 @@ def nearest_and_known(name: object, known: Iterable[str]) -> str:
     """The same, and then all names that are known, in their order."""
     known = list(known)
     return f'{did_you_mean(name, known)} Known: {", ".join(known)}.'
+
+
+def listed(names: Iterable[str], count: int = 5, between: str = ', ') -> str:
+    """The first few names, and how many more there are."""
+    names = list(names)
+    rest = len(names) - count
+    shown = between.join(names[:count]) or 'none'
+    return f'{shown} and {rest} more' if rest > 0 else shown

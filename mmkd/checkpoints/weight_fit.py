@@ -1,10 +1,12 @@
 """Whether weights are those of a network, and such as training gives."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor, nn
+
+from mmkd.nearest import listed
 
 
 def load_whole(
@@ -142,11 +144,3 @@ def is_finite(value: Tensor) -> bool:
     # PyTorch does not ask this of its types of one byte.
     wide = value.float() if value.element_size() == 1 else value
     return bool(wide.isfinite().all())
-
-
-def listed(names: Iterable[str], count: int = 5) -> str:
-    """The first few names, and how many more there are."""
-    names = list(names)
-    rest = len(names) - count
-    shown = ', '.join(names[:count]) or 'none'
-    return f'{shown} and {rest} more' if rest > 0 else shown

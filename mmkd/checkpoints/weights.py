@@ -7,7 +7,8 @@ from typing import Any
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
-from mmkd.checkpoints.weight_fit import check_values, listed
+from mmkd.checkpoints.weight_fit import check_values
+from mmkd.nearest import listed
 
 WRAPPERS = ('module.', '_orig_mod.')
 """What data parallelism and compiling put before names."""

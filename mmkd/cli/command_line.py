@@ -95,7 +95,6 @@ def launch(cfg: Config, task: Literal['train', 'test']) -> None:
         runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
         if task == 'train':
             compare_total_batch(runner, cfg)
-        if task == 'train':
             warn_of_idle_keys(cfg, runner.model)
         getattr(runner, task)()
         del runner

@@ -7,6 +7,8 @@ from typing import Any
 
 from mmengine.logging import print_log
 
+from mmkd.nearest import listed
+
 SHOWN = 30
 """Class names that a message shows of a list."""
 
@@ -105,6 +107,4 @@ def both(student: Sequence[str], teacher: Sequence[str]) -> str:
 
 def shown(names: Sequence[str]) -> str:
     """A list of names, cut where it is long."""
-    rest = len(names) - SHOWN
-    text = ', '.join(names[:SHOWN])
-    return f'{text} and {rest} more' if rest > 0 else text
+    return listed(names, SHOWN)

@@ -7,6 +7,7 @@ from mmengine.structures import BaseDataElement
 
 from mmkd.models.label_settings import check_class_weights, check_padding
 from mmkd.models.tasks import Task, class_count, task_of
+from mmkd.nearest import listed
 from mmkd.random_state import random_state_kept
 from mmkd.resilience.label_reading import ReadLabels, leaves, spread
 from mmkd.resilience.runner_model import model_of
@@ -123,9 +124,8 @@ def _warn_of_missing(runner: Runner, found: _Found, num_classes: int) -> None:
     names = (getattr(dataset, 'metainfo', None) or {}).get('classes') or ()
     shown = [
         f'{label} ({names[label]})' if len(names) == num_classes else str(label)
-        for label in missing[:10]
+        for label in missing
     ]
-    more = f' and {len(missing) - 10} more' if len(missing) > 10 else ''
     hint = ''
     if len(found.classes) == 1 and found.ignored:
         hint = (
@@ -134,7 +134,7 @@ def _warn_of_missing(runner: Runner, found: _Found, num_classes: int) -> None:
         )
     runner.logger.warning(
         f'{len(missing)} of {num_classes} classes occur in none of {found.where}: '
-        f'{", ".join(shown)}{more}{hint}.'
+        f'{listed(shown, 10)}{hint}.'
     )
 
 

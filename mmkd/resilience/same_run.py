@@ -8,6 +8,7 @@ from mmengine.dist import get_world_size
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from mmkd.checkpoints.identity import text_of
+from mmkd.nearest import listed
 from mmkd.resilience.runner_model import model_of
 
 BATCH = 'train_dataloader.batch_size x processes'
@@ -56,12 +57,12 @@ def check_same_run(runner: Runner, meta: Mapping[str, Any]) -> None:
             )
     if not pairs:
         return
-    lines = [f'{key} was {a} and is {b}' for key, (a, b) in list(pairs.items())[:8]]
-    more = f' and {len(pairs) - 8} more' if len(pairs) > 8 else ''
+    lines = [f'{key} was {a} and is {b}' for key, (a, b) in pairs.items()]
     raise ValueError(
-        f'--resume: {runner._load_from} is of another training: {"; ".join(lines)}'
-        f'{more}. {_batch_advice(pairs)}Give the command that it was trained with. '
-        'To train otherwise from its weights on, start anew, without --resume: '
+        f'--resume: {runner._load_from} is of another training: '
+        f'{listed(lines, 8, "; ")}. {_batch_advice(pairs)}'
+        'Give the command that it was trained with. To train otherwise from its '
+        'weights on, start anew, without --resume: '
         f'--cfg-options load_from={runner._load_from}'
     )
 

@@ -101,8 +101,7 @@ def check_classes(lists: Mapping[str, Any]) -> None:
         added = [n for n, key in zip(names, other, strict=True) if key not in own]
         what = 'in another order'
         if missing or added:
-            lacks, adds = shown(missing) or 'none', shown(added) or 'none'
-            what = f'it lacks {lacks}, and adds {adds}'
+            what = f'it lacks {shown(missing)}, and adds {shown(added)}'
         raise ValueError(
             f'{place} numbers its classes otherwise than {first}: {what}. {first}: '
             f'{shown(expected)}. {place}: {shown(names)}. Give both the same list '

@@ -9,6 +9,7 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from mmkd.checkpoints.weight_fit import is_finite
 from mmkd.models.class_names import names_in
+from mmkd.nearest import listed
 from mmkd.registry import HOOKS
 from mmkd.resilience.label_survey import check_validation, survey
 from mmkd.resilience.loaded_weights import settle_weights
@@ -155,10 +156,9 @@ class TrainingGuardHook(Hook):
             if name not in self._infinite_by_design
         ]
         if wrong:
-            more = f' and {len(wrong) - 3} more' if len(wrong) > 3 else ''
             raise FloatingPointError(
                 f'not finite after the last update, and not saved: '
-                f'{", ".join(wrong[:3])}{more}. '
+                f'{listed(wrong, 3)}. '
                 + self._advice('the weights of the losses')
             )
 

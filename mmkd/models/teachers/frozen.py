@@ -12,13 +12,14 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
 from mmkd.checkpoints.identity import fingerprint
-from mmkd.checkpoints.weight_fit import listed, load_whole
+from mmkd.checkpoints.weight_fit import load_whole
 from mmkd.checkpoints.weights import weights_for
 from mmkd.models.build import build_model, model_dict
 from mmkd.models.class_names import names_in
 from mmkd.models.discovery import OUTPUT, ModelView
 from mmkd.models.taps import Tap, capture
 from mmkd.models.teachers.classes import TeacherClasses
+from mmkd.nearest import listed
 from mmkd.registry import TEACHERS
 
 HOW_TO_PASS = (

@@ -1,9 +1,16 @@
 """Random numbers as a function of where in the training they are drawn."""
 
 import random
+from typing import Any
 
 import numpy as np
 import torch
+
+PYTHON: Any = random.seed.__self__  # type: ignore[attr-defined]
+"""The generator behind the functions of Python's module."""
+
+SEED_PYTHON = super(random.Random, PYTHON).seed
+"""Its seeding by a whole number, which is not asked first what kind of seed it is."""
 
 
 def seed_everything(*key: int) -> None:
@@ -30,7 +37,8 @@ def seed_sample(key: tuple[int, ...]) -> None:
     """
     # Python hashes whole numbers alike in all processes, and mixes them well.
     number = hash(key)
-    random.seed(number)
+    SEED_PYTHON(number)
+    PYTHON.gauss_next = None
     # NumPy and PyTorch draw the same from the same seed: each takes one half.
     np.random.seed(number & 0xFFFFFFFF)
     torch.default_generator.manual_seed(number >> 32 & 0xFFFFFFFF)

@@ -28,10 +28,9 @@ from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
 from mmkd.arguments import arguments, check_arguments
+from mmkd.checks.places import LOADERS, hooks_of, metrics_of, several
 from mmkd.checks.settings import known
 from mmkd.nearest import LIKELY, did_you_mean, nearest_and_known
-
-LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 INNER_MODELS = (
     'auxiliary_head',
@@ -80,10 +79,8 @@ class PartsCheck:
             TypeError: If a value of mmkd's or MMEngine's is of another type.
         """
         cfg = self.cfg
-        for name, hook in (cfg.get('default_hooks') or {}).items():
-            self.hook(f'default_hooks.{name}', hook)
-        for number, hook in enumerate(_listed(cfg.get('custom_hooks'))):
-            self.hook(f'custom_hooks[{number}]', hook)
+        for where, hook in hooks_of(cfg).items():
+            self.hook(where, hook)
         self.optimiser()
         for where, scheduler in _schedulers(cfg.get('param_scheduler')):
             self.part(where, scheduler, PARAM_SCHEDULERS, ['convert_to_iter_based'])
@@ -129,8 +126,7 @@ class PartsCheck:
         evaluator = self.cfg.get(name)
         if isinstance(evaluator, Mapping) and 'metrics' in evaluator:
             self.part(name, _typed(evaluator, 'Evaluator'), EVALUATOR)
-            evaluator = evaluator['metrics']
-        for metric in _listed(evaluator):
+        for metric in metrics_of(evaluator):
             self.part(name, metric, METRICS)
 
     def loader(self, name: str) -> None:
@@ -221,12 +217,8 @@ def _typed(part: Any, default: str | None) -> Any:
     return {'type': default, **part}
 
 
-def _listed(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, (list, tuple)) else [value]
-
-
 def _schedulers(value: Any) -> list[tuple[str, Any]]:
     """Parameter schedulers with their places: one, several or those by optimiser."""
     if isinstance(value, Mapping) and 'type' not in value:
         return [one for inner in value.values() for one in _schedulers(inner)]
-    return [(f'param_scheduler[{n}]', one) for n, one in enumerate(_listed(value))]
+    return [(f'param_scheduler[{n}]', one) for n, one in enumerate(several(value))]

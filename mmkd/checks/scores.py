@@ -5,6 +5,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmkd.checks.places import hooks_of, metrics_of, several
 from mmkd.nearest import nearest_and_known
 
 OF_IOU = {
@@ -13,7 +14,6 @@ OF_IOU = {
     'mFscore': ('mFscore', 'mPrecision', 'mRecall'),
 }
 """What MMSegmentation's ``IoUMetric`` gives for each of its ``iou_metrics``."""
-
 
 NAMERS = {'monitor', 'save_best'}
 """Settings of hooks that name a score."""
@@ -58,10 +58,7 @@ def check_scores(cfg: Config) -> None:
 
 def _watched(cfg: Config) -> Iterator[tuple[str, str, Any]]:
     """Where scores are watched, which, and by which rule."""
-    default, custom = cfg.get('default_hooks') or {}, cfg.get('custom_hooks') or []
-    hooks = {f'default_hooks.{name}': hook for name, hook in default.items()}
-    hooks |= {f'custom_hooks[{number}]': hook for number, hook in enumerate(custom)}
-    for where, hook in hooks.items():
+    for where, hook in hooks_of(cfg).items():
         if not isinstance(hook, Mapping):
             continue
         if hook.get('rule') is not None and not (NAMERS & hook.keys()):
@@ -70,7 +67,7 @@ def _watched(cfg: Config) -> Iterator[tuple[str, str, Any]]:
                 'save_best.'
             )
         if hook.get('save_best') is not None:
-            names, rules = _listed(hook['save_best']), _listed(hook.get('rule'))
+            names, rules = several(hook['save_best']), several(hook.get('rule'))
             rules = rules * len(names) if len(rules) == 1 else rules
             for name, rule in zip(names, rules, strict=False):
                 yield f'{where}.save_best', name, rule
@@ -80,24 +77,18 @@ def _watched(cfg: Config) -> Iterator[tuple[str, str, Any]]:
 
 def _scores(evaluator: Any) -> list[str] | None:
     """The names of all scores; None where a metric is not known here."""
-    if isinstance(evaluator, Mapping) and 'metrics' in evaluator:
-        evaluator = evaluator['metrics']
     found = []
-    for metric in _listed(evaluator):
+    for metric in metrics_of(evaluator):
         if not isinstance(metric, Mapping):
             return None
         kind, prefix = str(metric.get('type')).rpartition('.')[2], metric.get('prefix')
         if kind == 'IoUMetric' and not metric.get('format_only'):
-            asked = _listed(metric.get('iou_metrics', 'mIoU'))
+            asked = several(metric.get('iou_metrics', 'mIoU'))
             names = ['aAcc', *(name for one in asked for name in OF_IOU.get(one, ()))]
-        elif kind == 'Accuracy' and len(_listed(metric.get('thrs'))) == 1:
-            names = [f'top{k}' for k in _listed(metric.get('topk', 1))]
+        elif kind == 'Accuracy' and len(several(metric.get('thrs'))) == 1:
+            names = [f'top{k}' for k in several(metric.get('topk', 1))]
             prefix = prefix or 'accuracy'
         else:
             return None
         found += [f'{prefix}/{name}' if prefix else name for name in names]
     return list(dict.fromkeys(found))
-
-
-def _listed(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, (list, tuple)) else [value]

@@ -10,6 +10,7 @@ from mmengine.runner import set_random_seed
 from torch.distributed import init_process_group
 
 from mmkd.arguments import arguments, check_arguments
+from mmkd.checks.places import datasets_of
 from mmkd.nearest import LIKELY, did_you_mean, nearest_and_known
 
 ENVIRONMENT = ('cudnn_benchmark', 'dist_cfg', 'mp_cfg', 'resource_limit')
@@ -41,8 +42,7 @@ def check_settings(cfg: Config) -> None:
     """Refuse settings that nothing reads.
 
     What only MMEngine reads has the keys that it reads. Elsewhere, where others may
-    read more, a key is refused that is very
-    close to a known one.
+    read more, a key is refused that is very close to a known one.
 
     Args:
         cfg: The config of any training or test.
@@ -68,8 +68,8 @@ def check_settings(cfg: Config) -> None:
     for key, group in ((groups or {}).get('custom_keys') or {}).items():
         where = f'optim_wrapper.paramwise_cfg.custom_keys[{key!r}]'
         unlike(group, where, ('decay_mult', 'lr_mult'))
-    for where, prefix in _prefixes(cfg):
-        unlike(prefix, where, PREFIXES)
+    for where, dataset in datasets_of(cfg):
+        unlike(dataset.get('data_prefix'), f'{where}.data_prefix', PREFIXES)
     model = cfg.get('model') or {}
     if 'teacher' in model and not any((model.get('methods') or {}).values()):
         raise ValueError(
@@ -114,19 +114,3 @@ def unlike(settings: Any, where: str, names: Iterable[str]) -> None:
         hint = '' if bare in names else did_you_mean(name, names, LIKELY)
         if hint:
             raise ValueError(f'{where}: nothing reads {name!r}.{hint}')
-
-
-def _prefixes(part: Any, where: str = '') -> Iterable[tuple[str, Any]]:
-    """The ``data_prefix`` of every data set of the loaders, with its place."""
-    if isinstance(part, Config):
-        names = 'train_dataloader', 'val_dataloader', 'test_dataloader'
-        for name in names:
-            yield from _prefixes(part.get(name), name)
-    elif isinstance(part, Mapping):
-        if 'data_prefix' in part:
-            yield f'{where}.data_prefix', part['data_prefix']
-        for name in ('dataset', 'datasets'):
-            yield from _prefixes(part.get(name), f'{where}.{name}')
-    elif isinstance(part, (list, tuple)):
-        for number, one in enumerate(part):
-            yield from _prefixes(one, f'{where}[{number}]')

@@ -5,7 +5,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+from mmkd.checks.places import LOADERS
 
 DICTS = (
     *LOADERS,

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 from mmengine.config import Config
 from mmengine.registry import HOOKS, METRICS, Registry
 
+from mmkd.checks.places import several
+
 
 class Library(NamedTuple):
     """What a library brings for a test.
@@ -65,8 +67,7 @@ def save_predictions(cfg: Config, place: str) -> None:
     Raises:
         ValueError: If it is to be a file and ends otherwise.
     """
-    several = isinstance(cfg.test_evaluator, (list, tuple))
-    metrics = list(cfg.test_evaluator) if several else [cfg.test_evaluator]
+    metrics = several(cfg.test_evaluator)
     into_folder = [m for m in metrics if 'output_dir' in _arguments(METRICS, m, cfg)]
     for metric in into_folder:
         metric['output_dir'] = place

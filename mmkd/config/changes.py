@@ -1,7 +1,7 @@
 """What the command line changes in a config, without naming nested keys."""
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -10,13 +10,13 @@ from mmengine.config import Config, ConfigDict
 from mmengine.fileio import get_file_backend
 from mmengine.registry import DATASETS
 
+from mmkd.checks.places import LOADERS, datasets_of
+
 AMP_WRAPPERS = {
     'OptimWrapper': 'AmpOptimWrapper',
     'mmkd.GradientAlignOptimWrapper': 'mmkd.AmpGradientAlignOptimWrapper',
 }
 """Optimiser wrappers and their forms for automatic mixed precision."""
-
-LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 MMENGINE_HOOKS = (
     'runtime_info',
@@ -27,7 +27,6 @@ MMENGINE_HOOKS = (
     'checkpoint',
 )
 """Default hooks that MMEngine adds where a config does not name them."""
-
 
 SUFFIXES = {'img_path': 'img_suffix', 'seg_map_path': 'seg_map_suffix'}
 """MMSegmentation's settings of how files in its folders end."""
@@ -50,7 +49,7 @@ def set_data_root(cfg: Config, root: str) -> None:
             f'{"empty" if folder.is_dir() else "not a folder"}: pass the folder '
             "that holds the data set's own folders."
         )
-    for dataset in _datasets(cfg):
+    for _, dataset in datasets_of(cfg):
         dataset.data_root = str(folder)
 
 
@@ -69,7 +68,7 @@ def check_data(cfg: Config, loaders: Sequence[str] = LOADERS) -> None:
             suffixes; the message names it.
     """
     scope = cfg.get('default_scope') or 'mmengine'
-    for dataset in _datasets(cfg, loaders):
+    for _, dataset in datasets_of(cfg, loaders):
         prefixes = dataset.get('data_prefix') or {}
         options = dataset.get('backend_args')
         if not isinstance(prefixes, dict):
@@ -128,17 +127,6 @@ def _files_in(
         return []
     except (AttributeError, NotImplementedError):
         return ['...']
-
-
-def _datasets(cfg: Config, loaders: Sequence[str] = LOADERS) -> Iterator[ConfigDict]:
-    """The datasets of dataloaders, wrapped ones such as RepeatDataset's too."""
-    found = [cfg[name].dataset for name in loaders if cfg.get(name) is not None]
-    for dataset in found:
-        inner = dataset.get('dataset') or dataset.get('datasets')
-        if inner is None:
-            yield dataset
-        else:
-            found += inner if isinstance(inner, list) else [inner]
 
 
 def drop_unwanted_hooks(cfg: Config) -> None:

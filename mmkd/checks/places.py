@@ -1,0 +1,56 @@
+"""Where a config has its loaders, data sets, hooks and metrics."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from mmengine.config import Config
+
+LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+
+
+def several(value: Any) -> list[Any]:
+    """What stands in a list, or alone."""
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def hooks_of(cfg: Config) -> dict[str, Any]:
+    """Hooks by their places; what stands there may be none."""
+    default = (cfg.get('default_hooks') or {}).items()
+    custom = enumerate(several(cfg.get('custom_hooks')))
+    return {
+        **{f'default_hooks.{name}': hook for name, hook in default},
+        **{f'custom_hooks[{number}]': hook for number, hook in custom},
+    }
+
+
+def metrics_of(evaluator: Any) -> list[Any]:
+    """The metrics of an evaluator, or those that stand in its place."""
+    if isinstance(evaluator, Mapping) and 'metrics' in evaluator:
+        evaluator = evaluator['metrics']
+    return several(evaluator)
+
+
+def datasets_of(
+    cfg: Config, loaders: Sequence[str] = LOADERS
+) -> Iterator[tuple[str, Any]]:
+    """The data sets of loaders with their places, out of wrappers of any depth.
+
+    Args:
+        cfg: The config.
+        loaders: The loaders, some of which may be None.
+    """
+    for name in loaders:
+        loader = cfg.get(name) or {}
+        yield from _unwrapped(f'{name}.dataset', loader.get('dataset'))
+
+
+def _unwrapped(where: str, dataset: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(dataset, (list, tuple)):
+        for number, one in enumerate(dataset):
+            yield from _unwrapped(f'{where}[{number}]', one)
+    elif isinstance(dataset, Mapping):
+        inner = [key for key in ('dataset', 'datasets') if dataset.get(key)]
+        for key in inner:
+            yield from _unwrapped(f'{where}.{key}', dataset[key])
+        if not inner:
+            yield where, dataset

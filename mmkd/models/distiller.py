@@ -18,7 +18,7 @@ from mmkd.models.discovery import ModelView
 from mmkd.models.label_check import LabelCheck
 from mmkd.models.label_settings import check_class_weights, check_padding
 from mmkd.models.methods import Method
-from mmkd.models.methods.base import check_weight
+from mmkd.models.methods.values import check_number
 from mmkd.models.parts import build_part
 from mmkd.models.reach import check_terms
 from mmkd.models.taps import capture
@@ -328,7 +328,7 @@ def _agreed_weight(task_weight: float | None, methods: Mapping[str, Method]) -> 
         )
     if task_weight is None:
         task_weight = next(iter(named.values()), 1.0)
-    check_weight('task_weight', task_weight)
+    check_number('task_weight', task_weight)
     return task_weight
 
 

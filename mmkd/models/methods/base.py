@@ -1,6 +1,5 @@
 """What every distillation method has in common."""
 
-import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 
 from mmkd.models.discovery import ModelView
 from mmkd.models.methods.schedule import Schedule
+from mmkd.models.methods.values import check_number
 from mmkd.models.taps import Tap
 from mmkd.models.undisturbed import undisturbed
 from mmkd.registry import MODELS
@@ -85,7 +85,7 @@ class Method(BaseModule):
         self.weight = self.weight if weight is None else weight
         for name, value in (('weight', self.weight), ('task_weight', task_weight)):
             if value is not None:
-                check_weight(f'{name} of {type(self).__name__}', value)
+                check_number(f'{name} of {type(self).__name__}', value)
         self.task_weight = task_weight
         self.schedule = Schedule(start, warmup, stop)
         self.gradient_alignment = gradient_alignment
@@ -184,35 +184,3 @@ def auxiliary_head(head: dict[str, Any], view: ModelView, tap: Tap) -> nn.Module
             f'(N, C). Name another module, or another head. ({error})'
         ) from error
     return built
-
-
-def check_weight(name: str, value: float) -> None:
-    """Refuse what cannot multiply a loss.
-
-    Args:
-        name: What the weight is called.
-        value: The weight.
-
-    Raises:
-        TypeError: If it is not a number.
-        ValueError: If it is negative or not finite.
-    """
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
-        raise TypeError(f'{name} must be a number, got {value!r}')
-    if not 0 <= value < math.inf:
-        raise ValueError(f'{name} must be finite and at least 0, got {value}')
-
-
-def at_least(minimum: int, **values: int) -> None:
-    """Refuse values that are too small.
-
-    Args:
-        minimum: The smallest one allowed.
-        **values: Values by the name of the argument.
-
-    Raises:
-        ValueError: If one is smaller; the message names it.
-    """
-    for name, value in values.items():
-        if not value >= minimum:
-            raise ValueError(f'{name} must be at least {minimum}, got {value}')

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from mmkd.models.discovery import ModelView
-from mmkd.models.methods.base import at_least
 from mmkd.models.methods.feature import FeatureMethod
+from mmkd.models.methods.values import at_least
 from mmkd.models.taps import Tap
 from mmkd.registry import METHODS
 from mmkd.structures import Targets
@@ -53,12 +53,8 @@ class CC(FeatureMethod):
     ) -> None:
         at_least(1, channels=channels)
         super().__init__(student, teacher, **kwargs)
-        self.student_embedding = nn.Linear(
-            student.shape(self.student_tap)[1], channels
-        )
-        self.teacher_embedding = nn.Linear(
-            teacher.shape(self.teacher_tap)[1], channels
-        )
+        self.student_embedding = nn.Linear(self.student_width, channels)
+        self.teacher_embedding = nn.Linear(self.teacher_width, channels)
 
     def loss(
         self,

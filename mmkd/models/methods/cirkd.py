@@ -10,8 +10,8 @@ from torch.nn.functional import normalize
 from mmkd.models.adapters import Projector
 from mmkd.models.discovery import ModelView
 from mmkd.models.memories import ClassQueue
-from mmkd.models.methods.base import at_least
 from mmkd.models.methods.feature import FeatureMethod
+from mmkd.models.methods.values import at_least
 from mmkd.models.taps import Tap
 from mmkd.registry import METHODS
 from mmkd.structures import Targets
@@ -78,7 +78,6 @@ class CIRKD(FeatureMethod):
             region_contrast=region_contrast,
         )
         super().__init__(student, teacher, **kwargs)
-        width = teacher.shape(self.teacher_tap)[1]
         classes = max(student.num_classes, 2)
         self.pixels_per_image = pixels_per_image
         self.contrasts = (
@@ -86,13 +85,12 @@ class CIRKD(FeatureMethod):
             region_contrast // classes + 1,
         )
         self.pixels, self.regions = (
-            ClassQueue(classes, size, width) if size else None
+            ClassQueue(classes, size, self.teacher_width) if size else None
             for size in (pixel_memory, region_memory)
         )
         self.projector = None
         if pixel_memory or region_memory:
-            own = student.shape(self.student_tap)[1]
-            self.projector = Projector(own, width)
+            self.projector = Projector(self.student_width, self.teacher_width)
 
     def loss(
         self,

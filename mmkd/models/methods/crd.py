@@ -10,8 +10,8 @@ from torch.nn.functional import normalize
 
 from mmkd.models.discovery import ModelView
 from mmkd.models.memories import ContrastMemory
-from mmkd.models.methods.base import at_least
 from mmkd.models.methods.feature import FeatureMethod
+from mmkd.models.methods.values import at_least
 from mmkd.models.taps import Tap
 from mmkd.registry import METHODS
 from mmkd.structures import Targets
@@ -71,12 +71,8 @@ class CRD(FeatureMethod):
         at_least(1, channels=channels, negatives=negatives)
         super().__init__(student, teacher, **kwargs)
         self.negatives = negatives
-        self.student_embedding = nn.Linear(
-            student.shape(self.student_tap)[1], channels
-        )
-        self.teacher_embedding = nn.Linear(
-            teacher.shape(self.teacher_tap)[1], channels
-        )
+        self.student_embedding = nn.Linear(self.student_width, channels)
+        self.teacher_embedding = nn.Linear(self.teacher_width, channels)
         self.memory = ContrastMemory(channels, momentum)
 
     def prepare(self, dataset: Any) -> None:

@@ -28,6 +28,8 @@ class FeatureMethod(Method):
         loss_fn: The loss.
         student_tap: What is compared of the student.
         teacher_tap: What is compared of the teacher.
+        student_width: Its channels.
+        teacher_width: The teacher's.
 
     Raises:
         ValueError: If a stage does not exist or a value is out of range.
@@ -53,6 +55,8 @@ class FeatureMethod(Method):
         for view, tap in ((student, self.student_tap), (teacher, self.teacher_tap)):
             if self.only_for == 'pixels' or len(view.shape(tap)) != 2:
                 map_shape(view, tap)
+        self.student_width = student.shape(self.student_tap)[1]
+        self.teacher_width = teacher.shape(self.teacher_tap)[1]
         self.taps_in_student = [self.student_tap]
         self.taps_in_teacher = [self.teacher_tap]
 

@@ -8,8 +8,9 @@ from torch import Tensor, nn
 
 from mmkd.models.adapters import AttentionFusion
 from mmkd.models.discovery import ModelView, Stage
-from mmkd.models.methods.base import Method, at_least
+from mmkd.models.methods.base import Method
 from mmkd.models.methods.feature import map_shape
+from mmkd.models.methods.values import at_least
 from mmkd.models.taps import Tap
 from mmkd.registry import METHODS, MODELS
 from mmkd.structures import Targets

@@ -1,7 +1,8 @@
 """When a method counts."""
 
-import math
 from dataclasses import asdict, dataclass
+
+from mmkd.models.methods.values import check_number
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,8 @@ class Schedule:
     def __post_init__(self) -> None:
         """Check the values."""
         for name, value in asdict(self).items():
-            if name == 'stop' and value is None:
-                continue
-            if not isinstance(value, (int, float)) or isinstance(value, bool):
-                raise TypeError(f'{name} must be a number, got {value!r}.')
-            if not 0 <= value < math.inf:
-                raise ValueError(f'{name} must be finite and not < 0, got {value}.')
+            if name != 'stop' or value is not None:
+                check_number(name, value)
         if self.stop is not None and self.stop < self.start:
             raise ValueError(
                 f'stop must not be smaller than start ({self.start}), got {self.stop}.'

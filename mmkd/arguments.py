@@ -10,6 +10,8 @@ from contextlib import suppress
 from numbers import Integral, Real
 from typing import Any
 
+from mmengine.registry import Registry
+
 from mmkd.nearest import LIKELY, did_you_mean, nearest_and_known
 
 SIMPLE: dict[Any, tuple[Any, str]] = {
@@ -96,6 +98,17 @@ def arguments(kind: Callable[..., Any]) -> tuple[dict[str, Any], bool]:
             return known, keeps_some
         keeps_some = keeps_some or not _hands_on(init)
     return known, True
+
+
+def parameters_of(
+    registry: Registry, part: Mapping[str, Any], scope: str | None
+) -> Mapping[str, inspect.Parameter]:
+    """The parameters of the class that a config names; none if it is not known."""
+    kind = part['type']
+    if isinstance(kind, str):
+        with registry.switch_scope_and_registry(scope) as own:
+            kind = own.get(kind)
+    return inspect.signature(kind).parameters if kind else {}
 
 
 def _own_arguments(function: Callable[..., Any]) -> tuple[dict[str, Any], bool]:

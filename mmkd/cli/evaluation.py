@@ -1,13 +1,13 @@
 """What a test does beside scoring, by the options of both libraries' tools."""
 
 import copy
-import inspect
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from mmengine.config import Config
-from mmengine.registry import HOOKS, METRICS, Registry
+from mmengine.registry import HOOKS, METRICS
 
+from mmkd.arguments import parameters_of
 from mmkd.checks.places import several
 
 
@@ -68,10 +68,14 @@ def save_predictions(cfg: Config, place: str) -> None:
         ValueError: If it is to be a file and ends otherwise.
     """
     metrics = several(cfg.test_evaluator)
-    into_folder = [m for m in metrics if 'output_dir' in _arguments(METRICS, m, cfg)]
-    for metric in into_folder:
+    scope = cfg.get('default_scope')
+    taken = [parameters_of(METRICS, metric, scope) for metric in metrics]
+    into_folder = any('output_dir' in names for names in taken)
+    for metric, names in zip(metrics, taken, strict=True):
+        if 'output_dir' not in names:
+            continue
         metric['output_dir'] = place
-        if 'keep_results' in _arguments(METRICS, metric, cfg):
+        if 'keep_results' in names:
             metric['keep_results'] = True
     if not into_folder:
         if Path(place).suffix not in ('.pkl', '.pickle'):
@@ -97,8 +101,8 @@ def draw_predictions(cfg: Config, folder: str) -> None:
     if hooks.get('visualization') is None:
         hooks['visualization'] = dict(type=_library(cfg, '--show-dir').hook)
     hook = hooks['visualization']
-    arguments = _arguments(HOOKS, hook, cfg)
-    if {'enable', 'out_dir'} <= arguments:
+    arguments = parameters_of(HOOKS, hook, cfg.get('default_scope'))
+    if {'enable', 'out_dir'} <= arguments.keys():
         if 'module' in cfg.model:
             raise ValueError(
                 f'--show-dir: {hook["type"]} draws what the model was given, of which '
@@ -125,10 +129,3 @@ def _library(cfg: Config, option: str) -> Library:
             f'set it to one of {", ".join(LIBRARIES)}.'
         )
     return LIBRARIES[scope]
-
-
-def _arguments(registry: Registry, part: Any, cfg: Config) -> set[str]:
-    """The names of the arguments that a part takes."""
-    with registry.switch_scope_and_registry(cfg.get('default_scope')) as own:
-        kind = own.get(part['type'])
-    return set() if kind is None else set(inspect.signature(kind).parameters)

@@ -1,6 +1,5 @@
 """What the command line changes in a config, without naming nested keys."""
 
-import inspect
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
@@ -10,6 +9,7 @@ from mmengine.config import Config, ConfigDict
 from mmengine.fileio import get_file_backend
 from mmengine.registry import DATASETS
 
+from mmkd.arguments import parameters_of
 from mmkd.checks.places import LOADERS, datasets_of
 
 AMP_WRAPPERS = {
@@ -98,11 +98,7 @@ def _value(dataset: ConfigDict, setting: str, scope: str) -> Any:
     """A dataset's setting, or the default of its class where it is a text."""
     if setting in dataset:
         return dataset[setting]
-    kind = dataset.type
-    if isinstance(kind, str):
-        with DATASETS.switch_scope_and_registry(scope) as registry:
-            kind = registry.get(kind)
-    parameters = inspect.signature(kind).parameters if kind else {}
+    parameters = parameters_of(DATASETS, dataset, scope)
     default = parameters[setting].default if setting in parameters else None
     return default if isinstance(default, str) else None
 

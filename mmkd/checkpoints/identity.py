@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import torch
@@ -19,7 +19,7 @@ def text_of(config: Any) -> str:
         config: A model dict or a dict of methods. What it says of the weights
             that the training begins with is left out.
     """
-    return json.dumps(_plain(config), sort_keys=True, default=str)
+    return json.dumps(without(config, BEGINNING), sort_keys=True, default=str)
 
 
 def fingerprint(state: Mapping[str, Tensor]) -> str:
@@ -38,10 +38,11 @@ def fingerprint(state: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        kept = {str(k): v for k, v in value.items() if k not in BEGINNING}
-        return {name: _plain(inner) for name, inner in kept.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(inner) for inner in value]
-    return value
+def without(config: Any, names: Collection[str]) -> Any:
+    """A config of plain dicts and lists, at no depth with a key of these names."""
+    if isinstance(config, Mapping):
+        kept = {str(k): v for k, v in config.items() if k not in names}
+        return {key: without(inner, names) for key, inner in kept.items()}
+    if isinstance(config, (list, tuple)):
+        return [without(inner, names) for inner in config]
+    return config

@@ -14,6 +14,7 @@ from typing import Any, TextIO
 from mmengine.config import Config
 from mmengine.logging import print_log
 
+from mmkd.checkpoints.identity import without
 from mmkd.resilience.resume import NAMES, checkpoint_folder
 
 RECORD = 'experiment.json'
@@ -111,7 +112,8 @@ def _claim(file: TextIO, folder: Path, cfg: Config) -> None:
             'current',
             logging.WARNING,
         )
-    own = {part: _plain(cfg.get(part)) for part in PARTS}
+    parts = {part: without(cfg.get(part), BESIDE_THE_POINT) for part in PARTS}
+    own = json.loads(json.dumps(parts, default=str))
     if not _goes_on_there(cfg, folder):
         _refuse_another(folder, _read(file), own, cfg)
     record = dict(
@@ -166,17 +168,6 @@ def _read(file: TextIO) -> dict[str, Any]:
     except ValueError:
         return {}
     return record if isinstance(record, dict) else {}
-
-
-def _plain(value: Any) -> Any:
-    """A part of a config as JSON gives it back, without what is beside the point."""
-    if isinstance(value, Mapping):
-        kept = {str(k): v for k, v in value.items() if k not in BESIDE_THE_POINT}
-        return {key: _plain(inner) for key, inner in kept.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(inner) for inner in value]
-    simple = value is None or isinstance(value, (bool, int, float, str))
-    return value if simple else str(value)
 
 
 def _differences(there: Any, here: Any, place: str = '') -> Iterator[str]:

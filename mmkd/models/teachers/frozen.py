@@ -24,7 +24,8 @@ from mmkd.registry import TEACHERS
 
 HOW_TO_PASS = (
     'Pass a checkpoint file with `--teacher FILE`, or set '
-    '`model.teacher.checkpoint` in the config. A trained student needs no teacher: '
+    '`model.teacher.checkpoint` in the config; `python tools/train.py` with what '
+    '`model.teacher.config` names trains one. A trained student needs no teacher: '
     'student.py, beside its checkpoints, is its config.'
 )
 
@@ -201,8 +202,8 @@ def load_weights(model: nn.Module, checkpoint: str) -> list[str] | None:
         content = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
     except OSError as error:
         raise OSError(
-            f'the teacher checkpoint {checkpoint!r} cannot be reached: {error}. '
-            + HOW_TO_PASS
+            f'the teacher checkpoint {checkpoint!r} cannot be reached: '
+            f'{str(error).rstrip(".")}. {HOW_TO_PASS}'
         ) from error
     source = f"the teacher's checkpoint {checkpoint!r}"
     state = weights_for(model, content, source)

@@ -193,9 +193,11 @@ class ModelView:
             return tap if layout is None else replace(tap, layout=layout)
         if not 0 <= stage < len(self.stages):
             found = ', '.join(str(tap) for tap in self.stages) or 'none'
+            setting = 'teacher_stage' if self.role == 'teacher' else 'stage'
             raise ValueError(
-                f'{self.name} has no stage {stage}. Stages found: {found}. Give a '
-                'number from 0 or a module path.'
+                f'{self.name} has no stage {stage}. Stages found: {found}. Set '
+                f"the method's {setting} or {setting}s to numbers of these, from 0, "
+                'or to module paths.'
             )
         return self.stages[stage]
 

@@ -42,6 +42,11 @@ class Tally:
         self.counts += counted.view_as(self.counts)
 
     @property
+    def classes(self) -> int:
+        """How many classes the labels have."""
+        return int(self.counts.sum(1).count_nonzero())
+
+    @property
     def score(self) -> float:
         """The score in per cent."""
         return self._score_of(self.counts)
@@ -58,6 +63,6 @@ class Tally:
         right = counts.diag()
         if not self.mean_iou:
             return float(100 * right.sum() / counts.sum())
-        # A class that neither occurs nor is predicted has no IoU.
+        # A sample need not hold every class: one that is not in it has no IoU.
         union = counts.sum(0)[:-1] + counts.sum(1) - right
-        return float(100 * (right / union)[union > 0].mean())
+        return float(100 * (right / union)[counts.sum(1) > 0].mean())

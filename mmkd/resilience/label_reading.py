@@ -1,5 +1,6 @@
 """Labels alone, as data sets read them."""
 
+import copy
 import io
 import time
 from collections.abc import Iterator, Sequence
@@ -85,7 +86,8 @@ def _read(dataset: Any, index: int) -> ReadLabels:
         sample.gt_label = torch.as_tensor(np.atleast_1d(info['gt_label']))
         return ReadLabels(sample)
     for transform in dataset.pipeline.transforms:
-        info = transform(info)
+        # The training finds what transforms count as it was.
+        info = copy.deepcopy(transform)(info)
         if 'gt_seg_map' in info:
             break
     labels = torch.as_tensor(info['gt_seg_map'])

@@ -124,6 +124,27 @@ OF_WRN = ['backbone.layer2.0.relu', 'backbone.layer3.0.relu', 'backbone.tail']
 
 
 @pytest.mark.parametrize(
+    ('pair', 'source'),
+    [
+        ('vgg13_vgg8', 'weight a guess'),
+        ('vgg13_mobilenetv2', 'weight a guess'),
+        ('resnet50_vgg8', 'weight a guess'),
+        ('resnet50_mobilenetv2', 'weight a guess'),
+        ('resnet56_resnet20', "pair's"),
+        ('resnet110_resnet32', "pair's"),
+        ('resnet32x4_resnet8x4', 'published'),
+        ('wrn40-2_wrn16-2', 'published'),
+    ],
+)
+def test_a_guessed_weight_of_reviewkd_is_not_called_published(
+    pair: str, source: str
+) -> None:
+    cfg = load_config(f'{pair}_cifar100')
+    set_methods(cfg, ['reviewkd'])
+    assert cfg.model.methods.reviewkd.source == source
+
+
+@pytest.mark.parametrize(
     ('pair', 'weight', 'stages', 'after_relu'),
     [
         ('vgg13_vgg8', 5, OF_VGG, OF_VGG),

@@ -297,3 +297,19 @@ def test_settings_of_a_plain_training_are_looked_at(start: Any) -> None:
 def test_models_and_data_of_other_kinds_are_left_alone(start: Any) -> None:
     survey(Start(torch.nn.Linear(1, 1), Listed(9)))  # type: ignore[arg-type]
     start([9], [9])
+
+
+def test_transforms_of_a_users_own_are_as_they_were(
+    start: Any, folder: Folder
+) -> None:
+    class Counts:
+        seen = 0
+
+        def __call__(self, results: Any) -> Any:
+            self.seen += 1
+            return results
+
+    dataset = folder(WHOLE, WHOLE)
+    dataset.pipeline.transforms.insert(0, Counts())
+    start(dataset)
+    assert dataset.pipeline.transforms[0].seen == 0

@@ -18,4 +18,5 @@ settings = dict(
         teacher_stages=[
             dict(path=f'backbone.layer{stage}.{block}.relu', kind='input', call=2)
             for stage, block in ((1, 2), (2, 3), (3, 5), (4, 2))
-        ]))
+        ],
+        source="weight a guess"))

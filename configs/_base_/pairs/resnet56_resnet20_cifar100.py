@@ -14,4 +14,5 @@ settings = dict(
         teacher_stages=[
             dict(path=f'backbone.layer{stage}.8.relu', kind='input', call=1)
             for stage in (1, 2, 3)
-        ]))
+        ],
+        source="pair's"))

@@ -17,4 +17,5 @@ settings = dict(
         teacher_stages=[
             'backbone.layer2.5', 'backbone.layer3.5', 'backbone.layer4.5',
             'backbone.layer5.4'
-        ]))
+        ],
+        source="weight a guess"))

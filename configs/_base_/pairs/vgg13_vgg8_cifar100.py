@@ -18,5 +18,6 @@ settings = dict(
         teacher_stages=[
             'backbone.layer2.5', 'backbone.layer3.5', 'backbone.layer4.5',
             'backbone.layer5.4'
-        ]),
+        ],
+        source="weight a guess"),
     dkd=dict(loss=dict(type='DKDLoss', alpha=1.0, beta=6.0, tau=4.0), source="pair's"))

@@ -57,6 +57,13 @@ class CheckTeacherHook(Hook):
         numbers, dataset = _sample(runner), runner.val_dataloader.dataset
         teacher = distiller.teacher
         tally = _tally(runner, numbers, teacher.predict, teacher.classes.numbers)
+        if tally.classes < 2:
+            held = 'labels of one class alone' if tally.classes else 'no labels'
+            runner.logger.info(
+                f'The teacher is not checked: {len(numbers)} validation images have '
+                f'{held}.'
+            )
+            return
         known = _published(runner, tally.metric)
         told = f', its metafile: {known.score:g} on {known.dataset}' if known else ''
         runner.logger.info(
@@ -136,8 +143,9 @@ def _tally(
         for batch in shared:
             data = distiller.data_preprocessor(batch, False)
             for sample in predict(data['inputs'], data['data_samples']):
-                predictions = to_student(task.predictions_of(sample))
-                tally.add(task.labels_of(sample), predictions)
+                labels = task.labels_of(sample)
+                if labels.numel():
+                    tally.add(labels, to_student(task.predictions_of(sample)))
     all_reduce(tally.counts)
     return tally
 

@@ -1,13 +1,17 @@
+import re
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.evaluator import BaseMetric
 from mmengine.runner import Runner
 from tiny_models import Noise
 from torch import Tensor
+from two_processes import in_two_processes
 
 from mmkd.models.teachers import FrozenTeacher
 
@@ -179,3 +183,43 @@ def test_a_teacher_below_the_student_is_named_before(
 def test_without_validation_it_says_so(start: Any, tiny: Any) -> None:
     start(val_cfg=None)
     assert 'not checked: the config has no validation' in logged(tiny)
+
+
+@pytest.mark.parametrize('held', ['no labels', 'labels of one class alone'])
+def test_labels_that_tell_nothing_are_named(
+    start: Any, tiny: Any, task: str, held: str
+) -> None:
+    batch = tiny.batch(task, count=7)
+    name = 'gt_label' if task == 'images' else 'gt_sem_seg'
+    for sample in batch['data_samples']:
+        if held == 'no labels':
+            delattr(sample, name)
+        elif task == 'images':
+            sample.set_gt_label(1)
+        else:
+            sample.gt_sem_seg.data.fill_(1)
+    loader = dict(
+        batch_size=3,
+        num_workers=0,
+        dataset=Noise(batch),
+        sampler=dict(type='DefaultSampler', shuffle=False),
+        collate_fn=dict(type='pseudo_collate'),
+    )
+    start(val_dataloader=loader)
+    assert f'not checked: 7 validation images have {held}.' in logged(tiny)
+
+
+@pytest.mark.parametrize('task', ['images'])
+def test_two_processes_find_the_score_of_one(
+    start: Any, tiny: Any, tmp_path: Path
+) -> None:
+    def work(rank: int) -> None:
+        wrapper = dict(model_wrapper_cfg=dict(type='mmkd.AnyDeviceDataParallel'))
+        start(distillers[1], 'two', launcher='pytorch', cfg=Config(wrapper))
+
+    distillers = [tiny.distiller('images', FITNET) for _ in range(2)]
+    start(distillers[0], 'one')
+    in_two_processes(work, tmp_path)
+    found = re.findall('teacher has .* of 7 validation images.*', logged(tiny))
+    assert len(found) == 2
+    assert found[0] == found[1]

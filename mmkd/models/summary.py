@@ -77,7 +77,7 @@ def _costs(view: ModelView, image: Tensor) -> tuple[str, str]:
     except Exception as error:
         # Tracing fails in whatever way the model's forward happens to ask.
         return f'{count:,}', f'not counted ({type(error).__name__})'
-    return f'{count:,}', f'{cost / 1e9:.3g}G'
+    return f'{count:,}', f'{cost / 1e6:,.1f}M'
 
 
 def _taps(distiller: Distiller, method: Method) -> Iterator[str]:

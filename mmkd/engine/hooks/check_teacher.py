@@ -145,7 +145,8 @@ def _tally(
             for sample in predict(data['inputs'], data['data_samples']):
                 labels = task.labels_of(sample)
                 if labels.numel():
-                    tally.add(labels, to_student(task.predictions_of(sample)))
+                    known = labels.long().masked_fill(task.is_ignored(labels), -1)
+                    tally.add(known, to_student(task.predictions_of(sample)))
     all_reduce(tally.counts)
     return tally
 

@@ -27,7 +27,8 @@ class Published(NamedTuple):
     def is_of(self, dataset: Any) -> bool:
         """Whether a data set is, by its class's name, the one of the score."""
         ours, theirs = _letters(type(dataset).__name__), _letters(self.dataset)
-        return ours.startswith(theirs) or theirs.startswith(ours.removesuffix('1k'))
+        ours = ours.replace('dataset', '').removesuffix('1k')
+        return bool(ours) and (ours.startswith(theirs) or theirs.startswith(ours))
 
 
 def published(config: str, metric: str) -> Published | None:

@@ -37,19 +37,23 @@ def logged(tiny: Any) -> str:
     return ''.join(path.read_text() for path in files)
 
 
+def loader_of(batch: dict[str, Any]) -> dict[str, Any]:
+    return dict(
+        batch_size=3,
+        num_workers=0,
+        dataset=Noise(batch),
+        sampler=dict(type='DefaultSampler', shuffle=False),
+        collate_fn=dict(type='pseudo_collate'),
+    )
+
+
 @pytest.fixture
 def start(tiny: Any, task: str) -> Callable[..., Runner]:
     """Train a distiller, its teacher checked, on noise of both tasks."""
 
     def run(distiller: Any = None, name: str = 'run', **settings: Any) -> Runner:
         validation = dict(
-            val_dataloader=dict(
-                batch_size=3,
-                num_workers=0,
-                dataset=Noise(tiny.batch(task, seed=5, count=7)),
-                sampler=dict(type='DefaultSampler', shuffle=False),
-                collate_fn=dict(type='pseudo_collate'),
-            ),
+            val_dataloader=loader_of(tiny.batch(task, seed=5, count=7)),
             val_cfg={},
             val_evaluator=[Nothing()],
         )
@@ -198,15 +202,23 @@ def test_labels_that_tell_nothing_are_named(
             sample.set_gt_label(1)
         else:
             sample.gt_sem_seg.data.fill_(1)
-    loader = dict(
-        batch_size=3,
-        num_workers=0,
-        dataset=Noise(batch),
-        sampler=dict(type='DefaultSampler', shuffle=False),
-        collate_fn=dict(type='pseudo_collate'),
-    )
-    start(val_dataloader=loader)
+    start(val_dataloader=loader_of(batch))
     assert f'not checked: 7 validation images have {held}.' in logged(tiny)
+
+
+@pytest.mark.parametrize('task', ['pixels'])
+def test_pixels_that_the_head_ignores_do_not_count(
+    start: Any, tiny: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    knows(monkeypatch, lambda labels: labels.clamp(min=1))
+    student = tiny.segmentor()
+    student['decode_head'].update(ignore_index=0)
+    student['auxiliary_head'].update(ignore_index=0)
+    student['data_preprocessor'].update(seg_pad_val=0)
+    loader = loader_of(tiny.batch('pixels', seed=5, count=7, ignored=0))
+    distiller = tiny.distiller(student=student)
+    start(distiller, val_dataloader=loader, train_dataloader=loader)
+    assert '100.0 on 7 of 7' in logged(tiny)
 
 
 @pytest.mark.parametrize('task', ['images'])

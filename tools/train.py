@@ -19,7 +19,13 @@ from mmkd.config.changes import (
     set_data_root,
     set_teacher,
 )
-from mmkd.config.experiments import drop_parts, load_config, set_methods, set_values
+from mmkd.config.experiments import (
+    drop_parts,
+    load_config,
+    name_missing_hooks,
+    set_methods,
+    set_values,
+)
 from mmkd.config.keys import check_options
 from mmkd.config.total_batch import scale_learning_rate
 from mmkd.engine.optim.constructor import keep_methods_apart
@@ -102,6 +108,7 @@ def merged_config(args: argparse.Namespace) -> Config:
         scale_learning_rate(cfg)
     settle_preprocessor(cfg)
     protect(cfg)
+    name_missing_hooks(cfg)
     drop_unwanted_hooks(cfg)
     keep_methods_apart(cfg)
     return cfg

@@ -6,12 +6,14 @@ and says in ``settings`` what a method needs differently there. A method
 method under its own name.
 """
 
+import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config, ConfigDict
 from mmengine.hub import get_config
+from mmengine.logging import print_log
 
 import mmkd
 from mmkd.checks import check_shapes
@@ -132,6 +134,32 @@ def set_values(cfg: Config, values: Mapping[str, Any]) -> None:
                 f'{nearest_and_known(method, methods)}'
             )
     cfg.merge_from_dict({f'model.methods.{name}': v for name, v in values.items()})
+
+
+def name_missing_hooks(cfg: Config) -> None:
+    """Warn of what a distillation's config, written by hand, goes without.
+
+    Args:
+        cfg: The config of any training. A hook under its usual name that is None
+            is done without on purpose.
+    """
+    if 'teacher' not in cfg.model:
+        return
+    hooks, more = cfg.get('default_hooks') or {}, cfg.get('custom_hooks') or []
+    there = {hook.get('type') for hook in [*hooks.values(), *more] if hook}
+    usual = Config.fromfile(CONFIGS / '_base_' / 'distill.py').distill_hooks
+    missing = [
+        f'{name}=dict(type={hook.type!r})'
+        for name, hook in usual.items()
+        if name not in hooks and hook.type not in there
+    ]
+    if missing:
+        print_log(
+            'not all that a distillation has is done here: default_hooks lacks '
+            f'{", ".join(missing)}. Add them, or None under their names.',
+            'current',
+            logging.WARNING,
+        )
 
 
 def drop_parts(cfg: Config) -> None:

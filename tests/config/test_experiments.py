@@ -8,6 +8,7 @@ from mmkd.config.experiments import (
     CONFIGS,
     drop_parts,
     load_config,
+    name_missing_hooks,
     set_methods,
     set_values,
 )
@@ -206,3 +207,22 @@ def test_a_variable_that_its_own_file_uses_is_free(tmp_path: Path) -> None:
     drop_parts(cfg)
     assert cfg.model.methods.dual_head.weight == 3.0
     assert 'dual_head' not in cfg
+
+
+def test_hooks_that_a_config_by_hand_lacks_are_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said: list[str] = []
+    log = 'mmkd.config.experiments.print_log'
+    monkeypatch.setattr(log, lambda text, *_: said.append(text))
+
+    name_missing_hooks(composed('resnet20_resnet8_tin100', 'dhkd'))
+    name_missing_hooks(composed('resnet20_resnet8_tin100', 'none'))
+    assert not said
+    cfg = composed('resnet20_resnet8_tin100', 'dhkd')
+    cfg.custom_hooks = [cfg.default_hooks.pop('prepare_methods')]
+    del cfg.default_hooks['check_teacher']
+    cfg.default_hooks.start_table = None
+    name_missing_hooks(cfg)
+    [text] = said
+    assert "lacks check_teacher=dict(type='mmkd.CheckTeacherHook')." in text

@@ -14,24 +14,20 @@ from mmkd.setup import setup
 
 
 def build_model(
-    config: str | dict[str, Any],
-    num_classes: int | None = None,
-    data_preprocessor: dict[str, Any] | None = None,
+    config: str | dict[str, Any], num_classes: int | None = None
 ) -> nn.Module:
     """Build a classifier or segmentor.
 
     Args:
         config: See :func:`model_dict`.
         num_classes: Overrides the class count of every head where given.
-        data_preprocessor: Adds to what the model's own preprocessor has.
 
     Returns:
         The model, with its initial weights not yet set.
-
-    Raises:
-        ValueError: If ``data_preprocessor`` contradicts the model's own.
     """
-    model = _adapted(model_dict(config), num_classes, data_preprocessor)
+    model = model_dict(config)
+    if num_classes is not None:
+        set_num_classes(model, num_classes)
     return MODELS.build(model)
 
 
@@ -64,31 +60,28 @@ def student_dict(distiller: dict[str, Any]) -> dict[str, Any]:
 
     Args:
         distiller: The dict of a :class:`mmkd.models.Distiller`; not changed.
+
+    Raises:
+        ValueError: If its ``data_preprocessor`` contradicts the student's own.
     """
     student = model_dict(distiller['student'])
     if distiller.get('_scope_') is not None:
         student.setdefault('_scope_', distiller['_scope_'])
-    return _adapted(
-        student, distiller.get('num_classes'), distiller.get('data_preprocessor')
-    )
+    given, own = distiller.get('data_preprocessor'), student.get('data_preprocessor')
+    if given is not None:
+        _check_alike(given, own or {})
+        student['data_preprocessor'] = {**given, **(own or {})}
+    if distiller.get('num_classes') is not None:
+        set_num_classes(student, distiller['num_classes'])
+    return student
 
 
-def _adapted(
-    model: dict[str, Any],
-    num_classes: int | None,
-    data_preprocessor: dict[str, Any] | None,
-) -> dict[str, Any]:
-    if data_preprocessor is not None:
-        own = model.get('data_preprocessor') or {}
-        for key, value in data_preprocessor.items():
-            if key in own and not np.array_equal(own[key], value):
-                raise ValueError(
-                    f'data_preprocessor.{key} is {value!r} beside the model and '
-                    f'{own[key]!r} in it. Set one of them, the top level of a config '
-                    'or model.student, or both alike; in a config of mmkd '
-                    f'model = dict(data_preprocessor=dict({key}=...)) sets both.'
-                )
-        model['data_preprocessor'] = {**data_preprocessor, **own}
-    if num_classes is not None:
-        set_num_classes(model, num_classes)
-    return model
+def _check_alike(given: dict[str, Any], own: dict[str, Any]) -> None:
+    for key, value in given.items():
+        if key in own and not np.array_equal(own[key], value):
+            raise ValueError(
+                f'data_preprocessor.{key} is {value!r} beside the model and '
+                f'{own[key]!r} in it. Set one of them, the top level of a config '
+                'or model.student, or both alike; in a config of mmkd '
+                f'model = dict(data_preprocessor=dict({key}=...)) sets both.'
+            )

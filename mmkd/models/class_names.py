@@ -30,6 +30,11 @@ def names_in(checkpoint: Mapping[str, Any]) -> list[str] | None:
     return None
 
 
+def names_of(dataset: Any) -> Sequence[Any] | None:
+    """The class names of a data set, None where it has none or is none."""
+    return (getattr(dataset, 'metainfo', None) or {}).get('classes')
+
+
 def keys(*lists: Sequence[str]) -> list[list[str]]:
     """Lists of names free of case, spaces and punctuation, where that suffices."""
     plain = [

@@ -211,5 +211,3 @@ def _by_depth(backbone: Any, blocks: list[Block]) -> list[Tap]:
     if isinstance(indices, int) or len(indices) < 2 or max(indices) >= count:
         indices = [-(-count * part // 3) - 1 for part in (1, 2, 3)]
     return [list(blocks[index].maps)[-1] for index in indices]
-
-

@@ -14,7 +14,6 @@ class ResumableEarlyStoppingHook(EarlyStoppingHook):
     """MMEngine's early stopping, which remembers best score and patience over a break.
 
     Both stand in the message hub, which checkpoints hold.
-
     """
 
     def before_train(self, runner: Runner) -> None:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from mmengine.runner import Runner
 from mmengine.structures import BaseDataElement
 
+from mmkd.models.class_names import names_of
 from mmkd.models.label_settings import check_class_weights, check_padding
 from mmkd.models.tasks import Task, class_count, task_of
 from mmkd.nearest import listed
@@ -120,8 +121,7 @@ def _warn_of_missing(runner: Runner, found: _Found, num_classes: int) -> None:
     missing = [label for label in range(num_classes) if label not in found.classes]
     if not missing:
         return
-    dataset: Any = runner.train_dataloader.dataset
-    names = (getattr(dataset, 'metainfo', None) or {}).get('classes') or ()
+    names = names_of(runner.train_dataloader.dataset) or ()
     shown = [
         f'{label} ({names[label]})' if len(names) == num_classes else str(label)
         for label in missing

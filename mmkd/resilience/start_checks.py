@@ -110,11 +110,5 @@ def check_classes(lists: Mapping[str, Any]) -> None:
         )
 
 
-def classes_of(loader: Any) -> Any:
-    """The class names of what a loader reads, None where it has none."""
-    metainfo = getattr(getattr(loader, 'dataset', None), 'metainfo', None) or {}
-    return metainfo.get('classes')
-
-
 def _size(sized: Any) -> int | None:
     return len(sized) if hasattr(sized, '__len__') else None

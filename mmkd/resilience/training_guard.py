@@ -8,7 +8,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from mmkd.checkpoints.weight_fit import is_finite
-from mmkd.models.class_names import names_in
+from mmkd.models.class_names import names_in, names_of
 from mmkd.nearest import listed
 from mmkd.registry import HOOKS
 from mmkd.resilience.label_survey import check_validation, survey
@@ -16,7 +16,7 @@ from mmkd.resilience.loaded_weights import settle_weights
 from mmkd.resilience.loader import refuse_endless, watch
 from mmkd.resilience.runner_model import model_of
 from mmkd.resilience.same_buffers import share_buffers
-from mmkd.resilience.start_checks import check_classes, check_shares, classes_of
+from mmkd.resilience.start_checks import check_classes, check_shares
 
 
 @HOOKS.register_module()
@@ -51,7 +51,7 @@ class TrainingGuardHook(Hook):
         if isinstance(runner.train_loop, EpochBasedTrainLoop):
             refuse_endless(loader)
         watch(loader)
-        dataset = runner.train_dataloader.dataset
+        dataset = loader.dataset
         if hasattr(dataset, '__len__') and len(dataset) == 0:
             raise ValueError(
                 f'no training images were found by {type(dataset).__name__} under '
@@ -62,12 +62,11 @@ class TrainingGuardHook(Hook):
         self._infinite_by_design = set(_not_finite(model_of(runner).state_dict()))
         check_shares(runner)
         # A model that is trained further may have begun with other classes.
+        validated = getattr(runner.val_loop, 'dataloader', None)
         check_classes(
             {
-                'train_dataloader': classes_of(runner.train_dataloader),
-                'val_dataloader': classes_of(
-                    getattr(runner.val_loop, 'dataloader', None)
-                ),
+                'train_dataloader': names_of(dataset),
+                'val_dataloader': names_of(getattr(validated, 'dataset', None)),
                 'the checkpoint': self._classes if runner._resume else None,
             }
         )
@@ -111,7 +110,7 @@ class TrainingGuardHook(Hook):
         Raises:
             ValueError: If the checkpoint is of other classes.
         """
-        tested = classes_of(runner.test_dataloader)
+        tested = names_of(runner.test_dataloader.dataset)
         check_classes({'the checkpoint': self._classes, 'test_dataloader': tested})
         watch(runner.test_dataloader)
 

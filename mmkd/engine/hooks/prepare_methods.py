@@ -4,6 +4,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import BaseLoop, Runner
 
 from mmkd.engine.runner_distiller import distiller_of
+from mmkd.models.class_names import names_of
 from mmkd.registry import HOOKS
 
 
@@ -30,7 +31,6 @@ class PrepareMethodsHook(Hook):
             return
         dataset, distiller = runner.train_dataloader.dataset, distiller_of(runner)
         if distiller.compares_classes:
-            names = (getattr(dataset, 'metainfo', None) or {}).get('classes')
-            distiller.teacher.classes.match(names)
+            distiller.teacher.classes.match(names_of(dataset))
         for method in distiller.named_methods.values():
             method.prepare(dataset)

@@ -3,25 +3,16 @@
 import ast
 import inspect
 import textwrap
-import types
 import typing
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 from mmengine.registry import Registry
 
 from mmkd.nearest import LIKELY, did_you_mean, nearest_and_known
-
-SIMPLE: dict[Any, tuple[Any, str]] = {
-    bool: (bool, 'True or False'),
-    float: (Real, 'a number'),
-    int: (Integral, 'an integer'),
-    str: (str, 'a string'),
-    type(None): (type(None), 'None'),
-}
-"""Types that a hint names, what a value is then, and what that is called."""
+from mmkd.type_hints import NoText, described, fits
 
 TRUSTED = (
     'mmkd.',
@@ -29,10 +20,6 @@ TRUSTED = (
     'mmengine.runner.',
 )
 """Modules whose hints say what they take; elsewhere ``int`` may well be a float."""
-
-
-class NoText:
-    """The hint of an argument that has none, and a number as its default."""
 
 
 def check_arguments(
@@ -154,63 +141,5 @@ def _hands_on(init: Callable[..., Any]) -> bool:
     return bool(uses) and all(use in handed for use in uses)
 
 
-def _says_a_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
 def _is_number(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
-
-
-def fits(value: Any, hint: Any) -> bool:
-    """Whether a config's value is what a type hint asks for, as far as is seen.
-
-    Lists and tuples stand for each other, and whole numbers for any.
-    """
-    origin, inner = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (typing.Union, types.UnionType):
-        return any(fits(value, one) for one in inner)
-    if origin is typing.Literal:
-        return value in inner
-    if hint in SIMPLE:
-        is_bool = isinstance(value, bool)
-        return isinstance(value, SIMPLE[hint][0]) and is_bool <= (hint is bool)
-    if hint is NoText:
-        # Some take 'inf'.
-        return not isinstance(value, str) or _says_a_number(value)
-    container = _container(origin or hint)
-    if container is Sequence:
-        members = inner[:1] if len(inner) == 1 or inner[1:] == (...,) else ()
-        return isinstance(value, (list, tuple)) and all(
-            fits(one, member) for one in value for member in members
-        )
-    if container is Mapping:
-        return isinstance(value, Mapping)
-    return True
-
-
-def _container(kind: Any) -> Any:
-    """The kind of container that a hint asks for: lists, dicts or none of these."""
-    if kind in (list, tuple, Sequence):
-        return Sequence
-    return Mapping if kind in (dict, Mapping) else None
-
-
-def described(hint: Any) -> str:
-    """A type hint in words."""
-    origin, inner = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (typing.Union, types.UnionType):
-        return ' or '.join(described(one) for one in inner)
-    if origin is typing.Literal:
-        return f'one of {", ".join(map(repr, inner))}'
-    if hint in SIMPLE or hint is NoText:
-        return SIMPLE[float if hint is NoText else hint][1]
-    container = _container(origin or hint)
-    if container is Sequence:
-        of = f', each {described(inner[0])}' if inner and inner[0] in SIMPLE else ''
-        return f'a list{of}'
-    return 'a dict' if container is Mapping else getattr(hint, '__name__', str(hint))

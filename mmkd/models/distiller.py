@@ -6,7 +6,6 @@ from typing import Any, cast
 
 import torch
 from mmengine.model import BaseModel
-from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
 from mmkd.arguments import check_arguments
@@ -18,12 +17,12 @@ from mmkd.models.discovery import ModelView
 from mmkd.models.label_check import LabelCheck
 from mmkd.models.label_settings import check_class_weights, check_padding
 from mmkd.models.methods import Method
-from mmkd.models.methods.values import check_number
+from mmkd.models.named_methods import agreed_weight, build_method, idle_terms
 from mmkd.models.parts import build_part
 from mmkd.models.reach import check_terms
 from mmkd.models.taps import capture
 from mmkd.models.taught import blank, student_alone, taught
-from mmkd.registry import METHODS, MODELS, TEACHERS
+from mmkd.registry import MODELS, TEACHERS
 
 PREFIX = 'distill.'
 """Log keys of distillation terms begin with this, then the method's name."""
@@ -146,7 +145,7 @@ class Distiller(BaseModel):
             self.teacher.match_inputs(self.data_preprocessor)
             views = {'student': self.student_view, 'teacher': self.teacher.view}
             built = {
-                name: _build_method(name, cfg, **views)
+                name: build_method(name, cfg, **views)
                 for name, cfg in methods.items()
                 if cfg
             }
@@ -155,7 +154,7 @@ class Distiller(BaseModel):
             teacher=self.teacher.identity,
             methods=text_of({name: cfg for name, cfg in methods.items() if cfg}),
         )
-        self._task_weight = _agreed_weight(task_weight, built)
+        self._task_weight = agreed_weight(task_weight, built)
         view = self.student_view
         LabelCheck(view.task, view.num_classes).watch(self.data_preprocessor)
         self._checked: set[str] = set()
@@ -221,7 +220,7 @@ class Distiller(BaseModel):
         targets = self.student_view.task.targets(data_samples)
         for name, method in self.named_methods.items():
             if not method.is_active:
-                terms = _idle(method)
+                terms = idle_terms(method)
             else:
                 terms = method.loss(student_taps, teacher_taps, targets)
                 if name not in self._checked and not torch.compiler.is_compiling():
@@ -289,55 +288,3 @@ class Distiller(BaseModel):
         if made_of is not None:
             function, args = blank, made_of
         return function, args, *rest
-
-
-def _build_method(name: str, cfg: dict[str, Any], **views: ModelView) -> Method:
-    if not name or '.' in name or hasattr(nn.ModuleDict, name):
-        raise ValueError(
-            f'a method cannot be called {name!r}: names that are empty, have a '
-            'dot or are those of attributes of a ModuleDict cannot name a module.'
-        )
-    if 'loss' in name:
-        raise ValueError(
-            f"methods.{name}: a method's name must not contain 'loss', which "
-            'marks the values of a log that are minimised.'
-        )
-    if cfg.get('type') is None:
-        raise ValueError(
-            f'methods.{name} has no type. Is it the name of a method of the '
-            'base config, misspelt? Known types: '
-            f'{", ".join(sorted(METHODS.module_dict))}.'
-        )
-    # The losses and heads that methods name are mmkd's.
-    with DefaultScope.overwrite_default_scope('mmkd'):
-        return build_part(METHODS, f'methods.{name}', cfg, **views)
-
-
-def _agreed_weight(task_weight: float | None, methods: Mapping[str, Method]) -> float:
-    """The task's weight, explicit or as the methods name it."""
-    named = {
-        name: method.task_weight
-        for name, method in methods.items()
-        if method.task_weight is not None and method.weight > 0
-    }
-    if task_weight is None and len(set(named.values())) > 1:
-        listed = ', '.join(f'methods.{name} {weight}' for name, weight in named.items())
-        raise ValueError(
-            f'methods name different task weights: {listed}. Set task_weight of the '
-            'distiller.'
-        )
-    if task_weight is None:
-        task_weight = next(iter(named.values()), 1.0)
-    check_number('task_weight', task_weight)
-    return task_weight
-
-
-def _idle(method: Method) -> dict[str, Tensor]:
-    """A zero that keeps an idle method's parameters in the graph.
-
-    Data parallelism waits for the gradient of every parameter.
-    """
-    parameters = list(method.parameters())
-    if not parameters:
-        return {}
-    return {'loss': 0 * torch.stack([p.sum() for p in parameters]).sum()}

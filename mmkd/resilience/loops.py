@@ -10,7 +10,8 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from mmkd.registry import LOOPS
-from mmkd.resilience.loader import Place, WatchedLoader, refuse_endless, watch
+from mmkd.resilience.loader import WatchedLoader, refuse_endless, watch
+from mmkd.resilience.numbered_batches import Place
 from mmkd.resilience.randomness import seed_everything
 from mmkd.resilience.start_checks import check_length
 from mmkd.resilience.stop_signal import StopSignal
@@ -24,8 +25,8 @@ class _ResumableLoop:
 
     - All that is random in an iteration follows from the seed and its number,
       and all that is random in a sample from the seed and its place (see
-      :class:`~mmkd.resilience.loader.NumberedBatches`). There is no random state
-      to save, of this process, of others or of workers.
+      :class:`~mmkd.resilience.numbered_batches.NumberedBatches`). There is no
+      random state to save, of this process, of others or of workers.
     - A run that goes on passes over the batches it has seen without reading
       them, also in the middle of an epoch.
     - A validation that was due when the run broke off is made up for.

@@ -28,7 +28,8 @@ from torch.utils.data import (
     SequentialSampler,
 )
 
-from mmkd.resilience.loader import Place, refuse_endless, watch
+from mmkd.resilience.loader import refuse_endless, watch
+from mmkd.resilience.numbered_batches import Place
 
 
 class Numbers(BaseDataset):

@@ -134,7 +134,7 @@ def test_batches_of_two_processes_are_those_of_one(
     """Random numbers included."""
 
     def batches(size: int, rank: int, processes: int) -> list[Tensor]:
-        for module in ('mmkd.resilience.loader', 'mmengine.dataset.sampler'):
+        for module in ('mmkd.resilience.numbered_batches', 'mmengine.dataset.sampler'):
             monkeypatch.setattr(f'{module}.get_dist_info', lambda: (rank, processes))
         loader = dict(
             batch_size=size,

@@ -1,0 +1,80 @@
+"""The methods of a distiller: built by their names, and what they say together."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from mmengine.registry import DefaultScope
+from torch import Tensor, nn
+
+from mmkd.models.discovery import ModelView
+from mmkd.models.methods import Method
+from mmkd.models.methods.values import check_number
+from mmkd.models.parts import build_part
+from mmkd.registry import METHODS
+
+
+def build_method(name: str, cfg: dict[str, Any], **views: ModelView) -> Method:
+    """Build one method under a name that can be a module's and a log key's.
+
+    Args:
+        name: Its name.
+        cfg: Its config.
+        **views: ``student`` and ``teacher``.
+
+    Raises:
+        ValueError: If the name cannot be, there is no type, or as :func:`build_part`.
+    """
+    if not name or '.' in name or hasattr(nn.ModuleDict, name):
+        raise ValueError(
+            f'a method cannot be called {name!r}: names that are empty, have a '
+            'dot or are those of attributes of a ModuleDict cannot name a module.'
+        )
+    if 'loss' in name:
+        raise ValueError(
+            f"methods.{name}: a method's name must not contain 'loss', which "
+            'marks the values of a log that are minimised.'
+        )
+    if cfg.get('type') is None:
+        raise ValueError(
+            f'methods.{name} has no type. Is it the name of a method of the '
+            'base config, misspelt? Known types: '
+            f'{", ".join(sorted(METHODS.module_dict))}.'
+        )
+    # The losses and heads that methods name are mmkd's.
+    with DefaultScope.overwrite_default_scope('mmkd'):
+        return build_part(METHODS, f'methods.{name}', cfg, **views)
+
+
+def agreed_weight(task_weight: float | None, methods: Mapping[str, Method]) -> float:
+    """The task's weight, explicit or as the methods name it.
+
+    Raises:
+        ValueError: If they name different ones, or as :func:`check_number`.
+    """
+    named = {
+        name: method.task_weight
+        for name, method in methods.items()
+        if method.task_weight is not None and method.weight > 0
+    }
+    if task_weight is None and len(set(named.values())) > 1:
+        listed = ', '.join(f'methods.{name} {weight}' for name, weight in named.items())
+        raise ValueError(
+            f'methods name different task weights: {listed}. Set task_weight of the '
+            'distiller.'
+        )
+    if task_weight is None:
+        task_weight = next(iter(named.values()), 1.0)
+    check_number('task_weight', task_weight)
+    return task_weight
+
+
+def idle_terms(method: Method) -> dict[str, Tensor]:
+    """A zero that keeps an idle method's parameters in the graph.
+
+    Data parallelism waits for the gradient of every parameter.
+    """
+    parameters = list(method.parameters())
+    if not parameters:
+        return {}
+    return {'loss': 0 * torch.stack([p.sum() for p in parameters]).sum()}

@@ -1,0 +1,78 @@
+"""Whether a value is what a type hint asks for, and type hints in words."""
+
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from numbers import Integral, Real
+from typing import Any
+
+SIMPLE: dict[Any, tuple[Any, str]] = {
+    bool: (bool, 'True or False'),
+    float: (Real, 'a number'),
+    int: (Integral, 'an integer'),
+    str: (str, 'a string'),
+    type(None): (type(None), 'None'),
+}
+"""Types that a hint names, what a value is then, and what that is called."""
+
+
+class NoText:
+    """The hint of an argument that has none, and a number as its default."""
+
+
+def fits(value: Any, hint: Any) -> bool:
+    """Whether a config's value is what a type hint asks for, as far as is seen.
+
+    Lists and tuples stand for each other, and whole numbers for any.
+    """
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        return any(fits(value, one) for one in inner)
+    if origin is typing.Literal:
+        return value in inner
+    if hint in SIMPLE:
+        is_bool = isinstance(value, bool)
+        return isinstance(value, SIMPLE[hint][0]) and is_bool <= (hint is bool)
+    if hint is NoText:
+        # Some take 'inf'.
+        return not isinstance(value, str) or _says_a_number(value)
+    container = _container(origin or hint)
+    if container is Sequence:
+        members = inner[:1] if len(inner) == 1 or inner[1:] == (...,) else ()
+        return isinstance(value, (list, tuple)) and all(
+            fits(one, member) for one in value for member in members
+        )
+    if container is Mapping:
+        return isinstance(value, Mapping)
+    return True
+
+
+def described(hint: Any) -> str:
+    """A type hint in words."""
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        return ' or '.join(described(one) for one in inner)
+    if origin is typing.Literal:
+        return f'one of {", ".join(map(repr, inner))}'
+    if hint in SIMPLE or hint is NoText:
+        return SIMPLE[float if hint is NoText else hint][1]
+    container = _container(origin or hint)
+    if container is Sequence:
+        of = f', each {described(inner[0])}' if inner and inner[0] in SIMPLE else ''
+        return f'a list{of}'
+    return 'a dict' if container is Mapping else getattr(hint, '__name__', str(hint))
+
+
+def _container(kind: Any) -> Any:
+    """The kind of container that a hint asks for: lists, dicts or none of these."""
+    if kind in (list, tuple, Sequence):
+        return Sequence
+    return Mapping if kind in (dict, Mapping) else None
+
+
+def _says_a_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

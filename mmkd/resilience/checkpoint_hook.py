@@ -114,32 +114,18 @@ class AtomicCheckpointHook(CheckpointHook):
         self._stop(runner, runner.iter, runner.epoch)
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, Any]) -> None:
-        """Save the best checkpoint.
-
-        Args:
-            runner: The runner.
-            metrics: The scores.
-        """
+        """Save the best checkpoint."""
         runner.message_hub.update_info(VALIDATED, runner.iter)
         super().after_val_epoch(runner, metrics)
 
     def before_save_checkpoint(
         self, runner: Runner, checkpoint: dict[str, Any]
     ) -> None:
-        """Note what training it is of.
-
-        Args:
-            runner: The runner.
-            checkpoint: What is about to be saved.
-        """
+        """Note what training it is of."""
         note_run(runner, checkpoint['meta'])
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Look whether a training that is resumed is the one that was saved.
-
-        Args:
-            runner: The runner.
-            checkpoint: What has been read.
 
         Raises:
             ValueError: If it is not; the message has both values.

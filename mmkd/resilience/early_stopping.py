@@ -17,22 +17,13 @@ class ResumableEarlyStoppingHook(EarlyStoppingHook):
     """
 
     def before_train(self, runner: Runner) -> None:
-        """Go on from what the checkpoint holds.
-
-        Args:
-            runner: The runner.
-        """
+        """Go on from what the checkpoint holds."""
         for name in STATE:
             known = runner.message_hub.get_info(self._key(name), getattr(self, name))
             setattr(self, name, known)
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float]) -> None:
-        """Decide whether to stop.
-
-        Args:
-            runner: The runner.
-            metrics: The scores.
-        """
+        """Decide whether to stop."""
         super().after_val_epoch(runner, metrics)
         for name in STATE:
             value = float(getattr(self, name))

@@ -107,9 +107,11 @@ def _why_not(runner: Runner, distiller: Distiller) -> str | None:
         return 'the config has no validation'
     if not distiller.student_view.task.one_class_each:
         return 'images have several labels'
-    counts = distiller.student_view.num_classes, distiller.teacher.view.num_classes
-    if counts[0] != counts[1]:
-        return f'it has {counts[1]} classes and the student {counts[0]}'
+    # One channel tells two classes apart.
+    own = max(distiller.student_view.num_classes, 2)
+    others = max(distiller.teacher.view.num_classes, 2)
+    if own != others:
+        return f'it has {others} classes and the student {own}'
     return None
 
 

@@ -221,6 +221,35 @@ def test_pixels_that_the_head_ignores_do_not_count(
     assert '100.0 on 7 of 7' in logged(tiny)
 
 
+@pytest.mark.parametrize('task', ['pixels'])
+@pytest.mark.parametrize('channels', [(1, 2), (2, 1), (1, 1)])
+def test_one_channel_is_two_classes(
+    start: Any, tiny: Any, channels: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    knows(monkeypatch, lambda labels: labels)
+    models = []
+    for count in channels:
+        model = tiny.segmentor(classes=2)
+        for name in ('decode_head', 'auxiliary_head'):
+            loss = dict(type='mmseg.CrossEntropyLoss', use_sigmoid=count == 1)
+            threshold = 0.5 if count == 1 else None
+            head = dict(out_channels=count, threshold=threshold, loss_decode=loss)
+            model[name].update(head)
+        models.append(model)
+    student, teacher = models
+    batch = tiny.batch('pixels', count=8)
+    for sample in batch['data_samples']:
+        labels = sample.gt_sem_seg.data
+        labels[labels < 4] %= 2
+    loader = loader_of(batch)
+    methods = dict(kd=dict(type='LogitsKD'))
+    distiller = tiny.distiller(
+        methods=methods, student=student, teacher=tiny.teacher(teacher)
+    )
+    start(distiller, val_dataloader=loader, train_dataloader=loader)
+    assert '100.0 on 8 of 8' in logged(tiny)
+
+
 @pytest.mark.parametrize('task', ['images'])
 def test_two_processes_find_the_score_of_one(
     start: Any, tiny: Any, tmp_path: Path

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -73,7 +74,15 @@ def places_of(student: Sequence[str], teacher: Sequence[str]) -> list[int] | Non
             level=logging.WARNING,
         )
         return None
-    if set(own) <= set(known):
+    counts, wanted = Counter(known), {*own}
+    twice = [teacher[known.index(key)] for key in wanted if counts[key] > 1]
+    if twice and wanted <= {*known}:
+        advice = (
+            f'The teacher has several classes of one name ({shown(sorted(twice))}): '
+            'set teacher=dict(classes=[...]) to the numbers of its channels in the '
+            "order of the training set's classes."
+        )
+    elif wanted <= {*known}:
         names = [teacher[known.index(name)] for name in own]
         advice = (
             f"The training set's are among them: teacher=dict(classes={names}) "

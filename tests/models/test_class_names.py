@@ -93,3 +93,10 @@ def test_a_few_new_names_of_many_are_said(monkeypatch: pytest.MonkeyPatch) -> No
         places_of([*many[:90], *'abcdefghij'], many)
     with pytest.raises(ValueError, match='are not the training set'):
         places_of([*many[:50], 'fig', *many[50:99]], many)
+
+
+@pytest.mark.parametrize('own', [['cat', 'crane', 'crane'], ['crane', 'cat']])
+def test_two_classes_of_one_name_are_told_apart_by_number(own: list[str]) -> None:
+    with pytest.raises(ValueError, match=r'one name \(crane\): .* to the numbers'):
+        places_of(own, ['crane', 'crane', 'cat'])
+    assert places_of(['cat', 'crane', 'crane'], ['cat', 'crane', 'crane']) is None

@@ -160,4 +160,9 @@ def _by_hand(
                 f'the checkpoint names no class {name!r}.'
                 + nearest_and_known(name, names)
             )
+        if known.count(key) > 1:
+            raise ValueError(
+                f'the checkpoint names several classes {name!r}: give the numbers of '
+                'the channels that count.'
+            )
     return [known.index(key) for key in own], wanted

@@ -161,6 +161,7 @@ def test_some_of_the_teachers_classes(tiny: Any, task: str, classes: Any) -> Non
         ([], NAMES, r'got \[\]'),
         (['cat', 2], NAMES, r'got \[.cat., 2\]'),
         ([0, 4], NAMES, r'channels of the teacher, 0 to 3, got \[0, 4\]'),
+        (['cat', 'eel'], ['cat', 'cat', 'eel', 'fox'], "several classes 'cat'"),
         (['cat', 'dgo'], NAMES, r"names no class 'dgo'\. Did you mean 'dog'\?"),
         (['cat', 'dog'], None, r'2 names, and the teacher 4 channels'),
     ],

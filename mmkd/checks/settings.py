@@ -64,12 +64,13 @@ def check_settings(cfg: Config) -> None:
     scaled = 'base_batch_size', 'enable'
     known(cfg.get('auto_scale_lr'), 'auto_scale_lr', scaled)
     groups = (cfg.get('optim_wrapper') or {}).get('paramwise_cfg')
-    unlike(groups, 'optim_wrapper.paramwise_cfg', GROUPS)
+    known(groups, 'optim_wrapper.paramwise_cfg', GROUPS, complete=False)
     for key, group in ((groups or {}).get('custom_keys') or {}).items():
         where = f'optim_wrapper.paramwise_cfg.custom_keys[{key!r}]'
-        unlike(group, where, ('decay_mult', 'lr_mult'))
+        known(group, where, ('decay_mult', 'lr_mult'), complete=False)
     for where, dataset in datasets_of(cfg):
-        unlike(dataset.get('data_prefix'), f'{where}.data_prefix', PREFIXES)
+        prefix = dataset.get('data_prefix')
+        known(prefix, f'{where}.data_prefix', PREFIXES, complete=False)
     model = cfg.get('model') or {}
     if 'teacher' in model and not any((model.get('methods') or {}).values()):
         raise ValueError(
@@ -78,39 +79,34 @@ def check_settings(cfg: Config) -> None:
         )
     for where, part in (('model', model), ('model.student', model.get('student'))):
         if isinstance(part, Mapping):
-            unlike(part.get('test_cfg'), f'{where}.test_cfg', INFERENCE)
+            known(part.get('test_cfg'), f'{where}.test_cfg', INFERENCE, complete=False)
 
 
-def known(settings: Any, where: str, names: Iterable[str]) -> None:
+def known(
+    settings: Any, where: str, names: Iterable[str], complete: bool = True
+) -> None:
     """Refuse a setting that is none of these.
 
     Args:
         settings: The settings; anything but a dict is passed over.
         where: What they are called.
         names: What is read of them.
+        complete: Whether nothing else is; otherwise one is refused that is very
+            close to one of these.
 
     Raises:
         ValueError: If there is one.
     """
     names = sorted(names)
     for name in settings if isinstance(settings, Mapping) else ():
-        if name not in names and name != '_scope_':
-            public = [known for known in names if not known.startswith('_')]
-            raise ValueError(
-                f'{where}: nothing reads {name!r}.{nearest_and_known(name, public)}'
-            )
-
-
-def unlike(settings: Any, where: str, names: Iterable[str]) -> None:
-    """Refuse a setting that is none of these, but very close to one.
-
-    Raises:
-        ValueError: If there is one.
-    """
-    names = list(names)
-    for name in settings if isinstance(settings, Mapping) else ():
         # A data set of pairs of images has an `img_path2`.
-        bare = name.rstrip('0123456789')
-        hint = '' if bare in names else did_you_mean(name, names, LIKELY)
+        bare = name if complete else name.rstrip('0123456789')
+        if bare in names or name == '_scope_':
+            continue
+        if complete:
+            public = [known for known in names if not known.startswith('_')]
+            hint = nearest_and_known(name, public)
+        else:
+            hint = did_you_mean(name, names, LIKELY)
         if hint:
             raise ValueError(f'{where}: nothing reads {name!r}.{hint}')

@@ -36,6 +36,9 @@ def define_torchvision_ops() -> None:
     spec = importlib.util.find_spec('torchvision')
     if spec is None or not spec.submodule_search_locations:
         return
+    if hasattr(torch.ops.torchvision, 'nms'):
+        # Loaded, or defined by another program's way round the same defect.
+        return
     folder = Path(spec.submodule_search_locations[0])
     for binary in folder.glob('_C*.so'):
         try:

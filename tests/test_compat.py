@@ -51,6 +51,27 @@ assert not is_installed('mmabsent')
     assert process.returncode == 0, process.stderr
 
 
+def test_operators_that_another_has_defined_are_left() -> None:
+    process = run_python(
+        """
+import torch
+
+def fail(path):
+    raise OSError(path)
+
+torch.ops.load_library = fail
+boxes = '(Tensor dets, Tensor scores, float iou_threshold) -> Tensor'
+torch.library.define('torchvision::nms', boxes)
+torch.library.define('torchvision::qnms', boxes)
+from mmkd.setup import setup
+setup()
+import torchvision
+"""
+    )
+
+    assert process.returncode == 0, process.stderr
+
+
 @pytest.mark.parametrize(
     ('raised', 'seen'),
     [

@@ -6,12 +6,13 @@ from mmengine.config import Config
 from mmengine.config import utils as config_utils
 
 from mmkd import compat
+from mmkd.checkpoints.pretrained import check_pretrained_parts
 from mmkd.checkpoints.untrusted import read_as_data
 
 
 @cache
 def setup() -> None:
-    """Mend what is broken, read checkpoints safely, find mmkd's own configs.
+    """Mend what is broken, read checkpoints safely and find mmkd's own configs.
 
     ``import mmkd`` changes nothing. The tools, ``build_model`` and every module
     of mmkd that imports mmseg or mmpretrain call this before; calls after the
@@ -26,6 +27,7 @@ def setup() -> None:
     compat.escape_quotes_in_paths()
     compat.let_interruptions_through()
     read_as_data()
+    check_pretrained_parts()
 
 
 def find_own_configs() -> None:

@@ -45,7 +45,7 @@ def weights_for(model: nn.Module, content: Any, source: str) -> dict[str, Tensor
         raise ValueError(
             f'{source} holds {number if found else "no weights"} for '
             f'{type(model).__name__}, whose names begin with '
-            f'{listed(_beginnings(own))}; it holds {_description(content)}. '
+            f'{listed(beginnings(own))}; it holds {_description(content)}. '
             + HOW_TO_SAVE
         )
     [(place, state)] = found
@@ -97,7 +97,7 @@ def _fitting(
     if any(name in own for name in tensors):
         yield entry, tensors
         return
-    for prefix in _beginnings(tensors):
+    for prefix in beginnings(tensors):
         inside = {
             name.removeprefix(prefix): value
             for name, value in tensors.items()
@@ -113,7 +113,8 @@ def _unwrapped(name: str) -> str:
     return name.replace('._orig_mod.', '.')
 
 
-def _beginnings(names: Iterable[str]) -> list[str]:
+def beginnings(names: Iterable[str]) -> list[str]:
+    """The first words of names, each once, with the dot behind them."""
     words = (name.partition('.')[:2] for name in names)
     return list(dict.fromkeys(word + dot for word, dot in words))
 
@@ -130,4 +131,4 @@ def _description(content: Any) -> str:
     )
     kinds = {type(value).__name__ for value in names.values()}
     kind = f' of type {kinds.pop()}' if len(kinds) == 1 else ''
-    return f'{where} {listed(_beginnings(map(str, names)))}{kind}'
+    return f'{where} {listed(beginnings(map(str, names)))}{kind}'

@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.hooks import CheckpointHook
+from mmengine.hooks import CheckpointHook, EMAHook
 from mmengine.registry import (
     DATA_SAMPLERS,
     DATASETS,
@@ -25,6 +25,7 @@ from mmengine.registry import (
     Registry,
 )
 from mmengine.runner import Runner
+from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 from torch.utils.data import DataLoader
 
 from mmkd.arguments import arguments, check_arguments
@@ -110,6 +111,11 @@ class PartsCheck:
         if isinstance(kind, type) and issubclass(kind, CheckpointHook):
             own = {**arguments(kind)[0], **arguments(Runner.save_checkpoint)[0]}
             known(hook, where, {*own, 'type', 'priority'})
+        if isinstance(kind, type) and issubclass(kind, EMAHook):
+            taken = {*arguments(kind)[0], 'type', 'priority', '_scope_'}
+            average = {k: v for k, v in hook.items() if k not in taken}
+            average['type'] = hook.get('ema_type', 'ExponentialMovingAverage')
+            self.part(where, average, MODELS, given=['model'])
 
     def optimiser(self) -> None:
         """Look at the optimiser wrapper, its optimiser and settings of groups."""
@@ -120,6 +126,12 @@ class PartsCheck:
         besides = 'constructor', 'paramwise_cfg'
         self.part(where, _typed(wrapper, 'OptimWrapper'), OPTIM_WRAPPERS, besides)
         self.part(f'{where}.optimizer', wrapper['optimizer'], OPTIMIZERS, ['params'])
+        clip = wrapper.get('clip_grad')
+        if isinstance(clip, Mapping):
+            by_value = clip.get('type') == 'value'
+            function = clip_grad_value_ if by_value else clip_grad_norm_
+            given = ['parameters']
+            check_arguments(f'{where}.clip_grad', function, clip, given, ['type'])
 
     def evaluator(self, name: str) -> None:
         """Look at the metrics of an evaluator."""
@@ -146,6 +158,7 @@ class PartsCheck:
         part: Any,
         registry: Registry,
         besides: Iterable[str] = (),
+        given: Iterable[str] = (),
     ) -> Any:
         """Look at what a registry builds, and at what is inside of it.
 
@@ -157,7 +170,12 @@ class PartsCheck:
         kind = self.kind(where, part, registry)
         if kind is not None:
             settings = {k: v for k, v in part.items() if k not in ('type', '_scope_')}
-            check_arguments(where, kind, settings, (), besides)
+            check_arguments(where, kind, settings, given, besides)
+        if registry is TRANSFORMS and part.get('decode_backend') == 'pickle':
+            raise ValueError(
+                f"{where}: decode_backend='pickle' would run what the files hold. Save "
+                "arrays with numpy.save and take decode_backend='numpy'."
+            )
         for name, value in part.items():
             inner = _registry_of(name, registry)
             if inner is None:

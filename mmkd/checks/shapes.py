@@ -1,10 +1,11 @@
-"""Parts of a config that must be dicts, before anything looks into them."""
+"""What the top level of a config holds, before anything looks into its parts."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from mmengine.config import Config
 
+from mmkd.arguments import described, fits
 from mmkd.checks.places import LOADERS
 
 DICTS = (
@@ -20,16 +21,35 @@ DICTS = (
 )
 """Top-level parts that are dicts, or None."""
 
+VALUES: dict[str, Any] = dict(
+    custom_hooks=list,
+    default_scope=str,
+    experiment_name=str,
+    launcher=Literal['none', 'pytorch', 'slurm', 'mpi'],
+    load_from=str,
+    resume=bool | Literal['auto'],
+    work_dir=str,
+)
+"""Other top-level settings, or None, by the type that they have."""
+
+TOGETHER = (
+    ('train_dataloader', 'train_cfg', 'optim_wrapper'),
+    ('val_dataloader', 'val_cfg', 'val_evaluator'),
+    ('test_dataloader', 'test_cfg', 'test_evaluator'),
+)
+"""What a runner takes together or not at all."""
+
 
 def check_shapes(cfg: Config) -> None:
-    """Refuse what is no dict where there must be one.
+    """Refuse what is of another type than a runner takes, or lacks its counterpart.
 
     Args:
         cfg: The config of any training or test.
 
     Raises:
         TypeError: If there is such a part; the message says where.
-        ValueError: If there is no model, or a loader without a data set.
+        ValueError: If there is no model, a loader without a data set, or one without
+            its loop.
     """
     if not cfg.get('model'):
         raise ValueError(f'the config {cfg.filename} has no model = dict(...).')
@@ -39,6 +59,20 @@ def check_shapes(cfg: Config) -> None:
     for name in LOADERS:
         if cfg.get(name) is not None and 'dataset' not in cfg[name]:
             raise ValueError(f'{cfg.filename}: {name} has no dataset.')
+    for name, hint in VALUES.items():
+        value = cfg.get(name)
+        if value is not None and not fits(value, hint):
+            raise TypeError(
+                f'{cfg.filename}: {name} must be {described(hint)}, got {value!r}.'
+            )
+    for names in TOGETHER:
+        absent = [name for name in names if cfg.get(name) is None]
+        if 0 < len(absent) < len(names):
+            there = ' and '.join(name for name in names if name not in absent)
+            raise ValueError(
+                f'{cfg.filename}: {there} without {" and ".join(absent)}: set '
+                f'{", ".join(names)} all, or each of them to None.'
+            )
 
 
 def _dicts(cfg: Config) -> Iterator[tuple[str, Any]]:

@@ -37,8 +37,13 @@ class KeyValues(DictAction):
                 )
         try:
             super().__call__(parser, namespace, values, option_string)
-        except AssertionError as error:
-            parser.error(f'{option_string}: {error}.')
+        except (AssertionError, RecursionError) as error:
+            # MMEngine's reader splits some of what it cannot read without an end.
+            reason = error if isinstance(error, AssertionError) else values
+            parser.error(
+                f'{option_string}: {reason}. A value is a number, a word or a list of '
+                'them; change what is inside of a dict by its own key.'
+            )
 
 
 def parse_with_common_options(

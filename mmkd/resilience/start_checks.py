@@ -61,7 +61,8 @@ def check_length(loop: Any) -> None:
         loop: One of MMEngine's training loops; an empty data set is the guard's.
 
     Raises:
-        ValueError: If no batch is whole, or no iteration or epoch is asked for.
+        ValueError: If no batch is whole, no iteration or epoch is asked for, or
+            validation is to come at no interval.
     """
     loader = loop.dataloader
     images = _size(loader.dataset)
@@ -78,6 +79,11 @@ def check_length(loop: Any) -> None:
         raise ValueError(
             f'train_cfg.max_{"epochs" if by_epoch else "iters"} must be at least 1, '
             f'got {length}: nothing would be trained.'
+        )
+    if loop.val_interval < 1:
+        raise ValueError(
+            f'train_cfg.val_interval must be at least 1, got {loop.val_interval}. '
+            'val_dataloader, val_cfg and val_evaluator of None leave validation out.'
         )
 
 

@@ -31,6 +31,12 @@ HOOK = 'default_hooks__checkpoint__'
         (f'{HOOK}type', 'CheckpointHok', "no type 'CheckpointHok'.*Checkpoint"),
         ('default_hooks__timer__intervl', 1, "timer: IterTimerHook has no setting"),
         ('custom_hooks', [dict(type='EMAHook', begin_epoc=1)], r'_hooks\[0\]: EMAHook'),
+        ('custom_hooks', [dict(type='EMAHook', momentun=0.1)], "Averag.*'momentum'"),
+        (
+            'optim_wrapper__clip_grad',
+            dict(_delete_=True, max_nrm=1),
+            r"clip_grad: .*'max_norm'",
+        ),
         ('train_dataloader__datset__x', 1, "train_dataloader: .*'datset'.*'dataset'"),
         ('train_dataloader__batchsize', 1, "train_dataloader: .*'batch_size'"),
         ('val_dataloader__dataset__ann_fil', '', "val_.*.dataset: .*'ann_file'"),
@@ -52,6 +58,11 @@ HOOK = 'default_hooks__checkpoint__'
             'train_dataloader__dataset__pipeline',
             [dict(type='LoadImageFromFile'), dict(type='RandomFlip', prb=0.5)],
             r"train_dataloader\.dataset\.pipeline\[1\]: RandomFlip .*'prob'",
+        ),
+        (
+            'val_dataloader__dataset__pipeline',
+            [dict(type='LoadBiomedicalAnnotation', decode_backend='pickle')],
+            r"pipeline\[0\]: decode_backend='pickle' would run what the files hold",
         ),
     ],
 )

@@ -28,7 +28,26 @@ def test_what_must_be_a_dict(config: dict[str, Any], message: str) -> None:
         check_shapes(Config(config))
 
 
+@pytest.mark.parametrize(
+    ('config', 'message'),
+    [
+        (dict(work_dir=3), 'work_dir must be a string, got 3'),
+        (dict(load_from=3), 'load_from must be a string, got 3'),
+        (dict(default_scope=[]), 'default_scope must be a string'),
+        (dict(launcher='pytorchh'), "launcher must be one of 'none', .*'pytorchh'"),
+        (dict(resume='maybe'), "resume must be .* one of 'auto', got 'maybe'"),
+        (dict(custom_hooks={'0': {}}), 'custom_hooks must be a list'),
+        (dict(val_dataloader=dict(dataset={}), val_evaluator={}), 'without val_cfg: '),
+        (dict(train_cfg={}), 'train_cfg without train_dataloader and optim_wrapper'),
+    ],
+)
+def test_what_a_runner_takes(config: dict[str, Any], message: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=message):
+        check_shapes(Config(dict(model=MODEL, **config)))
+
+
 def test_none_leaves_a_part_out() -> None:
     parts = dict(train_dataloader=None, optim_wrapper=None, default_hooks=dict(a=None))
     methods = dict(teacher={}, methods=dict(kd=None))
-    check_shapes(Config(dict(model=MODEL | methods, **parts)))
+    check_shapes(Config(dict(model=MODEL | methods, work_dir=None, **parts)))
+    check_shapes(Config(dict(model=MODEL, resume='auto', launcher='pytorch')))

@@ -65,6 +65,7 @@ def test_an_interrupted_training_says_how_to_go_on(
         (['=1'], "got '=1'"),
         (['a..b=1'], "got 'a..b=1'"),
         (['a=(1,2'], '--cfg-options: Imbalanced brackets'),
+        (['a=[dict(b=1,c=2)]'], r"--cfg-options: .*\[dict.* A value is a number"),
     ],
 )
 def test_options_that_are_none(

@@ -119,6 +119,15 @@ def test_a_training_of_no_length_is_refused(
         run.train()
 
 
+def test_a_validation_at_no_interval_is_refused(
+    trainer: Callable[..., Runner],
+) -> None:
+    run = trainer(train_cfg=dict(by_epoch=False, max_iters=2, val_interval=0))
+
+    with pytest.raises(ValueError, match='val_interval must be at least 1, got 0'):
+        run.train()
+
+
 def loader_of(batch_size: int, sampler: str = 'DefaultSampler') -> dict[str, Any]:
     sampling = dict(sampler=dict(type=sampler), drop_last=True)
     return dict(batch_size=batch_size, num_workers=0, dataset={}, **sampling)

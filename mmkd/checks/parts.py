@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from importlib.util import find_spec
 from typing import Any
 
 from mmengine.config import Config
@@ -80,6 +81,11 @@ class PartsCheck:
             TypeError: If a value of mmkd's or MMEngine's is of another type.
         """
         cfg = self.cfg
+        if not (self.scope in MODELS.children or find_spec(self.scope)):
+            raise ValueError(
+                f'default_scope {self.scope!r} is no package that is installed.'
+                + did_you_mean(self.scope, ['mmengine', *MODELS.children])
+            )
         for where, hook in hooks_of(cfg).items():
             self.hook(where, hook)
         self.optimiser()

@@ -10,6 +10,7 @@ from torch.distributed.fsdp import FullyShardedDataParallel
 from mmkd.checkpoints.weight_fit import check_beginning, load_whole
 from mmkd.checkpoints.weights import weights_for
 from mmkd.resilience.runner_model import model_of
+from mmkd.resilience.same_run import check_same_run
 
 TRAINING_ALONE = ('auxiliary_head.', 'methods.')
 """What the names of weights begin with that a student is tested without."""
@@ -18,8 +19,8 @@ TRAINING_ALONE = ('auxiliary_head.', 'methods.')
 def settle_weights(runner: Runner, checkpoint: dict[str, Any]) -> None:
     """Let ``state_dict`` be the model's weights, wherever the file has them.
 
-    A training that begins with them may have another head; one that goes on, and
-    a test, need all of them but those that training alone uses.
+    A training that begins with them may have another head; one that goes on needs
+    all of them, and a test those that training alone uses not.
 
     Args:
         runner: The runner.
@@ -37,6 +38,9 @@ def settle_weights(runner: Runner, checkpoint: dict[str, Any]) -> None:
     try:
         checkpoint['state_dict'] = _checked(runner, model, checkpoint, source)
     except ValueError as error:
+        if runner._resume:
+            # What a checkpoint says of itself tells more than its weights.
+            check_same_run(runner, _meta(checkpoint))
         way = 'default_hooks.guard=None takes what fits all the same.'
         raise ValueError(f'{error} {way}') from None
 
@@ -45,10 +49,15 @@ def _checked(
     runner: Runner, model: nn.Module, checkpoint: dict[str, Any], source: str
 ) -> dict[str, Tensor]:
     state = weights_for(model, checkpoint, source)
-    meta = checkpoint.get('meta')
     if isinstance(runner._train_loop, BaseLoop) and not runner._resume:
         check_beginning(model, state, source)
-    elif not (runner._resume and isinstance(meta, dict) and 'identity' in meta):
-        # A checkpoint that says which training it is of is compared by that.
-        load_whole(model, state, source, optional=TRAINING_ALONE)
+    else:
+        # A training of mmkd's has saved what it trains alone as well.
+        own = runner._resume and 'identity' in _meta(checkpoint)
+        load_whole(model, state, source, optional=() if own else TRAINING_ALONE)
     return state
+
+
+def _meta(checkpoint: dict[str, Any]) -> dict[str, Any]:
+    meta = checkpoint.get('meta')
+    return meta if isinstance(meta, dict) else {}

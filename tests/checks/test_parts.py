@@ -95,6 +95,7 @@ def test_values_of_a_wrong_type(
 @pytest.mark.parametrize(
     ('key', 'value', 'message'),
     [
+        ('default_scope', 'mmsegg', "'mmsegg' is no package .* Did you mean 'mmseg'"),
         ('param_scheduler', [dict(type='PolyLr')], r"\[0\]: .*'PolyLr'.*'PolyLR'"),
         ('optim_wrapper__optimizer__type', 'SDG', "no type 'SDG'. Did .*'SGD'"),
         ('train_dataloader__sampler__type', 'Alphabetic', "no type 'Alphabetic'"),

@@ -1,6 +1,7 @@
 """A training goes on from a checkpoint of its own alone."""
 
 import logging
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,19 @@ def test_what_holds_no_note_is_taken_as_it_is(trainer: Callable[..., Runner]) ->
         del checkpoint['meta'][note]
     torch.save(checkpoint, path)
     resume(trainer, length=9, **with_config(param_scheduler=dict(SCHEDULE, end=9)))
+
+
+@pytest.mark.parametrize('part', ['backbone.', 'methods.dual_head.'])
+def test_a_checkpoint_that_lacks_weights_is_refused(part: str, tiny: Tiny) -> None:
+    first = distilling(tiny)
+    first.train()
+    path = Path(first.work_dir, 'epoch_2.pth')
+    checkpoint = safe_load(path)
+    names = [name for name in checkpoint['state_dict'] if name.startswith(part)]
+    del checkpoint['state_dict'][names[0]]
+    torch.save(checkpoint, path)
+    with pytest.raises(ValueError, match=rf'Missing keys: {re.escape(names[0])}'):
+        distilling(tiny, resume=True).train()
 
 
 def distilling(tiny: Tiny, resume: bool = False, **changes: Any) -> Runner:

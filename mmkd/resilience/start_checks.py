@@ -1,12 +1,14 @@
 """What can be known of the data before the first iteration."""
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmengine.dist import all_gather_object, get_world_size
+from mmengine.registry import DATASETS
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
-from mmkd.models.class_names import keys, renamed, shown
+from mmkd.models.class_names import keys, names_of, renamed, shown
 from mmkd.resilience.loader import batch_number
 
 ALIKE_ON_PURPOSE = ('RepeatAugSampler',)
@@ -114,6 +116,27 @@ def check_classes(lists: Mapping[str, Any]) -> None:
             '(metainfo=dict(classes=[...])); where the names are those of folders, '
             'both need a folder for each class, be it empty.'
         )
+
+
+def classes_at_test(runner: Runner) -> Sequence[Any] | None:
+    """The classes of the test set, as a training can know them.
+
+    Returns:
+        Their names; None where the test set is that of the validation, names none, or
+        cannot be read here, as it may lie elsewhere.
+    """
+    loaders = runner._test_dataloader, runner._val_dataloader
+    test, validation = (
+        loader.get('dataset') if isinstance(loader, Mapping) else None
+        for loader in loaders
+    )
+    if not isinstance(test, Mapping) or test == validation:
+        return None
+    try:
+        return names_of(DATASETS.build(copy.deepcopy(test)))
+    except Exception:
+        # Data sets fail in whatever way the files that are not there ask.
+        return None
 
 
 def _size(sized: Any) -> int | None:

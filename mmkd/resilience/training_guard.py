@@ -16,7 +16,7 @@ from mmkd.resilience.loaded_weights import settle_weights
 from mmkd.resilience.loader import refuse_endless, watch
 from mmkd.resilience.runner_model import model_of
 from mmkd.resilience.same_buffers import share_buffers
-from mmkd.resilience.start_checks import check_classes, check_shares
+from mmkd.resilience.start_checks import check_classes, check_shares, classes_at_test
 
 
 @HOOKS.register_module()
@@ -67,6 +67,7 @@ class TrainingGuardHook(Hook):
             {
                 'train_dataloader': names_of(dataset),
                 'val_dataloader': names_of(getattr(validated, 'dataset', None)),
+                'test_dataloader': classes_at_test(runner),
                 'the checkpoint': self._classes if runner._resume else None,
             }
         )

@@ -16,7 +16,7 @@ from mmengine.runner import Runner
 from mmpretrain.datasets import CustomDataset
 from two_processes import in_two_processes
 
-from mmkd.resilience.start_checks import check_classes
+from mmkd.resilience.start_checks import check_classes, classes_at_test
 
 SAMPLES = [dict(inputs=torch.full((4,), float(number))) for number in range(9)]
 
@@ -200,6 +200,34 @@ def test_a_validation_folder_that_lacks_a_class_is_named(
     runner = trainer(**validation, data=folders('train', ANIMALS))
     runner._val_dataloader['dataset'] = folders('val', ['cat', 'eel', 'fox'])
     with pytest.raises(ValueError, match=r'val_dataloader numbers .* it lacks dog'):
+        runner.train()
+
+
+@pytest.mark.parametrize('there', [True, False])
+def test_so_is_a_test_folder_that_lacks_one_where_it_is_there(
+    trainer: Callable[..., Runner],
+    validation: dict[str, Any],
+    folders: Callable[..., Any],
+    tmp_path: Path,
+    there: bool,
+) -> None:
+    data = folders('train', ANIMALS)
+    if there:
+        folders('test', ['cat', 'eel', 'fox'])
+    tested: dict[str, Any] = dict(
+        type=CustomDataset, data_root=str(tmp_path / 'test'), pipeline=[]
+    )
+    runner = trainer(
+        **validation,
+        data=data,
+        test_cfg={},
+        test_dataloader=dict(validation['val_dataloader'], dataset=tested),
+        test_evaluator=Evaluator([]),
+    )
+    if not there:
+        assert classes_at_test(runner) is None
+        return
+    with pytest.raises(ValueError, match=r'test_dataloader numbers .* it lacks dog'):
         runner.train()
 
 

@@ -79,6 +79,7 @@ class Start:
         self.logger = SimpleNamespace(warning=self.warnings.append)
         self.train_dataloader = SimpleNamespace(dataset=train)
         self._resume = False
+        self._test_dataloader = self._val_dataloader = None
         self.train_loop = SimpleNamespace(dataloader=self.train_dataloader)
         val_loader = SimpleNamespace(dataset=val)
         evaluator = SimpleNamespace(metrics=metrics)

@@ -17,6 +17,7 @@ from mmengine.logging import print_log
 
 import mmkd
 from mmkd.checks import check_shapes
+from mmkd.checks.places import hooks_of
 from mmkd.config.keys import check_names, warn_of_idle_changes
 from mmkd.config.reading import read_config
 from mmkd.config.type_names import type_names
@@ -145,8 +146,8 @@ def name_missing_hooks(cfg: Config) -> None:
     """
     if 'teacher' not in cfg.model:
         return
-    hooks, more = cfg.get('default_hooks') or {}, cfg.get('custom_hooks') or []
-    there = {hook.get('type') for hook in [*hooks.values(), *more] if hook}
+    hooks = cfg.get('default_hooks') or {}
+    there = {hook.get('type') for hook in hooks_of(cfg).values() if hook}
     usual = Config.fromfile(CONFIGS / '_base_' / 'distill.py').distill_hooks
     missing = [
         f'{name}=dict(type={hook.type!r})'

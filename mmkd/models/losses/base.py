@@ -1,17 +1,20 @@
 """The frame of every loss between two logit maps."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 
 from mmkd.models.losses.inputs import (
     check_mask,
+    check_pair,
     check_positions,
-    masked_mean,
+    masked_sum,
+    number_of,
     positive,
     prepare_pair,
     two_classes,
 )
+from mmkd.models.losses.pieces import Part, sum_of_pieces
 
 
 class LogitLoss(nn.Module):
@@ -23,6 +26,8 @@ class LogitLoss(nn.Module):
 
     Args:
         tau: Temperature, which both logits are divided by.
+        in_pieces: Whether large maps are compared piece by piece, see
+            :func:`mmkd.models.losses.pieces.sum_of_pieces`.
 
     Attributes:
         needs_labels: Whether the loss is defined with labels.
@@ -48,9 +53,10 @@ class LogitLoss(nn.Module):
     ndim: int | None = None
     divergence: Callable[..., Tensor]
 
-    def __init__(self, tau: float) -> None:
+    def __init__(self, tau: float, in_pieces: bool = True) -> None:
         super().__init__()
         self.tau = positive('tau', tau)
+        self.in_pieces = in_pieces
 
     def forward(
         self,
@@ -80,9 +86,9 @@ class LogitLoss(nn.Module):
         """
         if self.competing:
             student, teacher = two_classes(student), two_classes(teacher)
-        student, teacher = prepare_pair(student, teacher, self.ndim)
+        check_pair(student, teacher, self.ndim)
         check_mask(mask, student)
-        args = [student / self.tau, teacher / self.tau]
+        args = [student, teacher]
         if self.needs_labels != (labels is not None):
             takes = 'needs' if self.needs_labels else 'is defined without'
             raise TypeError(f'{type(self).__name__} {takes} labels')
@@ -91,11 +97,49 @@ class LogitLoss(nn.Module):
             args.append(labels if mask is None else labels.where(mask, 0))
         return self.tau**2 * self.compare(*args, mask=mask)
 
-    def compare(self, *args: Tensor, mask: Tensor | None) -> Tensor:
-        """Reduce the divergence to a scalar.
+    def compare(
+        self, student: Tensor, teacher: Tensor, *labels: Tensor, mask: Tensor | None
+    ) -> Tensor:
+        """The mean of the divergence over the positions that count.
 
         Args:
-            *args: What :attr:`divergence` takes.
+            student: Student logits ``(N, K, *)``, as they are.
+            teacher: Teacher logits, likewise.
+            *labels: The labels, where the loss needs them.
             mask: Bool ``(N, *)``, which positions count; all if None.
+
+        Returns:
+            A scalar of at least float32.
         """
-        return masked_mean(self.divergence(*args), mask)
+        each = [*labels] if mask is None else [*labels, mask]
+
+        def part(student: Tensor, teacher: Tensor, *each: Tensor) -> Tensor:
+            labels = [values.squeeze(1) for values in each]
+            counted = None if mask is None else labels.pop()
+            logits = self.soften(student, teacher)
+            return masked_sum(self.divergence(*logits, *labels), counted)
+
+        constants = (teacher, *(values.unsqueeze(1) for values in each))
+        positions = 0, *range(2, student.dim())
+        total = self.total(part, student, *constants, dims=positions)
+        return total / number_of(student.shape[:1] + student.shape[2:], mask)
+
+    def soften(self, student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
+        """Both in at least float32 and divided by the temperature."""
+        student, teacher = prepare_pair(student, teacher)
+        return student / self.tau, teacher / self.tau
+
+    def total(
+        self, part: Part, student: Tensor, *constants: Tensor, dims: Sequence[int]
+    ) -> Tensor:
+        """What ``part`` gives for the maps, in pieces if the loss is to use them.
+
+        Args:
+            part: A sum over the dimensions that may be cut.
+            student: See :func:`mmkd.models.losses.pieces.sum_of_pieces`.
+            *constants: Likewise.
+            dims: Likewise.
+        """
+        if self.in_pieces:
+            return sum_of_pieces(part, student, *constants, dims=dims)
+        return part(student, *constants)

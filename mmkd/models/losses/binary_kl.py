@@ -1,10 +1,13 @@
 """Binary KL divergence between the logits taken class by class."""
 
 from torch import Tensor
-from torch.nn.functional import kl_div, logsigmoid
+from torch.nn.functional import softplus
 
 from mmkd.models.losses.base import LogitLoss
 from mmkd.registry import MODELS
+
+LINEAR_FROM = 40.0
+"""Where ``softplus(x)`` is ``x`` to the last digit, in float64 too."""
 
 
 @MODELS.register_module()
@@ -24,6 +27,7 @@ class BinaryKLLoss(LogitLoss):
 
     Args:
         tau: Temperature.
+        in_pieces: See :class:`LogitLoss`.
 
     Examples:
         >>> import torch
@@ -32,8 +36,8 @@ class BinaryKLLoss(LogitLoss):
         torch.Size([])
     """
 
-    def __init__(self, tau: float = 2.0) -> None:
-        super().__init__(tau)
+    def __init__(self, tau: float = 2.0, in_pieces: bool = True) -> None:
+        super().__init__(tau, in_pieces)
 
     def divergence(self, student: Tensor, teacher: Tensor) -> Tensor:
         """Sum of the binary divergences of all classes, ``(N, *)``."""
@@ -47,8 +51,8 @@ def bernoulli_kl(student: Tensor, teacher: Tensor) -> Tensor:
         student: Logits of any shape.
         teacher: Logits of the same shape.
     """
-    yes, no = (
-        kl_div(logsigmoid(s), logsigmoid(t), reduction='none', log_target=True)
-        for s, t in ((student, teacher), (-student, -teacher))
-    )
-    return yes + no
+    # Of the two outcomes the one that the teacher takes for less likely: all terms
+    # are then as small as the divergence, however large the logits.
+    outcome = -teacher.new_ones(()).copysign(teacher)
+    s, t = student * outcome, -teacher.abs()
+    return softplus(s, threshold=LINEAR_FROM) - softplus(t) - t.sigmoid() * (s - t)

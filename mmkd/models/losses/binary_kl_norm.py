@@ -6,6 +6,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from mmkd.models.losses.base import LogitLoss
+from mmkd.models.losses.binary_kl import LINEAR_FROM
 from mmkd.registry import MODELS
 
 
@@ -33,6 +34,7 @@ class BinaryKLNormLoss(LogitLoss):
 
     Args:
         tau: Temperature.
+        in_pieces: See :class:`LogitLoss`.
 
     Examples:
         >>> import torch
@@ -41,11 +43,12 @@ class BinaryKLNormLoss(LogitLoss):
         torch.Size([])
     """
 
-    def __init__(self, tau: float = 2.0) -> None:
-        super().__init__(tau)
+    def __init__(self, tau: float = 2.0, in_pieces: bool = True) -> None:
+        super().__init__(tau, in_pieces)
 
     def divergence(self, student: Tensor, teacher: Tensor) -> Tensor:
         """Sum over the classes of ``log cosh`` of half the difference, ``(N, *)``."""
-        half = ((student - teacher) / 2).abs()
+        gap = student - teacher
         # cosh itself overflows.
-        return (half + softplus(-2 * half) - math.log(2)).sum(1)
+        log_2_cosh = softplus(gap, threshold=LINEAR_FROM) - gap / 2
+        return (log_2_cosh - math.log(2)).sum(1)

@@ -47,9 +47,13 @@ class DISTLoss(LogitLoss):
         self.beta = not_negative('beta', beta)
         self.gamma = not_negative('gamma', gamma)
 
-    def compare(self, *args: Tensor, mask: Tensor | None) -> Tensor:
+    def compare(
+        self, student: Tensor, teacher: Tensor, *labels: Tensor, mask: Tensor | None
+    ) -> Tensor:
         """The weighed sum of both distances over the positions that count."""
-        student, teacher = (select_positions(logits, mask) for logits in args)
+        student, teacher = (
+            select_positions(logits, mask) for logits in self.soften(student, teacher)
+        )
         if not len(student):
             return student.sum()
         student, teacher = student.softmax(1), teacher.softmax(1)

@@ -30,6 +30,7 @@ class DKDLoss(LogitLoss):
         alpha: Weight of the target part.
         beta: Weight of the non-target part.
         tau: Temperature.
+        in_pieces: See :class:`LogitLoss`.
 
     Raises:
         ValueError: If ``tau`` is not above 0 or a weight is below 0.
@@ -46,8 +47,14 @@ class DKDLoss(LogitLoss):
     competing = True
     constant_for_two = 'its non-target part (beta)'
 
-    def __init__(self, alpha: float = 1.0, beta: float = 8.0, tau: float = 4.0) -> None:
-        super().__init__(tau)
+    def __init__(
+        self,
+        alpha: float = 1.0,
+        beta: float = 8.0,
+        tau: float = 4.0,
+        in_pieces: bool = True,
+    ) -> None:
+        super().__init__(tau, in_pieces)
         self.alpha = not_negative('alpha', alpha)
         self.beta = not_negative('beta', beta)
 

@@ -1,6 +1,7 @@
 """What every loss does with its arguments before it computes."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -137,9 +138,17 @@ def masked_mean(values: Tensor, mask: Tensor | None) -> Tensor:
         values: One value a position, ``(N, *)``.
         mask: Bool of the same shape, which positions count; None for all.
     """
-    if mask is None:
-        return values.sum() / max(values.numel(), 1)
-    return values.where(mask, 0).sum() / mask.sum().clamp(min=1)
+    return masked_sum(values, mask) / number_of(values.shape, mask)
+
+
+def masked_sum(values: Tensor, mask: Tensor | None) -> Tensor:
+    """Sum over the positions that count, as :func:`masked_mean` takes them."""
+    return values.sum() if mask is None else values.where(mask, 0).sum()
+
+
+def number_of(shape: Sequence[int], mask: Tensor | None) -> Tensor | int:
+    """How many positions of a shape count, but 1 where none does."""
+    return max(math.prod(shape), 1) if mask is None else mask.sum().clamp(min=1)
 
 
 def select_positions(logits: Tensor, mask: Tensor | None) -> Tensor:

@@ -1,7 +1,7 @@
 """The softened KL divergence of Hinton's knowledge distillation."""
 
 from torch import Tensor
-from torch.nn.functional import kl_div, log_softmax
+from torch.nn.functional import log_softmax
 
 from mmkd.models.losses.base import LogitLoss
 from mmkd.registry import MODELS
@@ -22,6 +22,7 @@ class KLDivergenceLoss(LogitLoss):
 
     Args:
         tau: Temperature.
+        in_pieces: See :class:`LogitLoss`.
 
     Examples:
         >>> import torch
@@ -32,8 +33,8 @@ class KLDivergenceLoss(LogitLoss):
 
     competing = True
 
-    def __init__(self, tau: float = 4.0) -> None:
-        super().__init__(tau)
+    def __init__(self, tau: float = 4.0, in_pieces: bool = True) -> None:
+        super().__init__(tau, in_pieces)
 
     def divergence(self, student: Tensor, teacher: Tensor) -> Tensor:
         """The divergence of each position, ``(N, *)``."""
@@ -49,4 +50,4 @@ def softmax_kl(student: Tensor, teacher: Tensor, dim: int = 1) -> Tensor:
         dim: The dimension of the outcomes, which the result has not.
     """
     p, q = log_softmax(teacher, dim), log_softmax(student, dim)
-    return kl_div(q, p, reduction='none', log_target=True).sum(dim)
+    return (p.exp() * (p - q)).sum(dim)

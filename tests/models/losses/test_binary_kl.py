@@ -2,7 +2,7 @@ import math
 
 import pytest
 import torch
-from torch.nn.functional import kl_div
+from torch.nn.functional import kl_div, logsigmoid
 
 from mmkd.models.losses import BinaryKLLoss
 
@@ -43,3 +43,28 @@ def test_flipping_the_outcomes_changes_nothing() -> None:
     student, teacher = torch.randn(2, 8, 5)
     loss = BinaryKLLoss()
     assert loss(-student, -teacher).item() == loss(student, teacher).item()
+
+
+def test_logits_of_zero_learn() -> None:
+    teacher = torch.tensor([[-1.0, 0.0, 1.0]])
+    student = torch.zeros(1, 3, requires_grad=True)
+    BinaryKLLoss(tau=1.0)(student, teacher).backward()
+    torch.testing.assert_close(student.grad, 0.5 - teacher.sigmoid())
+
+
+@pytest.mark.parametrize('size', [1.0, 10.0, 30.0, 1e3])
+def test_confident_logits_are_compared_in_float32_as_in_float64(size: float) -> None:
+    pair = torch.tensor([[1.0, 0.9, -1.0, -1.1, 0.0], [0.8, 1.0, -1.2, -1.0, 1.0]])
+    for student, teacher in (size * pair, size * pair.flip(0)):
+        s, t = student.double(), teacher.double()
+        expected = sum(
+            kl_div(logsigmoid(q), logsigmoid(p), reduction='none', log_target=True)
+            for q, p in ((s, t), (-s, -t))
+        )
+        each = [
+            BinaryKLLoss(tau=1.0)(one.view(1, 1), other.view(1, 1))
+            for one, other in zip(student, teacher, strict=True)
+        ]
+        torch.testing.assert_close(
+            torch.stack(each).double(), expected, rtol=1e-4, atol=1e-30
+        )

@@ -49,6 +49,14 @@ class Bench:
             value_of(distiller.teacher.model, teacher, data).double(),
         )
 
+    def taps(self, data: Any) -> tuple[dict[Tap, Tensor], dict[Tap, Tensor]]:
+        """What the method is handed of student and teacher, captured by hand."""
+        student, teacher = self.distiller, self.distiller.teacher.model
+        return (
+            {tap: value_of(student, tap, data) for tap in self.method.taps_in_student},
+            {tap: value_of(teacher, tap, data) for tap in self.method.taps_in_teacher},
+        )
+
     def targets(self, data: Any) -> Targets:
         return self.distiller.student_view.task.targets(data['data_samples'])
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 
 def test_the_settings_of_a_method_are_its_own(bench: Callable[..., Any]) -> None:
@@ -32,3 +33,35 @@ def test_labels_reach_a_loss_that_needs_them(bench: Callable[..., Any]) -> None:
     )
     terms = trial.terms(trial.data())
     assert torch.equal(terms['distill.kd.loss'], terms['distill.dkd.loss'])
+
+
+@pytest.mark.parametrize('kind', ['LogitsKD', 'DualHead', 'CWD', 'DIST', 'DKD'])
+def test_nothing_is_enlarged_at_one_stride(
+    bench: Callable[..., Any], kind: str
+) -> None:
+    trial = bench('pixels', one=dict(type=kind))
+    data = trial.data()
+    student, teacher = trial.taps(data)
+    targets = trial.targets(data)
+
+    with Resizing() as resizing:
+        trial.method.loss(student, teacher, targets)
+    assert not resizing.seen
+    with resizing:
+        trial.method.loss(student, {t: x[..., 1:] for t, x in teacher.items()}, targets)
+    assert len(resizing.seen) == 1
+
+
+class Resizing(TorchDispatchMode):
+    """Notes the operations that bring a map to another size."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        if 'upsample' in str(func):
+            self.seen.append(str(func))
+        return func(*args, **(kwargs or {}))

@@ -29,9 +29,10 @@ MODELS = Registry(
         'mmkd.models.distiller',
         'mmkd.models.heads',
         'mmkd.models.losses',
+        'mmkd.models.preprocessors',
     ],
 )
-"""Distillers, losses, heads and backbones."""
+"""Distillers, losses, heads, backbones and data preprocessors."""
 
 METHODS = Registry('method', scope='mmkd', locations=['mmkd.models.methods'])
 """Distillation techniques; MMEngine has no node of this kind to inherit from."""

@@ -12,11 +12,12 @@ from mmpretrain.datasets.utils import download_and_extract_archive
 from mmkd.checkpoints.plain_pickle import load_plain_pickle
 from mmkd.datasets.download import downloading
 from mmkd.datasets.images import data_list_of
+from mmkd.datasets.in_memory import InMemory
 from mmkd.registry import DATASETS
 
 
 @DATASETS.register_module()
-class CIFAR100(cifar.CIFAR100):
+class CIFAR100(InMemory, cifar.CIFAR100):
     """CIFAR-100, or other 32x32 images in its file format.
 
     MMPretrain's data set of the same name reads the original archive alone.
@@ -35,6 +36,7 @@ class CIFAR100(cifar.CIFAR100):
         data_root: The folder that holds ``cifar-100-python``.
         split: ``'train'`` or ``'test'``.
         download: Whether to download the original where that folder is absent.
+        in_memory: See :class:`InMemory`.
         **kwargs: See MMPretrain's ``CIFAR100``.
 
     Raises:

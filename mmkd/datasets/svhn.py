@@ -5,17 +5,17 @@ from typing import Any, ClassVar
 
 import numpy as np
 from mmengine import dist
-from mmpretrain.datasets.base_dataset import BaseDataset
 from mmpretrain.datasets.utils import download_url
 from scipy.io import loadmat
 
 from mmkd.datasets.download import downloading
 from mmkd.datasets.images import data_list_of
+from mmkd.datasets.in_memory import InMemory
 from mmkd.registry import DATASETS
 
 
 @DATASETS.register_module()
-class SVHN(BaseDataset):
+class SVHN(InMemory):
     """`SVHN <http://ufldl.stanford.edu/housenumbers/>`_: 32x32 images of digits.
 
     Netzer et al., "Reading Digits in Natural Images with Unsupervised Feature
@@ -29,7 +29,7 @@ class SVHN(BaseDataset):
         split: ``'train'`` (73,257 images), ``'test'`` (26,032), ``'extra'``
             (531,131 easier ones), or ``'train+extra'``.
         download: Whether to download a file that is absent.
-        **kwargs: See MMPretrain's ``BaseDataset``.
+        **kwargs: See :class:`InMemory` and MMPretrain's ``BaseDataset``.
 
     Raises:
         ValueError: If the split is another, or a file is not of the format.

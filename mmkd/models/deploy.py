@@ -25,6 +25,15 @@ TRAINING = (
 )
 """What a config says of training alone."""
 
+PREPROCESSORS = {
+    'mmkd.CropFlipDataPreprocessor': (
+        'mmpretrain.ClsDataPreprocessor',
+        ('padding', 'flip_prob'),
+    )
+}
+"""Data preprocessors that do more in training: what they are without it, and
+their settings of training alone."""
+
 HOOKS = (
     'mmkd.CheckTeacherHook',
     'mmkd.DistillScheduleHook',
@@ -89,6 +98,8 @@ def student_config(cfg: Config) -> Config:
     drop_distillation(cfg)
     for name in TRAINING:
         cfg.pop(name, None)
+    for part in (cfg, cfg.model):
+        _leave_training_out(part.get('data_preprocessor') or {})
     imports = cfg.pop('custom_imports', None) or dict(imports=[])
     names = imports['imports']
     names = [names] if isinstance(names, str) else names
@@ -97,6 +108,13 @@ def student_config(cfg: Config) -> Config:
     if names:
         cfg.custom_imports = dict(imports, imports=names)
     return cfg
+
+
+def _leave_training_out(preprocessor: dict[str, Any]) -> None:
+    if preprocessor.get('type') in PREPROCESSORS:
+        preprocessor['type'], settings = PREPROCESSORS[preprocessor['type']]
+        for name in settings:
+            preprocessor.pop(name, None)
 
 
 def _distils(hook: Any) -> bool:

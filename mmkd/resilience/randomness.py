@@ -26,6 +26,12 @@ def seed_everything(*key: int) -> None:
     torch.manual_seed(torch.initial_seed())
 
 
+def number_of(key: tuple[int, ...]) -> int:
+    """One number of 64 bits, signed, that stands for several."""
+    # Python hashes whole numbers alike in all processes, and mixes them well.
+    return hash(key)
+
+
 def seed_sample(key: tuple[int, ...]) -> None:
     """Seed as :func:`seed_everything` does, but for no device than the host.
 
@@ -35,8 +41,7 @@ def seed_sample(key: tuple[int, ...]) -> None:
     Args:
         key: Numbers such as seed and iteration.
     """
-    # Python hashes whole numbers alike in all processes, and mixes them well.
-    number = hash(key)
+    number = number_of(key)
     SEED_PYTHON(number)
     PYTHON.gauss_next = None
     # NumPy and PyTorch draw the same from the same seed: each takes one half.

@@ -2,6 +2,7 @@
 
 import copy
 import logging
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ from mmengine.logging import print_log
 from PIL import Image
 from torch.utils.data import get_worker_info
 
-from mmkd.resilience.randomness import seed_sample
+from mmkd.resilience.randomness import number_of, seed_sample
 
 Key = tuple[int, ...]
 """Whole numbers from which the random numbers of a sample follow."""
@@ -33,6 +34,8 @@ class SampleReader:
 
     A sample may be asked for by its :class:`Keyed` index: all that is random in
     it then follows from the key alone, in whichever process and order it is read.
+    A data set whose ``reads_batches`` is true reads whole batches, by a method
+    ``read_batch(indices, keys)``, and draws nothing by itself.
 
     Args:
         dataset: The data set.
@@ -105,6 +108,22 @@ class SampleReader:
         raise CorruptSampleError(
             f'{self.TRIES} samples in a row cannot be read, the last one: {message}.'
         )
+
+    def __getitems__(self, indices: Sequence[Any]) -> Sequence[Any]:
+        """Read a batch, as PyTorch's loaders ask for it.
+
+        Args:
+            indices: Which samples, each alone or :class:`Keyed`, but of one kind.
+
+        Raises:
+            CorruptSampleError: As for each of them.
+        """
+        if not getattr(self.dataset, 'reads_batches', False):
+            return [self[index] for index in indices]
+        if not all(isinstance(index, Keyed) for index in indices):
+            return self.dataset.read_batch(indices)
+        keys = [number_of(key) for _, key in indices]
+        return self.dataset.read_batch([index for index, _ in indices], keys)
 
     @cached_property
     def _has_files(self) -> bool:

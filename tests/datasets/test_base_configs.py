@@ -38,6 +38,7 @@ def write_svhn(root: Path, count: int) -> None:
 CASES = [
     ('cifar100', 'cifar_240e', write_cifar, 100, {'top1', 'top5'}),
     ('svhn', 'svhn_150e', write_svhn, 10, {'top1'}),
+    ('cifar100_in_memory', 'cifar_240e', write_cifar, 100, {'top1', 'top5'}),
 ]
 
 

@@ -148,6 +148,23 @@ def test_what_needs_mmkd_imports_it(distillation: Config) -> None:
     assert cfg.custom_imports.imports == ['mmkd.engine', 'own']
 
 
+def test_what_acts_in_training_alone_stays_there(distillation: Config) -> None:
+    augmenting = dict(
+        type='mmkd.CropFlipDataPreprocessor', padding=4, flip_prob=0.5, mean=[1.0]
+    )
+    distillation.data_preprocessor = augmenting
+    distillation.model.student.data_preprocessor = augmenting
+
+    cfg = student_config(distillation)
+
+    plain = dict(type='mmpretrain.ClsDataPreprocessor', mean=[1.0])
+    assert cfg.data_preprocessor == cfg.model.data_preprocessor == plain
+    assert cfg.custom_imports.imports == ['own']
+    assert distillation.data_preprocessor == augmenting
+    drop_distillation(distillation)
+    assert distillation.model.data_preprocessor == augmenting
+
+
 def test_a_distillation_may_teach_as_its_student(tiny: Any, task: str) -> None:
     """Its config is at hand, and its checkpoint is a plain student's."""
     first = tiny.distiller(task)

@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/python
 
 export MMCV_WITH_OPS := 0
 
-.PHONY: demo test soak stages lint install
+.PHONY: demo test soak stages bench lint install
 
 demo: $(INSTALLED)
 	$(RUN) tools/demo.py --task $(TASK)
@@ -21,6 +21,10 @@ soak: $(INSTALLED)
 # The table in docs/stages.md.
 stages: $(INSTALLED)
 	PYTHONPATH=. $(RUN) tests/helpers/backbones.py
+
+# The figures of docs/performance.md, in work_dirs/bench too; under ten minutes.
+bench: $(INSTALLED)
+	$(RUN) -m benchmarks
 
 lint: $(INSTALLED)
 	$(RUN) -m ruff check .

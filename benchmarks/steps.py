@@ -1,163 +1,112 @@
-"""What a training step takes: the student alone, the usual loop, each method.
+"""Rows of steps: each a ratio of forms that took turns in the same rounds."""
 
-Networks are random, so are images: only sizes matter. Forms take turns, so that a
-machine that slows down slows all of them; a figure is the median over the rounds.
-Methods count in full, whatever their schedule.
-The usual loop is the student's own step and the teacher's forward beside it, in
-evaluation mode and without gradient.
-"""
-
-import argparse
-import statistics
-import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import torch
-from mmengine.config import Config
-from mmengine.optim import build_optim_wrapper
-from mmengine.registry import init_default_scope
-from mmengine.structures import PixelData
-from mmpretrain.structures import DataSample
-from mmseg.structures import SegDataSample
+from benchmarks.forms import (
+    ALIGNED,
+    BACKWARD,
+    DHKD,
+    DHKD_AMP,
+    KD,
+    KD_AMP,
+    MHKD,
+    STUDENT,
+    TEACHER,
+    USUAL,
+    Forms,
+)
+from benchmarks.rounds import Times, in_turns
+from benchmarks.table import NOT_APPLICABLE, Row, row
 
-from mmkd.config.changes import enable_amp, settle_preprocessor
-from mmkd.config.experiments import drop_parts, load_config, set_methods
-from mmkd.engine.optim.constructor import keep_methods_apart
-from mmkd.models import build_model
-from mmkd.models.build import model_dict
-from mmkd.registry import MODELS
-
-PAIRS = {
-    'resnet32x4_resnet8x4_cifar100': (64, 32, 32),
-    'deeplabv3_r18_cityscapes': (4, 512, 1024),
-}
-"""Pairs, with images in a batch, height and width in pixels."""
-
-ALONE, USUAL = 'student alone', 'usual loop'
-METHODS = 'kd', 'dhkd', 'mhkd', 'fitnet', 'reviewkd'
-DEVICE = 'cuda' if torch.cuda.is_available() else 'cpu'
+CPU_INFO = Path('/proc/cpuinfo')
+BFLOAT16 = {'avx512_bf16', 'amx_bf16', 'bf16'}
+"""Instructions for bfloat16, by the names that Linux has for them."""
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--pair', choices=PAIRS, nargs='+', default=list(PAIRS))
-    parser.add_argument('--method', nargs='+', default=list(METHODS))
-    parser.add_argument('--size', type=int, nargs=3, help='batch, height, width')
-    parser.add_argument('--rounds', type=int, default=7)
-    parser.add_argument('--steps', type=int, default=5, help='steps in a round')
-    parser.add_argument('--amp', action='store_true')
-    return parser.parse_args()
+@dataclass(frozen=True)
+class Ratio:
+    """A figure made of the times of one round.
+
+    Attributes:
+        subject: What ``--only`` calls it.
+        figure: What it says.
+        above: The forms whose times are added.
+        below: The forms that they are divided by.
+        bars: For images, for pixels.
+        minus: The forms whose times are taken from those above.
+    """
+
+    subject: str
+    figure: str
+    above: tuple[str, ...]
+    below: tuple[str, ...]
+    bars: tuple[float, float]
+    minus: tuple[str, ...] = ()
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """All that it needs."""
+        return (*self.above, *self.below, *self.minus)
+
+    def of(self, times: Times) -> float:
+        """Its value in a round."""
+        above = sum(times[name] for name in self.above)
+        minus = sum(times[name] for name in self.minus)
+        return (above - minus) / sum(times[name] for name in self.below)
 
 
-def config(pair: str, form: str, folder: Path, amp: bool) -> tuple[Config, Any]:
-    """The config of a form, with random weights, and its teacher's model dict."""
-    cfg = load_config(pair)
-    init_default_scope(cfg.default_scope)
-    teacher = cfg.model.teacher
-    teacher.config = model_dict(teacher.config)
-    cfg.model.student.pop('pretrained', None)
-    teacher.config.pop('pretrained', None)
-    teacher.checkpoint = str(folder / f'{pair}.pth')
-    if not Path(teacher.checkpoint).exists():
-        torch.save(build_model(teacher.config).state_dict(), teacher.checkpoint)
-    model = teacher.config
-    set_methods(cfg, ['none' if form in (ALONE, USUAL) else form])
-    drop_parts(cfg)
-    if amp:
-        enable_amp(cfg)
-    settle_preprocessor(cfg)
-    keep_methods_apart(cfg)
-    return cfg, model
+RATIOS = (
+    Ratio('steps', 'KD step ÷ usual loop', (KD,), (USUAL,), (0.92, 0.90)),
+    Ratio('steps', 'DHKD step ÷ usual loop', (DHKD,), (USUAL,), (0.92, 0.90)),
+    Ratio('amp', 'KD step with --amp ÷ usual loop', (KD_AMP,), (USUAL,), (0.48, 0.48)),
+    Ratio(
+        'amp', 'DHKD step with --amp ÷ usual loop', (DHKD_AMP,), (USUAL,), (0.48, 0.48)
+    ),
+    Ratio(
+        'own',
+        'KD step ÷ (its student + its teacher)',
+        (KD,),
+        (STUDENT, TEACHER),
+        (1.02, 1.02),
+    ),
+    Ratio('mhkd', 'MHKD step ÷ KD step', (MHKD,), (KD,), (1.6, 1.2)),
+    Ratio(
+        'alignment',
+        'what alignment adds ÷ a backward pass',
+        (ALIGNED,),
+        (BACKWARD,),
+        (1.05, 1.05),
+        minus=(DHKD,),
+    ),
+)
+"""The figures of steps, all from the same rounds."""
 
 
-def batch(pixels: bool, size: tuple[int, int, int], classes: int) -> dict[str, Any]:
-    """Random images with random labels, as a loader hands them over."""
-    count, height, width = size
-    images = torch.randint(0, 256, (count, 3, height, width), dtype=torch.uint8)
-    samples: list[Any] = []
-    for _ in range(count):
-        if pixels:
-            labels = torch.randint(0, classes, (1, height, width))
-            data = PixelData(data=labels)
-            samples.append(SegDataSample(gt_sem_seg=data))
+def has_bfloat16() -> bool:
+    """Whether the processor has instructions for bfloat16, as far as is known."""
+    words = CPU_INFO.read_text().split() if CPU_INFO.exists() else ()
+    return not BFLOAT16.isdisjoint(words)
+
+
+def rows(forms: Forms, subjects: Collection[str], rounds: int) -> Iterator[Row]:
+    """Measure the figures of a pair.
+
+    Args:
+        forms: The pair's.
+        subjects: Which figures.
+        rounds: How often the forms take turns.
+    """
+    pair, device = forms.workshop.pair, forms.workshop.device
+    chosen = [ratio for ratio in RATIOS if ratio.subject in subjects]
+    able = device != 'cpu' or has_bfloat16()
+    measured = [ratio for ratio in chosen if able or ratio.subject != 'amp']
+    names = dict.fromkeys(name for ratio in measured for name in ratio.forms)
+    times = in_turns(forms.several(names), rounds)
+    for ratio in chosen:
+        bar = ratio.bars[pair.is_maps] if device == 'cpu' else None
+        if ratio in measured:
+            yield row(ratio.figure, pair.title, [ratio.of(t) for t in times], bar)
         else:
-            samples.append(DataSample().set_gt_label(int(torch.randint(classes, ()))))
-    return dict(inputs=list(images), data_samples=samples)
-
-
-def stepper(
-    cfg: Config, teacher: Any, usual: bool, data: dict[str, Any]
-) -> Callable[[], None]:
-    """What runs one step of a form."""
-    model = MODELS.build(cfg.model).to(DEVICE).train()
-    for method in getattr(model, 'methods', {}).values():
-        method.schedule_factor = 1.0
-    wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
-    beside = build_model(teacher).to(DEVICE).eval() if usual else None
-
-    def step() -> None:
-        if beside is not None:
-            with torch.no_grad(), wrapper.optim_context(model):
-                beside(beside.data_preprocessor(dict(data), True)['inputs'])
-        model.train_step(dict(data), wrapper)
-
-    return step
-
-
-def timed(step: Callable[[], None], steps: int) -> tuple[float, float]:
-    """Milliseconds a step, and MiB of the device's memory it takes meanwhile."""
-    held = 0
-    if DEVICE == 'cuda':
-        torch.cuda.reset_peak_memory_stats()
-        torch.cuda.synchronize()
-        held = torch.cuda.memory_allocated()
-    begin = time.perf_counter()
-    for _ in range(steps):
-        step()
-    peak = 0.0
-    if DEVICE == 'cuda':
-        torch.cuda.synchronize()
-        peak = (torch.cuda.max_memory_allocated() - held) / 2**20
-    return (time.perf_counter() - begin) / steps * 1e3, peak
-
-
-def main() -> None:
-    """Measure and print."""
-    args = parse_args()
-    torch.manual_seed(0)
-    if DEVICE == 'cuda':
-        torch.backends.cudnn.benchmark = True
-        print(torch.cuda.get_device_name())
-    forms = [ALONE, USUAL, *args.method]
-    for pair in args.pair:
-        size = tuple(args.size or PAIRS[pair])
-        steps: dict[str, Callable[[], None]] = {}
-        with tempfile.TemporaryDirectory() as folder:
-            for form in forms:
-                cfg, teacher = config(pair, form, Path(folder), args.amp)
-                data = batch('cityscapes' in pair, size, 19)
-                steps[form] = stepper(cfg, teacher, form == USUAL, data)
-        for step in steps.values():
-            timed(step, 2)
-        seen: dict[str, list[tuple[float, float]]] = {form: [] for form in forms}
-        for _ in range(args.rounds):
-            for form, step in steps.items():
-                seen[form].append(timed(step, args.steps))
-        print(f'{pair}, {"x".join(map(str, size))}, {"amp" if args.amp else "float32"}')
-        usual = statistics.median(time for time, _ in seen[USUAL])
-        for form, values in seen.items():
-            times = [time for time, _ in values]
-            print(
-                f'  {form:16} {statistics.median(times):9.2f} ms '
-                f'[{min(times):.2f}, {max(times):.2f}]  '
-                f'/ usual {statistics.median(times) / usual:.3f}  '
-                f'{max(peak for _, peak in values):8.0f} MiB in a step'
-            )
-
-
-if __name__ == '__main__':
-    main()
+            yield Row(ratio.figure, pair.title, NOT_APPLICABLE, bar)

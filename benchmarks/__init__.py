@@ -1,0 +1,1 @@
+"""What a distillation costs on the machine at hand: ``python -m benchmarks``."""

@@ -1,0 +1,118 @@
+"""Measures what a distillation costs on the machine at hand.
+
+A figure is the median of rounds in which its parts took turns, in processor time on one
+thread; on a GPU in the clock's time. docs/performance.md explains the figures.
+"""
+
+import argparse
+import gc
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+import torch
+
+from benchmarks import (
+    against,
+    building,
+    gpu,
+    losses,
+    memory,
+    starts,
+    steps,
+    waiting,
+)
+from benchmarks.forms import Forms
+from benchmarks.pairs import PAIRS, Pair
+from benchmarks.table import Row, table, write
+from benchmarks.training import Workshop
+
+SUBJECTS = (
+    *dict.fromkeys(ratio.subject for ratio in steps.RATIOS),
+    'forwards',
+    'data',
+    'start',
+    'memory',
+    'gpu',
+    'losses',
+)
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog='python -m benchmarks', description=__doc__)
+    parser.add_argument(
+        '--only', nargs='+', choices=SUBJECTS, default=SUBJECTS, help='these figures'
+    )
+    parser.add_argument(
+        '--rounds', type=int, default=7, help='how often the forms of a step take turns'
+    )
+    parser.add_argument(
+        '--against',
+        metavar='PYTHON',
+        help="measure MMRazor's own loop too, in an interpreter that has it and "
+        'what mmkd needs',
+    )
+    parser.add_argument(
+        '--out', type=Path, default=Path('work_dirs/bench/bench.json'), help='JSON file'
+    )
+    return parser.parse_args()
+
+
+def rows_of(
+    pair: Pair, device: str, subjects: Collection[str], rounds: int
+) -> Iterator[Row]:
+    """Measure a pair.
+
+    Args:
+        pair: The pair.
+        device: ``'cpu'`` or ``'cuda'``.
+        subjects: Which figures.
+        rounds: How often the forms of a step take turns.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        workshop = Workshop(pair, Path(folder), device)
+        forms = Forms(workshop)
+        yield from steps.rows(forms, subjects, rounds)
+        if 'gpu' in subjects:
+            yield from gpu.rows(forms)
+        del forms
+        gc.collect()
+        if 'forwards' in subjects:
+            yield building.forwards(workshop)
+        if 'memory' in subjects:
+            yield from memory.rows(workshop)
+        if 'start' in subjects:
+            yield from starts.rows(workshop, rounds=max(1, rounds // 3))
+        if 'data' in subjects and not pair.is_maps:
+            yield waiting.waiting(workshop)
+
+
+def main() -> None:
+    """Measure, print and write."""
+    args = parse_args()
+    warnings.simplefilter('ignore')
+    torch.set_num_threads(1)
+    found: list[Row] = []
+    device = 'cuda' if torch.cuda.is_available() else 'cpu'
+    for pair in PAIRS[device] if {*args.only} - {'losses'} else ():
+        begin = time.perf_counter()
+        found += rows_of(pair, device, args.only, args.rounds)
+        taken = time.perf_counter() - begin
+        print(f'{pair.title}: measured in {taken:.0f} s', file=sys.stderr)
+    if 'losses' in args.only:
+        found += losses.rows(args.rounds, device)
+    if args.against:
+        try:
+            found += against.rows(args.against, args.rounds)
+        except ImportError as error:
+            print(error, file=sys.stderr)
+    print(table(found))
+    write(found, args.out)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,105 @@
+"""What takes turns in the rows of steps: one training step in its many forms."""
+
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from typing import Any
+
+import torch
+
+from benchmarks.pairs import plain_teacher
+from benchmarks.rounds import Form, now, timed
+from benchmarks.training import Training, Workshop
+
+USUAL = 'usual loop'
+STUDENT = 'student alone'
+TEACHER = "KD's teacher"
+BACKWARD = 'backward pass'
+KD, DHKD, MHKD = 'KD', 'DHKD', 'MHKD'
+ALIGNED = 'DHKD, aligned'
+KD_AMP, DHKD_AMP = 'KD --amp', 'DHKD --amp'
+
+_DHKD = ('--method', 'dhkd', '--set', 'dual_head.gradient_alignment=False')
+OPTIONS = {
+    STUDENT: ('--method', 'none'),
+    KD: ('--method', 'kd'),
+    DHKD: _DHKD,
+    ALIGNED: ('--method', 'dhkd', '--set', 'dual_head.gradient_alignment=True'),
+    MHKD: ('--method', 'mhkd'),
+    KD_AMP: ('--method', 'kd', '--amp'),
+    DHKD_AMP: (*_DHKD, '--amp'),
+}
+"""Command lines of ``tools/train.py``, by the form whose step they take."""
+
+
+class Forms:
+    """Forms of one pair, each built when it is first asked for.
+
+    Args:
+        workshop: Where their trainings begin.
+    """
+
+    def __init__(self, workshop: Workshop) -> None:
+        self.workshop = workshop
+        self._trainings: dict[str, Training] = {}
+
+    def __getitem__(self, name: str) -> Form:
+        """What runs one of them once."""
+        if name == BACKWARD:
+            return self._backward
+        return timed(self.step(name), self.workshop.device)
+
+    def step(self, name: str) -> Callable[[], None]:
+        """One of them without a clock."""
+        special = {USUAL: self._usual, TEACHER: self._teacher}
+        return special[name] if name in special else self.training(name).step
+
+    def several(self, names: Iterable[str]) -> dict[str, Form]:
+        """Some of them by name."""
+        return {name: self[name] for name in names}
+
+    def training(self, name: str) -> Training:
+        """The training that one of them takes a step of."""
+        if name not in self._trainings:
+            self._trainings[name] = self.workshop.training(*OPTIONS[name])
+        return self._trainings[name]
+
+    @cached_property
+    def plain(self) -> tuple[Training, Any]:
+        """Student and teacher as their libraries build them."""
+        batch = self.training(STUDENT).batch
+        teacher = plain_teacher(self.workshop.pair).to(self.workshop.device)
+        teacher.load_state_dict(torch.load(self.workshop.teacher))
+        return self.workshop.usual(batch), teacher.eval()
+
+    def _usual(self) -> None:
+        """The student's own step, and the teacher's forward beside it."""
+        student, teacher = self.plain
+        with torch.no_grad():
+            data = teacher.data_preprocessor(dict(student.batch), True)
+            teacher(data['inputs'])
+        student.step()
+
+    @cached_property
+    def _images(self) -> torch.Tensor:
+        training = self.training(KD)
+        data = training.model.data_preprocessor(dict(training.batch), True)
+        return data['inputs']
+
+    def _teacher(self) -> None:
+        """What KD's step runs of its teacher."""
+        distiller = self.training(KD).model
+        methods = distiller.named_methods.values()
+        taps = {tap for method in methods for tap in method.taps_in_teacher}
+        distiller.teacher(self._images, taps)
+
+    def _backward(self) -> float:
+        """One backward pass of the student, in the form in which mmkd trains it."""
+        training = self.training(STUDENT)
+        model, device = training.model, self.workshop.device
+        data = model.data_preprocessor(dict(training.batch), True)
+        loss, _ = model.parse_losses(model(**data, mode='loss'))
+        begin = now(device)
+        loss.backward()
+        taken = now(device) - begin
+        model.zero_grad()
+        return taken

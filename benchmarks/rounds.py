@@ -1,0 +1,55 @@
+"""Forms of the same work, timed in turns."""
+
+import time
+from collections.abc import Callable, Mapping
+
+import torch
+
+Form = Callable[[], float]
+"""Runs once and returns what it took, in seconds."""
+
+Times = dict[str, float]
+"""Seconds by the name of the form, of one round."""
+
+
+def now(device: str) -> float:
+    """Seconds: of the processor on a processor, of the clock where a GPU works.
+
+    Args:
+        device: ``'cpu'`` or ``'cuda'``, which is waited for.
+    """
+    if device == 'cpu':
+        return time.process_time()
+    torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def timed(function: Callable[[], object], device: str = 'cpu') -> Form:
+    """A form that does nothing beside what is timed."""
+
+    def form() -> float:
+        begin = now(device)
+        function()
+        return now(device) - begin
+
+    return form
+
+
+def in_turns(forms: Mapping[str, Form], rounds: int, warm_up: int = 1) -> list[Times]:
+    """Run every form once a round, so that a slow minute slows all of them.
+
+    Every other round runs them in the opposite order.
+
+    Args:
+        forms: What to time.
+        rounds: How often.
+        warm_up: Rounds before them that do not count.
+    """
+    names, seen = list(forms), []
+    for number in range(warm_up + rounds):
+        order = names if number % 2 == 0 else names[::-1]
+        times = {name: forms[name]() for name in order}
+        if number >= warm_up:
+            seen.append(times)
+    return seen
+

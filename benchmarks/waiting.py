@@ -1,0 +1,40 @@
+"""The row of waiting: how long a step waits for data."""
+
+import json
+import os
+
+from benchmarks.commands import TRAIN, run
+from benchmarks.pairs import write_cifar
+from benchmarks.table import Row, row
+from benchmarks.training import Workshop
+
+CORES = 2
+
+
+def waiting(workshop: Workshop, steps: int = 50, interval: int = 10) -> Row:
+    """Train with KD and the config's own loader, and read the log.
+
+    Time is the clock's, on as many threads as a user of two cores has. The first
+    interval, in which the workers start, does not count.
+
+    Args:
+        workshop: Has the teacher of a pair with CIFAR-100's data.
+        steps: How many steps the training has.
+        interval: How many steps a line of the log is the mean of.
+    """
+    data, work = workshop.folder / 'more_data', workshop.folder / 'waiting'
+    write_cifar(workshop.pair, data, batches=steps)
+    command = [TRAIN, workshop.pair.name, '--method', 'kd', '--no-teacher-check']
+    command += ['--data-root', str(data), '--teacher', str(workshop.teacher)]
+    command += ['--work-dir', str(work), '--cfg-options', 'train_cfg.max_epochs=1']
+    command += [f'train_dataloader.batch_size={workshop.pair.batch}']
+    command += [f'default_hooks.logger.interval={interval}']
+    run(command, threads=min(CORES, os.cpu_count() or 1))
+    [log] = work.glob('*/vis_data/scalars.json')
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    shares = [
+        100 * line['data_time'] / line['time'] for line in lines if 'lr' in line
+    ]
+    return row(
+        'time that a step waits for data', workshop.pair.title, shares[1:], 2, '%'
+    )

@@ -1,0 +1,71 @@
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from benchmarks import gpu, steps
+from benchmarks.forms import KD, STUDENT, USUAL, Forms
+from benchmarks.table import NOT_APPLICABLE, NOT_MEASURED
+from benchmarks.training import Workshop
+
+BATCH_NORMS = nn.modules.batchnorm._BatchNorm
+SUBJECTS = {ratio.subject for ratio in steps.RATIOS}
+
+
+@pytest.fixture
+def forms(workshop: Workshop) -> Forms:
+    return Forms(workshop)
+
+
+def test_each_figure_has_a_finite_value(
+    forms: Forms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps, 'has_bfloat16', lambda: True)
+    rows = list(steps.rows(forms, SUBJECTS, rounds=2))
+    assert [row.figure for row in rows] == [ratio.figure for ratio in steps.RATIOS]
+    for row in rows:
+        assert len(row.rounds) == 2
+        assert all(map(math.isfinite, row.rounds))
+        assert row.bar is not None
+
+
+def test_bfloat16_needs_its_instructions(
+    forms: Forms, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    info = tmp_path / 'cpuinfo'
+    monkeypatch.setattr(steps, 'CPU_INFO', info)
+    for text, able in (('flags: fma avx512_bf16', True), ('flags: fma avx2', False)):
+        info.write_text(text)
+        assert steps.has_bfloat16() is able
+    values = [row.value for row in steps.rows(forms, {'amp'}, rounds=1)]
+    assert values == [NOT_APPLICABLE] * 2
+
+
+def test_the_usual_loop_has_no_fast_path(forms: Forms) -> None:
+    forms.step(USUAL)()
+    student, teacher = forms.plain
+    for model in (student.model, teacher):
+        assert all(p.is_contiguous() for p in model.parameters())
+        assert all(p.dtype == torch.float32 for p in model.parameters())
+        assert any(isinstance(module, BATCH_NORMS) for module in model.modules())
+    assert not teacher.training
+    assert not isinstance(student.model, type(forms.training(KD).model))
+    assert student.model.training
+
+
+def test_steps_learn_what_a_training_learns(forms: Forms) -> None:
+    before = [p.clone() for p in forms.training(STUDENT).model.parameters()]
+    forms.step(STUDENT)()
+    after = forms.training(STUDENT).model.parameters()
+    assert not all(map(torch.equal, before, after))
+
+
+def test_the_backward_pass_leaves_no_gradient(forms: Forms) -> None:
+    assert forms['backward pass']() > 0
+    assert all(p.grad is None for p in forms.training(STUDENT).model.parameters())
+
+
+def test_what_needs_a_gpu_is_not_measured_without(forms: Forms) -> None:
+    assert {row.value for row in gpu.rows(forms)} == {NOT_MEASURED}

@@ -5,6 +5,7 @@ custom_imports = dict(imports=['mmkd.engine'])
 # differently there.
 distiller = dict(_delete_=True, type='mmkd.Distiller', methods=dict())
 distill_hooks = dict(
+    layout=dict(type='mmkd.ChannelsLastHook'),
     prepare_methods=dict(type='mmkd.PrepareMethodsHook'),
     distill_schedule=dict(type='mmkd.DistillScheduleHook'),
     check_teacher=dict(type='mmkd.CheckTeacherHook'),

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config, ConfigDict
+from mmengine.device import get_device
 from mmengine.fileio import get_file_backend
 from mmengine.registry import DATASETS
 
@@ -156,11 +157,19 @@ def set_teacher(cfg: Config, checkpoint: str) -> None:
 def enable_amp(cfg: Config) -> None:
     """Train with automatic mixed precision and dynamic loss scaling.
 
+    The teacher's weights are held in half precision then, unless its ``dtype`` says
+    otherwise.
+
     Raises:
         ValueError: If the optimiser wrapper has no form for it.
     """
     wrapper = cfg.optim_wrapper
     kind = wrapper.get('type', 'OptimWrapper')
+    teacher = cfg.model.get('teacher')
+    if teacher is not None:
+        on_processor = get_device() == 'cpu'
+        half = 'bfloat16' if on_processor else wrapper.get('dtype') or 'float16'
+        teacher.setdefault('dtype', half)
     if kind in AMP_WRAPPERS.values():
         return
     if kind not in AMP_WRAPPERS:

@@ -149,6 +149,9 @@ class Distiller(BaseModel):
                 for name, cfg in methods.items()
                 if cfg
             }
+            self.teacher.prepare(
+                tap for method in built.values() for tap in method.taps_in_teacher
+            )
         self.methods = nn.ModuleDict(built)
         self.identity |= dict(
             teacher=self.teacher.identity,

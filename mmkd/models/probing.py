@@ -127,17 +127,26 @@ def _is_part(model: nn.Module, path: str) -> bool:
 def look(
     model: nn.Module, size: Sequence[int], taps: Sequence[Tap], born: float = math.inf
 ) -> list[Tensor]:
-    """Values of taps for one image of noise; the model is left as it was.
+    """Values of taps for two images of noise; the model is left as it was.
 
     Args:
         model: A model with MMEngine's ``mode='tensor'``.
-        size: Height and width of the image.
+        size: Height and width of the images.
         taps: What to capture.
         born: See :func:`undisturbed`.
     """
     with undisturbed(model, born), capture(model, taps, copy=False) as values:
-        model(torch.randn_like(_blank(model, size)), mode='tensor')
+        model(noise(model, size), mode='tensor')
     return [values[tap] for tap in taps]
+
+
+def noise(model: nn.Module, size: Sequence[int]) -> Tensor:
+    """Two images of noise as a model takes them, ``(2, C, *size)``.
+
+    The same ones always, without drawing from the random numbers.
+    """
+    blank, generator = _blank(model, size), torch.Generator().manual_seed(0)
+    return torch.randn(2, *blank.shape[1:], generator=generator).to(blank)
 
 
 def image_channels(model: nn.Module) -> int:

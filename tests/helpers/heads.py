@@ -3,6 +3,8 @@
 import copy
 from typing import Any
 
+import torch
+from mmengine.structures import PixelData
 from torch import Tensor, nn
 
 CLASSES = 4
@@ -253,3 +255,22 @@ def images(tiny: Any, name: str) -> dict[str, Any]:
         model['neck'] = dict(type='mmpretrain.GlobalAveragePooling', dim=1)
     model['head'] = head | dict(type=f'mmpretrain.{name}')
     return copy.deepcopy(model)
+
+
+NO_SOFTMAX = ('CSRAClsHead', 'MultiLabelClsHead', 'MultiLabelLinearClsHead')
+
+NAMES = [('pixels', name) for name in PIXELS] + [('images', name) for name in IMAGES]
+
+
+def batch_of(tiny: Any, task: str, name: str) -> dict[str, Any]:
+    settings = dict(size=SIZES.get(name, 32))
+    if name in NEEDS_TRAINING:
+        settings['ignored'] = 0.0
+    batch = tiny.batch(task, **settings)
+    for sample in batch['data_samples']:
+        if name in NO_SOFTMAX:
+            sample.set_gt_score(torch.tensor([1.0, 0.0, 1.0, 0.0]))
+        if name == 'PIDHead':
+            edges = torch.zeros_like(sample.gt_sem_seg.data)
+            sample.gt_edge_map = PixelData(data=edges)
+    return batch

@@ -1,23 +1,30 @@
-"""The memory layout in which convolutions are fastest."""
+"""A training whose weights lie in the layout in which convolutions are fastest."""
 
-import torch
+from functools import partial
+
 from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.optim import AmpOptimWrapper
 from mmengine.runner import Runner
+from torch import nn
 
+from mmkd.models.discovery import OUTPUT, ModelView
+from mmkd.models.layout import lay_channels_last
+from mmkd.models.probing import look
 from mmkd.registry import HOOKS
 
 
 @HOOKS.register_module()
 class ChannelsLastHook(Hook):
-    """Keep the weights of student and teacher channel by channel last.
+    """Keep the weights of the trained model channel by channel last.
 
-    Convolutions pass the layout of their weights on to their output, so that
-    nothing else has to change. Shapes, values up to rounding and checkpoints
-    stay as they are; what is gained depends on the machine, and
-    ``docs/results.md`` has what was measured.
+    That is done by a fixed rule, for a timing at the start could end otherwise when a
+    training is resumed: on processors always, elsewhere with automatic mixed precision,
+    for which PyTorch recommends it. A model that does not run so stays as it is.
 
-    Source: PyTorch, "Channels Last Memory Format"
-    (docs.pytorch.org/tutorials/intermediate/memory_format_tutorial.html).
+    Shapes, values up to rounding and checkpoints stay as they are.
+    ``docs/performance.md`` has what was measured; the teacher's layout is
+    ``channels_last`` of :class:`mmkd.models.teachers.FrozenTeacher`.
     """
 
     def before_run(self, runner: Runner) -> None:
@@ -26,4 +33,25 @@ class ChannelsLastHook(Hook):
         Args:
             runner: Its model may be in a data-parallel wrapper.
         """
-        runner.model.to(memory_format=torch.channels_last)
+        model = runner.model
+        if is_model_wrapper(model):
+            model = model.module
+        if not gains(model, isinstance(runner.optim_wrapper, AmpOptimWrapper)):
+            return
+        view = getattr(model, 'student_view', None) or ModelView(model)
+        size = view.trace.image_size
+        if not lay_channels_last(model, partial(look, model, size, [OUTPUT])):
+            runner.logger.info(
+                f'{type(model).__name__} does not run with weights that lie channel by '
+                'channel last: they stay as they were.'
+            )
+
+
+def gains(model: nn.Module, half: bool) -> bool:
+    """Whether the layout is worth while.
+
+    Args:
+        model: The model, on the device that it is trained on.
+        half: Whether it is trained with automatic mixed precision.
+    """
+    return half or next(model.parameters()).device.type == 'cpu'

@@ -1,36 +1,27 @@
 """The frozen teacher: built, loaded, checked, and run without gradient."""
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import cached_property
-from typing import Any
+from contextlib import nullcontext
+from functools import cached_property, partial
+from typing import Any, Literal
 
 import torch
-from mmengine.logging import print_log
 from mmengine.model import revert_sync_batchnorm
-from mmengine.runner import CheckpointLoader
 from mmengine.structures import BaseDataElement
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmkd.checkpoints.identity import fingerprint
-from mmkd.checkpoints.weight_fit import load_whole
-from mmkd.checkpoints.weights import weights_for
 from mmkd.models.build import build_model, model_dict
-from mmkd.models.class_names import names_in
-from mmkd.models.discovery import OUTPUT, ModelView
+from mmkd.models.discovery import LAYERS, OUTPUT, ModelView
+from mmkd.models.layout import lay_channels_last
+from mmkd.models.probing import look
 from mmkd.models.taps import Tap, capture
 from mmkd.models.teachers.classes import TeacherClasses
-from mmkd.nearest import listed
+from mmkd.models.teachers.compiled import Run, compile_taps
+from mmkd.models.teachers.folding import fold_batch_norms
+from mmkd.models.teachers.loading import HOW_TO_PASS, load_weights
+from mmkd.models.teachers.normalisation import Renormalise
 from mmkd.registry import TEACHERS
-
-HOW_TO_PASS = (
-    'Pass a checkpoint file with `--teacher FILE`, or set '
-    '`model.teacher.checkpoint` in the config; `python tools/train.py` with what '
-    '`model.teacher.config` names trains one. A trained student needs no teacher: '
-    'student.py, beside its checkpoints, is its config.'
-)
-
-REORDERS = ('to_rgb', '_channel_conversion', 'channel_conversion')
-"""How MMPretrain, MMEngine and the original MMSegmentation name their switch."""
 
 
 @TEACHERS.register_module()
@@ -49,6 +40,14 @@ class FrozenTeacher:
             overridden.
         classes: The order of its classes by hand, where the names in the
             checkpoint do not tell it, see :class:`TeacherClasses`.
+        fold: Whether BatchNorms are folded into the convolutions before them, see
+            :func:`fold_batch_norms`.
+        channels_last: Whether its weights lie channel by channel last, where it runs
+            so, see :func:`lay_channels_last`.
+        dtype: In which precision its convolutions and linear layers are held and
+            run, the rest as automatic mixed precision has it; None for the training's
+            own.
+        compile: Whether :func:`torch.compile` compiles it, or its arguments.
 
     Attributes:
         identity: The fingerprint of its weights.
@@ -68,6 +67,10 @@ class FrozenTeacher:
         num_classes: int | None = None,
         classifier: str | None = None,
         classes: str | Sequence[str | int] | None = None,
+        fold: bool = True,
+        channels_last: bool = True,
+        dtype: Literal['float32', 'bfloat16', 'float16'] | None = None,
+        compile: bool | dict[str, Any] = False,
     ) -> None:
         if not checkpoint:
             raise ValueError(f'the teacher has no checkpoint. {HOW_TO_PASS}')
@@ -79,7 +82,12 @@ class FrozenTeacher:
         self.model = revert_sync_batchnorm(model).eval().requires_grad_(False)
         self.view = ModelView(self.model, classifier, 'teacher')
         self.classes = TeacherClasses(self.view, names, classes)
-        self._renormalise: tuple[bool, Tensor, Tensor] | None = None
+        self.fold, self.channels_last = fold, channels_last
+        self.dtype = None if dtype is None else getattr(torch, dtype)
+        self.compile = {} if compile is True else compile
+        self._prepared: frozenset[Tap] | None = None
+        self._compiled: Run | None = None
+        self._renormalise: Renormalise | None = None
 
     def match_inputs(self, preprocessor: Any) -> None:
         """Feed the teacher what it was trained on.
@@ -93,17 +101,31 @@ class FrozenTeacher:
         Args:
             preprocessor: The student's data preprocessor.
         """
-        if not self.preprocesses:
+        if self.preprocesses:
+            own, channels = self.model.data_preprocessor, self.view.in_channels
+            self._renormalise = Renormalise(preprocessor, own, channels)
+
+    def prepare(self, taps: Iterable[Tap]) -> None:
+        """Make it as fast as these taps allow; no others may be captured then.
+
+        Args:
+            taps: All that will ever be captured.
+        """
+        self._prepared = frozenset(taps)
+        if not self._prepared:
             return
-        mean, std, reorders = _normalisation(self.model.data_preprocessor)
-        student_mean, student_std, student_reorders = _normalisation(preprocessor)
-        # Preprocessors reverse three channels alone, whatever they are told.
-        flip = reorders != student_reorders and self.view.in_channels == 3
-        if flip:
-            student_mean, student_std = student_mean.flip(0), student_std.flip(0)
-        scale, shift = student_std / std, (student_mean - mean) / std
-        if flip or (scale != 1).any() or (shift != 0).any():
-            self._renormalise = flip, scale.view(-1, 1, 1), shift.view(-1, 1, 1)
+        size, born = self.view.trace.image_size, self.view.born
+        run: Callable[[], Any] = partial(look, self.model, size, [OUTPUT], born)
+        if self.fold:
+            run = partial(fold_batch_norms, self.model, size, self._prepared, born)
+        if not (self.channels_last and lay_channels_last(self.model, run)):
+            run()
+        if self.dtype is not None:
+            for module in self.model.modules():
+                if isinstance(module, LAYERS):
+                    module.to(self.dtype)
+        if self.compile is not False:
+            self._compiled = compile_taps(self.model, self._prepared, self.compile)
 
     @cached_property
     def logits(self) -> set[Tap]:
@@ -130,10 +152,14 @@ class FrozenTeacher:
             ValueError: If class predictions are asked for that no student's can be
                 compared with.
         """
-        with capture(
-            self.model, taps, stop_when_filled=True, image_size=inputs.shape[2:]
-        ) as values:
-            self.model(self._converted(inputs), mode='tensor')
+        taps = set(taps)
+        if self._prepared is not None and not taps <= self._prepared:
+            raise ValueError(
+                f'{min(map(str, taps - self._prepared))} of the teacher is captured by '
+                'no method, and what is not may have been folded away: '
+                'teacher=dict(fold=False) keeps every module as it was.'
+            )
+        values = self._captured(self._converted(inputs), taps)
         if self.classes.channels is not None or self.view.refused:
             for tap in self.logits & values.keys():
                 values[tap] = self.classes.select(values[tap])
@@ -152,14 +178,34 @@ class FrozenTeacher:
         Returns:
             The annotations with predictions, whose classes are the teacher's.
         """
-        return self.model(self._converted(inputs), data_samples, mode='predict')
+        with self._precision(inputs):
+            return self.model(self._converted(inputs), data_samples, mode='predict')
 
     def _converted(self, inputs: Tensor) -> Tensor:
-        if self._renormalise is None:
-            return inputs
-        flip, scale, shift = self._renormalise
-        inputs = inputs.flip(1) if flip else inputs
-        return inputs * scale.to(inputs) + shift.to(inputs)
+        return inputs if self._renormalise is None else self._renormalise(inputs)
+
+    def _captured(self, inputs: Tensor, taps: set[Tap]) -> dict[Tap, Tensor]:
+        with self._precision(inputs):
+            if self._compiled is not None:
+                captured = self._compiled(inputs)
+                values = {tap: captured[tap] for tap in taps}
+            else:
+                with capture(
+                    self.model, taps, stop_when_filled=True, image_size=inputs.shape[2:]
+                ) as values:
+                    self.model(inputs, mode='tensor')
+        if self.dtype is None or torch.is_autocast_enabled(inputs.device.type):
+            return values
+        # Methods in the training's precision take no other.
+        return {tap: value.to(inputs.dtype) for tap, value in values.items()}
+
+    def _precision(self, inputs: Tensor) -> Any:
+        if self.dtype is None:
+            return nullcontext()
+        half = self.dtype != torch.float32
+        return torch.autocast(
+            inputs.device.type, self.dtype if half else None, enabled=half
+        )
 
     def apply(self, fn: Callable[[Tensor], Tensor]) -> None:
         """Move or cast the weights, as ``nn.Module._apply`` does."""
@@ -168,50 +214,3 @@ class FrozenTeacher:
     def __deepcopy__(self, memo: dict[int, Any]) -> 'FrozenTeacher':
         """An averaged or copied distiller shares its teacher."""
         return self
-
-
-def _normalisation(preprocessor: Any) -> tuple[Tensor, Tensor, bool]:
-    """Mean and std, of each channel or of all, and whether channels are reversed."""
-    reorders = any(getattr(preprocessor, name, False) for name in REORDERS)
-    if not getattr(preprocessor, '_enable_normalize', False):
-        return torch.zeros(1), torch.ones(1), reorders
-    mean, std = preprocessor.mean.flatten(), preprocessor.std.flatten()
-    return mean.float(), std.float(), reorders
-
-
-def load_weights(model: nn.Module, checkpoint: str) -> list[str] | None:
-    """Load a checkpoint into a model that must not stay random.
-
-    Accepts checkpoints of MMEngine, MMSegmentation and MMPretrain (their
-    training checkpoints and mmkd's too), bare state dicts, and what
-    :func:`mmkd.checkpoints.weights.weights_for` finds.
-
-    Args:
-        model: The model that receives the weights.
-        checkpoint: Anything that MMEngine's ``CheckpointLoader`` reaches.
-
-    Returns:
-        The names of its classes, where the checkpoint holds them.
-
-    Raises:
-        ValueError: If a weight is missing, has another shape or is no number that
-            training gives; the message names the first few.
-        OSError: If the checkpoint cannot be reached.
-    """
-    try:
-        content = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
-    except OSError as error:
-        raise OSError(
-            f'the teacher checkpoint {checkpoint!r} cannot be reached: '
-            f'{str(error).rstrip(".")}. {HOW_TO_PASS}'
-        ) from error
-    source = f"the teacher's checkpoint {checkpoint!r}"
-    state = weights_for(model, content, source)
-    unread = load_whole(model, state, source)
-    unread = [name for name in unread if not name.startswith('methods.')]
-    if unread:
-        print_log(
-            f'Of {checkpoint!r} the teacher does not use: {listed(unread)}',
-            logger='current',
-        )
-    return names_in(content)

@@ -1,13 +1,18 @@
+import copy
+from logging import getLogger
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
 from mmkd.engine import ChannelsLastHook
+from mmkd.engine.hooks.channels_last import gains
 from mmkd.models import Distiller, build_model
 
 ROOT = Path(__file__).parents[3]
@@ -37,13 +42,41 @@ def layouts(network: nn.Module) -> set[bool]:
     }
 
 
-def test_student_and_teacher_change_layout_and_keep_their_values(
+def runner(model: nn.Module, half: bool = False) -> Any:
+    wrapper = object.__new__(AmpOptimWrapper if half else OptimWrapper)
+    return SimpleNamespace(model=model, optim_wrapper=wrapper, logger=getLogger())
+
+
+def test_the_student_changes_its_layout_and_keeps_its_values(
     distiller: Distiller,
 ) -> None:
-    before, state = losses(distiller), distiller.state_dict()
-    teacher = distiller.teacher.model
-    assert layouts(distiller) == layouts(teacher) == {False}
-    ChannelsLastHook().before_run(SimpleNamespace(model=distiller))
-    assert layouts(distiller) == layouts(teacher) == {True}
+    before, state = losses(distiller), copy.deepcopy(distiller.state_dict())
+    assert layouts(distiller) == {False}
+    assert layouts(distiller.teacher.model) == {True}
+    ChannelsLastHook().before_run(runner(distiller))
+    assert layouts(distiller) == {True}
     torch.testing.assert_close(losses(distiller), before)
     torch.testing.assert_close(distiller.state_dict(), state, rtol=0, atol=0)
+
+
+def test_the_teacher_keeps_the_layout_it_was_given(distiller: Distiller) -> None:
+    distiller.teacher.model.to(memory_format=torch.contiguous_format)
+    ChannelsLastHook().before_run(runner(distiller))
+    assert layouts(distiller.teacher.model) == {False}
+
+
+def test_the_student_alone_has_the_same_layout() -> None:
+    network = Config.fromfile(ROOT / 'configs/_base_/models/resnet8_cifar.py').model
+    network['_scope_'] = 'mmpretrain'
+    model = build_model(network)
+    ChannelsLastHook().before_run(runner(model))
+    assert layouts(model) == {True}
+
+
+@pytest.mark.parametrize(('device', 'half'), [('cpu', False), ('meta', True)])
+def test_layout_pays(device: str, half: bool) -> None:
+    assert gains(nn.Conv2d(1, 1, 1, device=device), half)
+
+
+def test_layout_does_not_pay_everywhere() -> None:
+    assert not gains(nn.Conv2d(1, 1, 1, device='meta'), half=False)

@@ -83,7 +83,7 @@ def test_steps_train_the_student(bench: Any, task: str) -> None:
 
 def test_perfect_student_has_nothing_to_learn(tiny: Any) -> None:
     config = tiny.classifier()
-    settings = tiny.teacher(config)
+    settings = tiny.teacher(config) | dict(fold=False)
     distiller = tiny.distiller(
         'images', dict(kd=KD), student=config, teacher=settings
     ).eval()

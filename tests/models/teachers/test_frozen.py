@@ -12,7 +12,7 @@ from torch import nn
 
 from mmkd.models import FrozenTeacher, Tap, build_model
 from mmkd.models.discovery import OUTPUT
-from mmkd.models.teachers import frozen as source
+from mmkd.models.teachers import loading as source
 
 HOW = r'`--teacher FILE`, or set `model\.teacher\.checkpoint`'
 

@@ -1,0 +1,188 @@
+"""BatchNorm of a frozen network, folded into the convolution before it."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from copy import copy
+from functools import partial
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_weights
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from mmkd.models.probing import noise
+from mmkd.models.taps import Tap, capture, first_tensor, tensors_in, watch
+from mmkd.models.undisturbed import undisturbed
+
+CONVOLUTION: Any = nn.modules.conv._ConvNd
+NORMALISATION: Any = nn.modules.batchnorm._BatchNorm
+
+Pair = tuple[Any, Any, Any, Tensor]
+
+TOLERANCE = 1e-3
+"""How far a folded convolution may be from what it replaces, at its largest value.
+
+Rounding is a hundredth of it; a convolution that uses its weight in another way,
+such as one that standardises it, is further away by far.
+"""
+
+
+def fold_batch_norms(
+    model: nn.Module,
+    size: Sequence[int],
+    taps: Iterable[Tap] = (),
+    born: float = math.inf,
+) -> int:
+    """Let convolutions do what the BatchNorms behind them do, where nobody sees it.
+
+    A BatchNorm is folded where all that is done with a convolution's result is to
+    normalise it, once in a forward, and nobody taps it. That is seen in one forward of
+    images of noise, in evaluation mode. Afterwards the convolution has the weights,
+    computed in float64, and the BatchNorm is an ``nn.Identity``.
+
+    Args:
+        model: A model with MMEngine's ``mode='tensor'``, never to be trained again;
+            changed in place.
+        size: Height and width of the images.
+        taps: What of the model is captured; it keeps its values up to rounding.
+        born: See :func:`mmkd.models.undisturbed.undisturbed`.
+
+    Returns:
+        How many were folded.
+
+    Source: Jacob et al., "Quantization and Training of Neural Networks for Efficient
+    Integer-Arithmetic-Only Inference", section 3.2; the arithmetic is PyTorch's
+    ``fuse_conv_bn_weights``.
+    """
+    images = noise(model, size)
+    with (
+        undisturbed(model, born),
+        _Watched(model) as seen,
+        seen.uses,
+        capture(model, taps, strict=False, copy=False) as tapped,
+    ):
+        model(images, mode='tensor')
+    hidden = {id(value) for value in tapped.values()}
+    pairs = [pair for pair in seen.pairs if seen.is_folded_away(pair, hidden)]
+    for convolution, norm, folded, _ in pairs:
+        convolution.weight, convolution.bias = folded.weight, folded.bias
+        # In place: every name under which the model knows it means the same.
+        norm._parameters.clear()
+        norm._buffers.clear()
+        norm.__class__ = nn.Identity
+    return len(pairs)
+
+
+def folded_convolution(convolution: Any, norm: Any) -> Any:
+    """A convolution that normalises too, without gradient.
+
+    Args:
+        convolution: The convolution.
+        norm: The BatchNorm behind it, in evaluation mode.
+
+    Returns:
+        The convolution, or None where PyTorch's arithmetic does not know its kind.
+    """
+    transposed = getattr(convolution, 'transposed', False)
+    if transposed and convolution.groups > 1:
+        return None
+    tensors: list[Any] = [
+        None if tensor is None else tensor.detach().double()
+        for tensor in (
+            convolution.weight,
+            convolution.bias,
+            norm.running_mean,
+            norm.running_var,
+            norm.weight,
+            norm.bias,
+        )
+    ]
+    w, b, mean, variance, scale, shift = tensors
+    weights = fuse_conv_bn_weights(
+        w, b, mean, variance, norm.eps, scale, shift, transposed
+    )
+    folded = copy(convolution)
+    folded._parameters = {
+        name: nn.Parameter(tensor.to(convolution.weight), requires_grad=False)
+        for name, tensor in zip(('weight', 'bias'), weights, strict=True)
+    }
+    return folded
+
+
+class _Uses(TorchDispatchMode):
+    """Counts how often each tensor is an operation's argument."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.counts = Counter[int]()
+        self.paused = False
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        if not self.paused:
+            self.counts.update(id(tensor) for tensor in tensors_in([args, kwargs]))
+        return func(*args, **(kwargs or {}))
+
+
+class _Watched(ExitStack):
+    """Looks at the convolutions and BatchNorms of a model while it runs.
+
+    Attributes:
+        uses: Counts what becomes of tensors.
+        pairs: Convolutions, the BatchNorms that take their result, the convolutions
+            that do both, and the result.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.uses = _Uses()
+        self.pairs: list[Pair] = []
+        self._runs = Counter[nn.Module]()
+        self._given: dict[nn.Module, Tensor] = {}
+        self._made: dict[int, tuple[nn.Module, Tensor]] = {}
+        for module in model.modules():
+            if isinstance(module, CONVOLUTION):
+                self.callback(watch(module, 'input', partial(self._enter, module)))
+                self.callback(watch(module, 'output', partial(self._made_by, module)))
+            elif isinstance(module, NORMALISATION):
+                self.callback(watch(module, 'input', partial(self._enter, module)))
+                self.callback(watch(module, 'output', partial(self._normed, module)))
+
+    def is_folded_away(self, pair: Pair, kept: set[int]) -> bool:
+        """Whether nobody but the BatchNorm sees a convolution's result."""
+        convolution, norm, _, result = pair
+        once = self._runs[convolution] == self._runs[norm] == 1
+        return once and self.uses.counts[id(result)] == 1 and id(result) not in kept
+
+    def _enter(self, module: nn.Module, value: Any) -> None:
+        self._runs[module] += 1
+        self._given[module] = first_tensor(value)
+
+    def _made_by(self, convolution: nn.Module, value: Any) -> None:
+        result = first_tensor(value)
+        # Kept, so that no other tensor has its identity meanwhile.
+        self._made[id(result)] = convolution, result
+        self.uses.counts[id(result)] = 0
+
+    def _normed(self, norm: Any, value: Any) -> None:
+        convolution, result = self._made.get(id(self._given[norm]), (None, None))
+        if convolution is None or result is None or norm.running_mean is None:
+            return
+        if convolution._parameters.keys() != {'weight', 'bias'}:
+            return
+        # Now, for what follows may write over both.
+        self.uses.paused = True
+        folded = folded_convolution(convolution, norm)
+        if folded and _agrees(folded, self._given[convolution], first_tensor(value)):
+            self.pairs.append((convolution, norm, folded, result))
+        self.uses.paused = False
+
+
+def _agrees(folded: Any, inputs: Tensor, expected: Tensor) -> bool:
+    """Whether the folded convolution gives what the two gave."""
+    # Without hooks, which would see it as one more run.
+    difference = (folded.forward(inputs) - expected).abs().max()
+    return bool(difference <= TOLERANCE * expected.abs().max())

@@ -1,0 +1,51 @@
+"""Images normalised for one network, as another one takes them."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+REORDERS = ('to_rgb', '_channel_conversion', 'channel_conversion')
+"""How MMPretrain, MMEngine and the original MMSegmentation name their switch."""
+
+
+class Renormalise:
+    """Turns images normalised by one data preprocessor into those of another.
+
+    Both may differ in mean, std and the order of three channels. Padding that was
+    added after the normalisation is converted like image content.
+
+    Args:
+        given: The data preprocessor whose images are given.
+        wanted: That of the network which takes them.
+        channels: Channels of the images. Preprocessors reverse three alone,
+            whatever they are told.
+    """
+
+    def __init__(self, given: Any, wanted: Any, channels: int) -> None:
+        mean, std, reorders = _normalisation(wanted)
+        given_mean, given_std, given_reorders = _normalisation(given)
+        self.flip = reorders != given_reorders and channels == 3
+        if self.flip:
+            given_mean, given_std = given_mean.flip(0), given_std.flip(0)
+        self.scale = (given_std / std).view(-1, 1, 1)
+        self.shift = ((given_mean - mean) / std).view(-1, 1, 1)
+        self.changes = bool(
+            self.flip or (self.scale != 1).any() or (self.shift != 0).any()
+        )
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Convert images ``(N, C, H, W)``."""
+        if not self.changes:
+            return images
+        images = images.flip(1) if self.flip else images
+        return images * self.scale.to(images) + self.shift.to(images)
+
+
+def _normalisation(preprocessor: Any) -> tuple[Tensor, Tensor, bool]:
+    """Mean and std, of each channel or of all, and whether channels are reversed."""
+    reorders = any(getattr(preprocessor, name, False) for name in REORDERS)
+    if not getattr(preprocessor, '_enable_normalize', False):
+        return torch.zeros(1), torch.ones(1), reorders
+    mean, std = preprocessor.mean.flatten(), preprocessor.std.flatten()
+    return mean.float(), std.float(), reorders

@@ -1,0 +1,131 @@
+import pickle
+from typing import Any
+
+import pytest
+import torch
+from tiny_models import Noise
+from torch import Tensor, nn
+
+from mmkd.models import FrozenTeacher, Tap
+from mmkd.models.discovery import OUTPUT
+from mmkd.registry import METHODS
+
+PLAIN = dict(fold=False, channels_last=False)
+FAST: dict[str, dict[str, Any]] = {
+    'default': {},
+    'folded': dict(channels_last=False),
+    'channels last': dict(fold=False),
+    'float32': dict(dtype='float32'),
+    'bfloat16': dict(dtype='bfloat16'),
+    'compiled': dict(compile=dict(backend='aot_eager')),
+}
+ONLY = dict(
+    images=('CC', 'CRD', 'RKD'),
+    pixels=('CIRKD', 'CWD', 'IFVD', 'SKD'),
+)
+TRAINED = dict(MultiHead=dict(stages=(0, 1)))
+
+
+def prepared(
+    tiny: Any, task: str, taps: list[Tap], **settings: Any
+) -> FrozenTeacher:
+    frozen = FrozenTeacher(**tiny.teacher(tiny.model(task)), **settings)
+    frozen.prepare(taps)
+    return frozen
+
+
+def taps_of(tiny: Any, task: str) -> list[Tap]:
+    view = FrozenTeacher(**tiny.teacher(tiny.model(task))).view
+    return [OUTPUT, view.feature, *view.stages]
+
+
+@pytest.mark.parametrize('kind', FAST)
+def test_fast_teachers_give_what_the_plain_one_gives(
+    tiny: Any, task: str, kind: str
+) -> None:
+    images, taps = torch.randn(2, 3, 32, 32), taps_of(tiny, task)
+    plain = prepared(tiny, task, taps, **PLAIN)(images, taps)
+    fast = prepared(tiny, task, taps, **FAST[kind])(images, taps)
+    bound = 0.02 if kind == 'bfloat16' else 1e-5
+    for tap in taps:
+        assert fast[tap].dtype == torch.float32
+        assert not fast[tap].is_inference()
+        assert not fast[tap].requires_grad
+        assert (fast[tap] - plain[tap]).norm() <= bound * plain[tap].norm()
+
+
+@pytest.mark.parametrize('kind', [*FAST, 'plain'])
+@pytest.mark.parametrize('name', sorted(METHODS.module_dict))
+def test_every_method_learns_the_same_from_it(
+    tiny: Any, task: str, name: str, kind: str
+) -> None:
+    other = 'pixels' if task == 'images' else 'images'
+    if name in ONLY[other]:
+        pytest.skip(f'{name} is not for {task}')
+    settings = PLAIN if kind == 'plain' else FAST[kind]
+    gradients = []
+    for chosen in (PLAIN, settings):
+        method = dict(type=name, **TRAINED.get(name, {}))
+        teacher = tiny.teacher(tiny.model(task)) | chosen
+        torch.manual_seed(0)
+        model = tiny.distiller(task, dict(method=method), teacher=teacher).train()
+        batch = model.data_preprocessor(tiny.batch(task), training=True)
+        for number, sample in enumerate(batch['data_samples']):
+            sample.set_metainfo(dict(sample_idx=number))
+        for part in model.named_methods.values():
+            part.prepare(Noise(tiny.batch(task, count=8)))
+        torch.manual_seed(0)
+        total, _ = model.parse_losses(model(**batch, mode='loss'))
+        total.backward()
+        gradients.append(gradient_of(model))
+    plain, fast = gradients
+    bound = 0.2 if kind == 'bfloat16' else 1e-3
+    assert (fast - plain).norm() <= bound * plain.norm()
+    if kind == 'plain':
+        assert fast.equal(plain)
+
+
+def gradient_of(model: nn.Module) -> Tensor:
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    return torch.cat([gradient.flatten() for gradient in gradients])
+
+
+def test_what_no_method_captures_may_be_gone(tiny: Any) -> None:
+    frozen = prepared(tiny, 'pixels', [OUTPUT])
+    with pytest.raises(ValueError, match=r'backbone\.conv1 of the teacher.*fold=False'):
+        frozen(torch.randn(1, 3, 32, 32), [OUTPUT, Tap('backbone.conv1')])
+
+
+def test_half_precision_predicts_and_keeps_norms_exact(tiny: Any, task: str) -> None:
+    frozen = prepared(tiny, task, [OUTPUT], fold=False, dtype='bfloat16')
+    kinds = {
+        (isinstance(module, nn.modules.batchnorm._BatchNorm), parameter.dtype)
+        for module in frozen.model.modules()
+        for parameter in module.parameters(recurse=False)
+    }
+    assert kinds == {(True, torch.float32), (False, torch.bfloat16)}
+    batch = tiny.batch(task)
+    model = tiny.distiller(task, dict(kd=dict(type='LogitsKD')))
+    data = model.data_preprocessor(batch, training=False)
+    assert len(frozen.predict(**data)) == len(batch['data_samples'])
+
+
+def test_under_automatic_mixed_precision_taps_are_half(tiny: Any, task: str) -> None:
+    frozen = prepared(tiny, task, [OUTPUT], dtype='bfloat16')
+    with torch.autocast('cpu', torch.bfloat16):
+        values = frozen(torch.randn(2, 3, 32, 32), [OUTPUT])
+    assert values[OUTPUT].dtype == torch.bfloat16
+
+
+def test_a_compiled_teacher_tells_no_runs_apart(tiny: Any) -> None:
+    with pytest.raises(ValueError, match=r'\(call 1\)\. Leave out teacher\.compile'):
+        prepared(tiny, 'pixels', [Tap('backbone.relu', call=1)], compile=True)
+
+
+def test_it_is_pickled_with_its_student(tiny: Any, task: str) -> None:
+    model = tiny.distiller(task, dict(kd=dict(type='LogitsKD')))
+    images = torch.randn(2, 3, 32, 32)
+    copied = pickle.loads(pickle.dumps(model))
+    assert copied.teacher(images, [OUTPUT])[OUTPUT].equal(
+        model.teacher(images, [OUTPUT])[OUTPUT]
+    )

@@ -1,0 +1,50 @@
+"""Every head of both libraries trains with weights that lie channels last."""
+
+import copy
+from functools import partial
+from typing import Any
+
+import heads
+import pytest
+import torch
+from torch import nn
+
+from mmkd.models import build_model
+from mmkd.models.discovery import OUTPUT, ModelView
+from mmkd.models.layout import lay_channels_last
+from mmkd.models.probing import look
+
+NEITHER = ('DMHead',)
+"""Heads that take a view of a map as if it lay row by row."""
+
+
+def is_channels_last(model: nn.Module) -> bool:
+    return all(
+        parameter.is_contiguous(memory_format=torch.channels_last)
+        for parameter in model.parameters()
+        if parameter.dim() == 4
+    )
+
+
+@pytest.mark.parametrize(('task', 'name'), heads.NAMES)
+def test_every_head_trains_in_either_layout(tiny: Any, task: str, name: str) -> None:
+    torch.manual_seed(0)
+    plain = build_model(getattr(heads, task)(tiny, name)).train()
+    fast = copy.deepcopy(plain)
+    run = partial(look, fast, ModelView(fast).trace.image_size, [OUTPUT])
+
+    laid = lay_channels_last(fast, run)
+
+    assert laid == (name not in NEITHER)
+    assert is_channels_last(fast) == laid
+    results = []
+    for model in (plain, fast):
+        torch.manual_seed(0)
+        data = model.data_preprocessor(heads.batch_of(tiny, task, name), training=True)
+        total, _ = model.parse_losses(model(**data, mode='loss'))
+        total.backward()
+        gradients = [p.grad for p in model.parameters() if p.grad is not None]
+        results.append((total, torch.cat([g.flatten() for g in gradients])))
+    (total, gradient), (other, again) = results
+    torch.testing.assert_close(other, total, rtol=1e-4, atol=1e-5)
+    assert (again - gradient).norm() <= 1e-2 * gradient.norm()

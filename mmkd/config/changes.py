@@ -165,17 +165,16 @@ def enable_amp(cfg: Config) -> None:
     """
     wrapper = cfg.optim_wrapper
     kind = wrapper.get('type', 'OptimWrapper')
-    teacher = cfg.model.get('teacher')
-    if teacher is not None:
-        on_processor = get_device() == 'cpu'
-        half = 'bfloat16' if on_processor else wrapper.get('dtype') or 'float16'
-        teacher.setdefault('dtype', half)
-    if kind in AMP_WRAPPERS.values():
-        return
-    if kind not in AMP_WRAPPERS:
+    if kind not in {*AMP_WRAPPERS, *AMP_WRAPPERS.values()}:
         raise ValueError(
             f'--amp does not know a mixed-precision form of {kind!r}; '
             f'it knows those of {", ".join(AMP_WRAPPERS)}.'
         )
-    wrapper.type = AMP_WRAPPERS[kind]
-    wrapper.setdefault('loss_scale', 'dynamic')
+    if kind in AMP_WRAPPERS:
+        wrapper.type = AMP_WRAPPERS[kind]
+        wrapper.setdefault('loss_scale', 'dynamic')
+    teacher = cfg.model.get('teacher') or {}
+    if teacher.get('type', 'FrozenTeacher').endswith('FrozenTeacher'):
+        on_processor = get_device() == 'cpu'
+        half = 'bfloat16' if on_processor else wrapper.get('dtype') or 'float16'
+        teacher.setdefault('dtype', half)

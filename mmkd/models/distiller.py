@@ -220,6 +220,7 @@ class Distiller(BaseModel):
         taps = {tap for method in active for tap in method.taps_in_student}
         with capture(self, taps, image_size=inputs.shape[2:]) as student_taps:
             losses = super().forward(inputs, data_samples, mode='loss', **kwargs)
+        self.teacher.wait_for(teacher_taps)
         targets = self.student_view.task.targets(data_samples)
         for name, method in self.named_methods.items():
             if not method.is_active:

@@ -1,3 +1,4 @@
+import copy
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -6,6 +7,7 @@ import pytest
 from mmengine.config import Config
 from mmengine.fileio import BaseStorageBackend, LocalBackend, register_backend
 
+from mmkd.config import changes
 from mmkd.config.changes import (
     AMP_WRAPPERS,
     check_data,
@@ -223,6 +225,38 @@ def test_mixed_precision(distillation: Config, kind: str | None) -> None:
         loss_scale='dynamic',
     )
     assert OPTIM_WRAPPERS.get(wrapper.type) is not None
+
+
+@pytest.mark.parametrize(
+    ('device', 'chosen', 'half'),
+    [
+        ('cpu', None, 'bfloat16'),
+        ('cpu', 'float16', 'bfloat16'),
+        ('cuda', None, 'float16'),
+        ('cuda', 'bfloat16', 'bfloat16'),
+    ],
+)
+def test_the_teacher_has_the_precision_of_the_training(
+    distillation: Config,
+    monkeypatch: pytest.MonkeyPatch,
+    device: str,
+    chosen: str | None,
+    half: str,
+) -> None:
+    monkeypatch.setattr(changes, 'get_device', lambda: device)
+    if chosen:
+        distillation.optim_wrapper.dtype = chosen
+    own = copy.deepcopy(distillation)
+    own.model.teacher.dtype = 'float32'
+    recorded = copy.deepcopy(distillation)
+    recorded.model.teacher = dict(type='RecordedTeacher')
+
+    for cfg in (distillation, own, recorded):
+        enable_amp(cfg)
+
+    assert distillation.model.teacher.dtype == half
+    assert own.model.teacher.dtype == 'float32'
+    assert 'dtype' not in recorded.model.teacher
 
 
 @pytest.mark.parametrize('kind', AMP_WRAPPERS.values())

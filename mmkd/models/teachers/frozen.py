@@ -1,6 +1,6 @@
 """The frozen teacher: built, loaded, checked, and run without gradient."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import cached_property, partial
 from typing import Any, Literal
@@ -21,6 +21,7 @@ from mmkd.models.teachers.compiled import Run, compile_taps
 from mmkd.models.teachers.folding import fold_batch_norms
 from mmkd.models.teachers.loading import HOW_TO_PASS, load_weights
 from mmkd.models.teachers.normalisation import Renormalise
+from mmkd.models.teachers.side_stream import SideStream
 from mmkd.registry import TEACHERS
 
 
@@ -48,6 +49,7 @@ class FrozenTeacher:
             run, the rest as automatic mixed precision has it; None for the training's
             own.
         compile: Whether :func:`torch.compile` compiles it, or its arguments.
+        stream: Whether it runs on a stream of its own, beside the student, on a GPU.
 
     Attributes:
         identity: The fingerprint of its weights.
@@ -71,6 +73,7 @@ class FrozenTeacher:
         channels_last: bool = True,
         dtype: Literal['float32', 'bfloat16', 'float16'] | None = None,
         compile: bool | dict[str, Any] = False,
+        stream: bool = False,
     ) -> None:
         if not checkpoint:
             raise ValueError(f'the teacher has no checkpoint. {HOW_TO_PASS}')
@@ -88,6 +91,7 @@ class FrozenTeacher:
         self._prepared: frozenset[Tap] | None = None
         self._compiled: Run | None = None
         self._renormalise: Renormalise | None = None
+        self._stream = SideStream() if stream else None
 
     def match_inputs(self, preprocessor: Any) -> None:
         """Feed the teacher what it was trained on.
@@ -146,11 +150,11 @@ class FrozenTeacher:
 
         Returns:
             The captured tensors, without gradient; class predictions in the
-            order of the student's classes.
+            order of the student's classes. To be read after :meth:`wait_for`.
 
         Raises:
             ValueError: If class predictions are asked for that no student's can be
-                compared with.
+                compared with, or something that :meth:`prepare` was not told of.
         """
         taps = set(taps)
         if self._prepared is not None and not taps <= self._prepared:
@@ -159,11 +163,21 @@ class FrozenTeacher:
                 'no method, and what is not may have been folded away: '
                 'teacher=dict(fold=False) keeps every module as it was.'
             )
-        values = self._captured(self._converted(inputs), taps)
-        if self.classes.channels is not None or self.view.refused:
-            for tap in self.logits & values.keys():
-                values[tap] = self.classes.select(values[tap])
+        with nullcontext() if self._stream is None else self._stream.beside(inputs):
+            values = self._captured(self._converted(inputs), taps)
+            if self.classes.channels is not None or self.view.refused:
+                for tap in self.logits & values.keys():
+                    values[tap] = self.classes.select(values[tap])
         return values
+
+    def wait_for(self, values: Mapping[Tap, Tensor]) -> None:
+        """Say that captured tensors are read from here on.
+
+        Args:
+            values: What a call returned.
+        """
+        if self._stream is not None:
+            self._stream.join(values.values())
 
     @torch.no_grad()
     def predict(

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -10,7 +12,9 @@ def features(*shape: int) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(0))
 
 
-def expected(head: ConvClassifier, x: Tensor, spatial_dims: int) -> Tensor:
+def expected(
+    head: ConvClassifier, x: Tensor, spatial_dims: int, stride: int
+) -> Tensor:
     """The head written out: two convolutions, then two linear layers."""
     state = head.state_dict()
     convs = [value for value in state.values() if value.shape[2:] == (3, 3)]
@@ -18,7 +22,7 @@ def expected(head: ConvClassifier, x: Tensor, spatial_dims: int) -> Tensor:
         m for m in head.modules() if getattr(m, 'kernel_size', None) == (1, 1)
     ]
     for weight in convs:
-        x = F.conv2d(x, weight, padding=1)
+        x = F.conv2d(x, weight, stride=stride, padding=1)
         x = F.relu(F.batch_norm(x, None, None, training=True))
     if spatial_dims == 0:
         x = x.mean((2, 3))
@@ -27,16 +31,46 @@ def expected(head: ConvClassifier, x: Tensor, spatial_dims: int) -> Tensor:
     return F.linear(x, *last).movedim(-1, 1)
 
 
-@pytest.mark.parametrize(('spatial_dims', 'shape'), [(0, (4, 7)), (2, (4, 7, 6, 5))])
+@pytest.mark.parametrize(
+    ('spatial_dims', 'stride', 'shape'),
+    [
+        (0, 1, (4, 7)),
+        (0, 2, (4, 7)),
+        (0, 3, (4, 7)),
+        (2, 1, (4, 7, 12, 17)),
+        (2, 2, (4, 7, 3, 5)),
+        (2, 3, (4, 7, 2, 2)),
+    ],
+)
 def test_against_the_head_written_out(
-    spatial_dims: int, shape: tuple[int, ...]
+    spatial_dims: int, stride: int, shape: tuple[int, ...]
 ) -> None:
     torch.manual_seed(0)
-    head = ConvClassifier(3, 7, spatial_dims, channels=8).double()
-    x = features(4, 3, 6, 5).double()
+    head = ConvClassifier(3, 7, spatial_dims, channels=8, stride=stride).double()
+    x = features(4, 3, 12, 17).double()
     logits = head(x)
     assert logits.shape == shape
-    torch.testing.assert_close(logits, expected(head, x, spatial_dims))
+    torch.testing.assert_close(logits, expected(head, x, spatial_dims, stride))
+
+
+@pytest.mark.parametrize(('spatial_dims', 'stride'), [(0, 3), (2, 2)])
+def test_the_strides_where_none_is_given(spatial_dims: int, stride: int) -> None:
+    head = ConvClassifier(3, 7, spatial_dims)
+    strides = [
+        m.stride for m in head.modules() if getattr(m, 'kernel_size', 0) == (3, 3)
+    ]
+    assert strides == [(stride, stride)] * 2
+
+
+@pytest.mark.parametrize('stride', [2, 3])
+@pytest.mark.parametrize('size', [7, 8, 16, 32])
+def test_strides_leave_nothing_of_a_map_out(stride: int, size: int) -> None:
+    head = ConvClassifier(1, 2, channels=4, stride=stride).double()
+    x = features(1, 1, size, size).double().requires_grad_()
+    conv = head.layers[0]
+    conv(x).square().sum().backward()
+    assert x.grad is not None
+    assert (x.grad != 0).all()
 
 
 @pytest.mark.parametrize('spatial_dims', [0, 2])
@@ -47,11 +81,19 @@ def test_has_the_widths_of_the_paper(spatial_dims: int) -> None:
     assert sum(isinstance(m, nn.BatchNorm2d) for m in head.modules()) == 2
 
 
-@pytest.mark.parametrize('size', [(1, 1), (2, 3), (9, 9)])
-def test_takes_maps_of_any_size(size: tuple[int, int]) -> None:
-    assert ConvClassifier(3, 5, 0, channels=4)(features(2, 3, *size)).shape == (2, 5)
-    dense = ConvClassifier(3, 5, 2, channels=4)(features(2, 3, *size))
-    assert dense.shape == (2, 5, *size)
+@pytest.mark.parametrize('stride', [1, 2, 3])
+@pytest.mark.parametrize('size', [(1, 1), (2, 2), (2, 3), (9, 9)])
+@pytest.mark.parametrize('images', [1, 2])
+def test_takes_maps_of_any_size(
+    images: int, size: tuple[int, int], stride: int
+) -> None:
+    x = features(images, 3, *size)
+    logits = ConvClassifier(3, 5, channels=4, stride=stride)(x)
+    assert logits.shape == (images, 5)
+    dense = ConvClassifier(3, 5, 2, channels=4, stride=stride)(x)
+    coarse = [math.ceil(math.ceil(side / stride) / stride) for side in size]
+    assert dense.shape == (images, 5, *coarse)
+    (logits.sum() + dense.sum()).backward()
 
 
 def test_leaves_the_features_as_they_are() -> None:

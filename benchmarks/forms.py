@@ -75,13 +75,12 @@ class Forms:
         """The student's own step, and the teacher's forward beside it."""
         student, teacher = self.plain
         with torch.no_grad():
-            data = teacher.data_preprocessor(dict(student.batch), True)
-            teacher(data['inputs'])
+            teacher(self._images)
         student.step()
 
     @cached_property
     def _images(self) -> torch.Tensor:
-        training = self.training(KD)
+        training = self.training(STUDENT)
         data = training.model.data_preprocessor(dict(training.batch), True)
         return data['inputs']
 

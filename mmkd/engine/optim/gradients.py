@@ -1,6 +1,7 @@
 """Arithmetic on the gradients of two losses, parameter by parameter."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import torch
@@ -9,6 +10,9 @@ from torch import Tensor, nn
 
 BUCKET_MB = 25
 """Gradients reduced in one message, in megabytes; PyTorch's own choice."""
+
+PIECE = 2**17
+"""Elements compared at once on a CPU: in float64 a megabyte, which stays in cache."""
 
 NO_DIRECTION = torch.finfo(torch.float32).tiny
 """Squared norm up to which a gradient counts as zero."""
@@ -92,21 +96,36 @@ def compare(
         Scalars on the gradients' device, without a transfer from it.
     """
     products, first_squares, second_squares = [], [], []
-    for one, other in zip(map(_wide, first), map(_wide, second), strict=True):
-        if one is not None:
-            first_squares.append(one.dot(one))
-        if other is not None:
-            second_squares.append(other.dot(other))
-        if one is not None and other is not None:
-            products.append(one.dot(other))
+    for pair in zip(first, second, strict=True):
+        for one, other in _pieces(*pair):
+            if one is not None:
+                first_squares.append(one.dot(one))
+            if other is not None:
+                second_squares.append(other.dot(other))
+            if one is not None and other is not None:
+                products.append(one.dot(other))
     return Comparison(_total(products), _total(first_squares), _total(second_squares))
 
 
-def _wide(gradient: Tensor | None) -> Tensor | None:
-    if gradient is None:
-        return None
-    wide = torch.float32 if gradient.device.type == 'mps' else torch.float64
-    return gradient.flatten().to(wide)
+def _pieces(*pair: Tensor | None) -> Iterator[tuple[Tensor | None, ...]]:
+    """Parts of a parameter's gradients, each a vector in float64 where there is one.
+
+    They are taken in the order in which the memory holds them, so that no layout is
+    copied, and on CPUs so small that their copies in float64 stay in the cache.
+    """
+    gradients = [gradient for gradient in pair if gradient is not None]
+    if not gradients:
+        return
+    one = gradients[0]
+    order = sorted(range(one.dim()), key=one.stride, reverse=True)
+    size = PIECE if one.device.type == 'cpu' else max(one.numel(), 1)
+    wide = torch.float32 if one.device.type == 'mps' else torch.float64
+    parts = [
+        repeat(None) if each is None else each.permute(order).flatten().split(size)
+        for each in pair
+    ]
+    for cut in zip(*parts):  # noqa: B905
+        yield tuple(None if part is None else part.to(wide) for part in cut)
 
 
 def _total(terms: list[Tensor]) -> Tensor:

@@ -50,4 +50,5 @@ def softmax_kl(student: Tensor, teacher: Tensor, dim: int = 1) -> Tensor:
         dim: The dimension of the outcomes, which the result has not.
     """
     p, q = log_softmax(teacher, dim), log_softmax(student, dim)
-    return (p.exp() * (p - q)).sum(dim)
+    # Not p.exp(), which takes ten times as long where probabilities underflow.
+    return (teacher.softmax(dim) * (p - q)).sum(dim)

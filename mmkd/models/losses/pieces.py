@@ -14,6 +14,13 @@ from torch.autograd import Function, grad
 PIECE = 2**18
 """Elements of a piece: a megabyte of float32, what the cache of one core holds."""
 
+LARGEST_KEPT = 31 * 2**20
+"""Bytes below which the GNU C library may keep what is freed, for the next allocation.
+
+It starts at less than a piece and rises to the size of what has been freed, 32 MB at
+most.
+"""
+
 Part = Callable[..., Tensor]
 """A piece's share in a sum, a scalar: takes pieces of the student and the constants."""
 
@@ -48,6 +55,8 @@ def sum_of_pieces(
         or torch.compiler.is_compiling()
     ):
         return part(*inputs)
+    # Allocated and freed, so that the memory of one piece is there for the next.
+    torch.empty(LARGEST_KEPT, dtype=torch.uint8)
     if torch.is_grad_enabled() and student.requires_grad:
         return _Sum.apply(part, dims, *inputs)
     return torch.stack([part(*each) for each in _pieces(inputs, dims)]).sum()

@@ -14,7 +14,8 @@ from mmpretrain.structures import DataSample
 class InMemory(BaseDataset):
     """A data set of images in memory, which may be read whole batches at a time.
 
-    A batch then costs an eighth of what it costs image by image. For that the
+    A batch then costs a third of what it costs image by image, crops and flips
+    included, and no worker is needed to read it in time. For that the
     pipeline is ``PackInputs`` alone; what is random in a view is left to the data
     preprocessor, as :class:`mmkd.models.preprocessors.CropFlipDataPreprocessor`,
     for which each data sample carries its ``view_key``.

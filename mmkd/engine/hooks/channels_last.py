@@ -1,5 +1,6 @@
 """A training whose weights lie in the layout in which convolutions are fastest."""
 
+import warnings
 from functools import partial
 
 from mmengine.hooks import Hook
@@ -36,6 +37,8 @@ class ChannelsLastHook(Hook):
         model = runner.model
         if is_model_wrapper(model):
             model = model.module
+            # Data parallelism learns the layout in its first step, and warns there.
+            warnings.filterwarnings('ignore', 'Grad strides do not match bucket view')
         if not gains(model, isinstance(runner.optim_wrapper, AmpOptimWrapper)):
             return
         view = getattr(model, 'student_view', None) or ModelView(model)

@@ -17,6 +17,7 @@ from mmkd.engine.optim.gradients import (
     backward_into,
     compare,
 )
+from mmkd.freed_memory import keep_freed_memory
 from mmkd.loss_groups import LossGroups, groups_of, sum_of_groups
 from mmkd.registry import OPTIM_WRAPPERS
 
@@ -67,6 +68,8 @@ class GradientAlignOptimWrapper(OptimWrapper):
         super().__init__(*args, **kwargs)
         # Else a compiled model frees what the second backward pass reads.
         compiler_config.donated_buffer = False
+        # A retained graph lets the memory in use rise and fall by more in each step.
+        keep_freed_memory()
         self.cosine: Tensor | None = None
         self._task: Gradients = {}
 

@@ -153,6 +153,28 @@ def let_interruptions_through() -> None:
     Config.pretty_text = property(pretty_text)
 
 
+def format_a_config_once() -> None:
+    """Make a config into text once, and no more until it changes.
+
+    MMEngine asks for the text four times before the first iteration, for the log, the
+    work directory, the visualiser and the checkpoints, and yapf takes up to a second.
+
+    Upstream: open-mmlab/mmengine (``Config.pretty_text``), still so in
+    onedl-mmengine 0.10.12; no report is known. Removable when it keeps the text.
+    """
+    format_text: Any = Config.pretty_text.fget
+    last = '', ''
+
+    def pretty_text(self: Config) -> str:
+        nonlocal last
+        content = repr(self.to_dict())
+        if last[0] != content:
+            last = content, format_text(self)
+        return last[1]
+
+    Config.pretty_text = property(pretty_text)
+
+
 def allow_mixed_precision_on_cpus() -> None:
     """Let ``AmpOptimWrapper`` train on a machine without a GPU, in bfloat16.
 

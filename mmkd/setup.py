@@ -26,6 +26,7 @@ def setup() -> None:
     compat.allow_mixed_precision_on_cpus()
     compat.escape_quotes_in_paths()
     compat.let_interruptions_through()
+    compat.format_a_config_once()
     read_as_data()
     check_pretrained_parts()
 

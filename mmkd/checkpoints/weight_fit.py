@@ -143,4 +143,5 @@ def is_finite(value: Tensor) -> bool:
     """Whether all numbers of a tensor are finite."""
     # PyTorch does not ask this of its types of one byte.
     wide = value.float() if value.element_size() == 1 else value
-    return bool(wide.isfinite().all())
+    # What is not finite makes the sum so too, which is much faster to look at.
+    return bool(wide.sum().isfinite() or wide.isfinite().all())

@@ -2,11 +2,12 @@
 
 import io
 from collections.abc import Iterator, Mapping
+from typing import Any
 
-from mmengine.analysis import FlopAnalyzer
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
 from mmkd.models.discovery import ModelView
 from mmkd.models.distiller import Distiller
@@ -70,14 +71,24 @@ def _costs(view: ModelView, image: Tensor) -> tuple[str, str]:
     count = sum(parameter.numel() for parameter in view.model.parameters())
     try:
         with undisturbed(view.model, view.born):
-            analyzer = FlopAnalyzer(view.model, (image[None],))
-            # What it does not count, such as normalisation, is nobody's mistake.
-            analyzer.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
-            cost = analyzer.tracer_warnings('none').total()
+            # Shapes are all that is counted.
+            for module in view.model.modules():
+                for tensors in (module._parameters, module._buffers):
+                    tensors.update(_shapes(tensors))
+            with FlopCounterMode(display=False) as counter:
+                view.model(image[None].to('meta'), mode='tensor')
     except Exception as error:
-        # Tracing fails in whatever way the model's forward happens to ask.
+        # On shapes alone it fails in whatever way the model's forward happens to ask.
         return f'{count:,}', f'not counted ({type(error).__name__})'
-    return f'{count:,}', f'{cost / 1e6:,.1f}M'
+    return f'{count:,}', f'{counter.get_total_flops() / 2e6:,.1f}M'
+
+
+def _shapes(tensors: Mapping[str, Any]) -> dict[str, Any]:
+    """The same tensors without values."""
+    return {
+        name: tensor if tensor is None else tensor.to('meta')
+        for name, tensor in tensors.items()
+    }
 
 
 def _taps(distiller: Distiller, method: Method) -> Iterator[str]:

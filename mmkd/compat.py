@@ -7,6 +7,7 @@ functions, which :func:`mmkd.setup.setup` calls; importing them changes nothing.
 import importlib.metadata
 import importlib.util
 import re
+from functools import cache
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
@@ -173,6 +174,19 @@ def format_a_config_once() -> None:
         return last[1]
 
     Config.pretty_text = property(pretty_text)
+
+
+def look_metafiles_up_once() -> None:
+    """Look a config of another package up once.
+
+    MMEngine reads all metafiles of its package, fifty of MMSegmentation's, whenever a
+    config names it: four times for the base and the teacher of one distillation.
+
+    Upstream: open-mmlab/mmengine (``_get_cfg_metainfo``), still so in
+    onedl-mmengine 0.10.12; no report is known. Removable when it keeps what it read.
+    """
+    look_up = cache(config_utils._get_cfg_metainfo)
+    config_utils._get_cfg_metainfo = hub._get_cfg_metainfo = look_up
 
 
 def allow_mixed_precision_on_cpus() -> None:

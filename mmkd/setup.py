@@ -27,6 +27,7 @@ def setup() -> None:
     compat.escape_quotes_in_paths()
     compat.let_interruptions_through()
     compat.format_a_config_once()
+    compat.look_metafiles_up_once()
     read_as_data()
     check_pretrained_parts()
 

@@ -1,12 +1,16 @@
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
 from fresh_python import run_python
 from mmengine.config import Config
-from mmengine.hub import get_config
+from mmengine.config import utils as config_utils
+from mmengine.hub import get_config, hub
 from yapf.yapflib import yapf_api
 from yapf.yapflib.errors import YapfError
+
+from mmkd import compat
 
 CONFIGS = [
     'mmseg::deeplabv3/deeplabv3_r18-d8_4xb2-80k_cityscapes-512x1024.py',
@@ -40,7 +44,7 @@ from mmkd.setup import setup
 setup()
 assert not {{'mmcv', 'mmseg', 'mmpretrain', 'torchvision'}} & set(sys.modules)
 import torchvision
-from mmengine.hub import get_config
+from mmengine.hub import get_config, hub
 from mmengine.utils import get_installed_path, is_installed
 for name in {[*CONFIGS, 'mmkd::dhkd/deeplabv3_r18_cityscapes.py']}:
     get_config(name)
@@ -87,3 +91,35 @@ def test_what_ends_a_training_ends_the_formatting_of_its_config(
     with pytest.raises(seen) as error:
         _ = Config(dict(model=dict(type='Net'))).pretty_text
     assert ('type' in str(error.value)) is (seen is SyntaxError)
+
+
+def test_a_config_is_formatted_once_until_it_changes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    runs: list[str] = []
+    format_code = yapf_api.FormatCode
+
+    def counted(text: str, **settings: Any) -> Any:
+        runs.append(text)
+        return format_code(text, **settings)
+
+    monkeypatch.setattr(yapf_api, 'FormatCode', counted)
+    cfg = Config(dict(model=dict(width=4), once=True))
+    first = cfg.pretty_text
+    assert Config(dict(model=dict(width=4), once=True)).pretty_text == first
+    assert len(runs) == 1
+    cfg.model.width = 8
+    assert 'width=8' in cfg.pretty_text
+    assert len(runs) == 2
+
+
+def test_metafiles_are_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = config_utils._get_cfg_metainfo.__wrapped__
+    for module in (config_utils, hub):
+        monkeypatch.setattr(module, '_get_cfg_metainfo', plain)
+    compat.look_metafiles_up_once()
+    name = 'mmseg::deeplabv3/deeplabv3_r18-d8_4xb2-80k_cityscapes-512x1024.py'
+    first = get_config(name)
+    with monkeypatch.context() as patch:
+        patch.setattr(config_utils, 'load', None)
+        assert get_config(name).to_dict() == first.to_dict()

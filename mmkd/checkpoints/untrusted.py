@@ -54,10 +54,6 @@ SafeLoader: Any = getattr(yaml, 'CSafeLoader', yaml.SafeLoader)
 """The fast one where PyYAML has it: a config of another package reads 50 files."""
 
 
-# libyaml's, where it is there, is ten times as fast.
-SafeLoader: Any = getattr(yaml, 'CSafeLoader', yaml.SafeLoader)
-
-
 class PlainLoader(SafeLoader):
     """Reads plain YAML, and the tuples that MMEngine's dumped configs hold."""
 

@@ -25,7 +25,8 @@ class ConvClassifier(BaseModule):
     paper knows nothing, no map is pooled, the linear layers are 1x1
     convolutions, and the logits lie on the coarser map.
 
-    Strides are the cheapest that lose nothing. With 3 the kernels lie beside
+    Strides are the cheapest that lose nothing but, with 3, the last row and
+    column of maps whose side is a multiple of 3. The kernels then lie beside
     each other; the first convolution takes a ninth and the second an
     eighty-first of what they take on the whole map, and the student is as good
     (``docs/results.md``). With 2 they overlap, and a position lies amid the

@@ -23,7 +23,10 @@ ONLY = dict(
     images=('CC', 'CRD', 'RKD'),
     pixels=('CIRKD', 'CWD', 'IFVD', 'SKD'),
 )
-TRAINED = dict(MultiHead=dict(stages=(0, 1)))
+# A BatchNorm over the few positions that strides leave here magnifies any rounding.
+TRAINED = dict(
+    MultiHead=dict(stages=(0, 1), head=dict(type='ConvClassifier', stride=1))
+)
 
 
 def prepared(

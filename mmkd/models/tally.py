@@ -1,6 +1,7 @@
 """Predictions counted against labels, and the scores that follow from the counts."""
 
 import torch
+from mmengine.dist import all_reduce
 from torch import Tensor
 
 
@@ -15,7 +16,10 @@ class Tally:
     Attributes:
         counts: Images or pixels by label and by prediction, ``(K, K + 1)``; the
             last column is for predictions that are none of the classes.
+        rival: What has the score :attr:`to_beat`.
     """
+
+    rival = 'the best constant prediction'
 
     def __init__(self, num_classes: int, mean_iou: bool) -> None:
         self.mean_iou = mean_iou
@@ -41,10 +45,15 @@ class Tally:
         counted = torch.bincount(pairs, minlength=self.counts.numel())
         self.counts += counted.view_as(self.counts)
 
+    def gather(self) -> None:
+        """Add up the counts of all processes."""
+        all_reduce(self.counts)
+
     @property
-    def classes(self) -> int:
-        """How many classes the labels have."""
-        return int(self.counts.sum(1).count_nonzero())
+    def lacks(self) -> str:
+        """Why there is no score, as what the images have; empty if there is one."""
+        classes = int(self.counts.sum(1).count_nonzero())
+        return ('no labels', 'labels of one class alone', '')[min(classes, 2)]
 
     @property
     def score(self) -> float:
@@ -52,7 +61,7 @@ class Tally:
         return self._score_of(self.counts)
 
     @property
-    def constant(self) -> float:
+    def to_beat(self) -> float:
         """The best score, in per cent, of one and the same class everywhere."""
         best = self.counts.sum(1).argmax()
         always = torch.zeros_like(self.counts)

@@ -27,7 +27,7 @@ def test_scores_are_those_of_a_naive_count(mean_iou: bool) -> None:
 
     assert tally.score == pytest.approx(naive(predictions))
     constants = [naive(torch.full_like(labels, number)) for number in range(4)]
-    assert tally.constant == pytest.approx(max(constants))
+    assert tally.to_beat == pytest.approx(max(constants))
 
 
 def test_a_class_that_the_tally_has_not_is_wrong_for_all() -> None:
@@ -41,4 +41,4 @@ def test_a_class_that_a_sample_lacks_counts_against_none_but_the_confused() -> N
     tally = Tally(3, mean_iou=True)
     tally.add(torch.tensor([0, 0, 1, 1]), torch.tensor([0, 2, 1, 1]))
     assert tally.score == 75
-    assert tally.classes == 2
+    assert tally.lacks == ''

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from mmengine.dist import all_reduce, get_dist_info
+from mmengine.dist import get_dist_info
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor
@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Subset
 
 from mmkd.engine.runner_distiller import distiller_of
 from mmkd.models.distiller import Distiller
+from mmkd.models.ranking import Ranking
 from mmkd.models.tally import Tally
 from mmkd.models.teachers.published import Published, published
 from mmkd.models.undisturbed import undisturbed
@@ -45,7 +46,8 @@ class CheckTeacherHook(Hook):
 
         Raises:
             ValueError: If the teacher is no better than the best constant
-                prediction on the same images, and a method reads its predictions.
+                prediction on the same images, or, where they have several labels,
+                than chance; and a method reads its predictions.
         """
         if runner.iter > 0:
             return
@@ -56,26 +58,25 @@ class CheckTeacherHook(Hook):
             return
         numbers, dataset = _sample(runner), runner.val_dataloader.dataset
         teacher = distiller.teacher
-        tally = _tally(runner, numbers, teacher.predict, teacher.classes.numbers)
-        if tally.classes < 2:
-            held = 'labels of one class alone' if tally.classes else 'no labels'
+        tally = _tally(runner, numbers, teacher.predict, _renumber(distiller))
+        if tally.lacks:
             runner.logger.info(
                 f'The teacher is not checked: {len(numbers)} validation images have '
-                f'{held}.'
+                f'{tally.lacks}.'
             )
             return
         known = _published(runner, tally.metric)
         told = f', its metafile: {known.score:g} on {known.dataset}' if known else ''
         runner.logger.info(
             f'The teacher has {tally.metric} {tally.score:.1f} on {len(numbers)} of '
-            f'{len(dataset)} validation images, the best constant prediction '
-            f'{tally.constant:.1f}{told}.'
+            f'{len(dataset)} validation images, {tally.rival} '
+            f'{tally.to_beat:.1f}{told}.'
         )
-        if tally.score <= tally.constant:
+        if tally.score <= tally.to_beat:
             found = (
                 f'the teacher knows nothing of these images: its {tally.metric} is '
-                f'{tally.score:.1f}, that of the best constant prediction '
-                f'{tally.constant:.1f}. {_causes(distiller)}'
+                f'{tally.score:.1f}, that of {tally.rival} {tally.to_beat:.1f}. '
+                f'{_causes(distiller)}'
             )
             if distiller.compares_classes:
                 raise ValueError(
@@ -105,8 +106,6 @@ def _why_not(runner: Runner, distiller: Distiller) -> str | None:
     """Why a teacher cannot be checked."""
     if runner.val_loop is None:
         return 'the config has no validation'
-    if not distiller.student_view.task.one_class_each:
-        return 'images have several labels'
     # One channel tells two classes apart.
     own = max(distiller.student_view.num_classes, 2)
     others = max(distiller.teacher.view.num_classes, 2)
@@ -128,7 +127,7 @@ def _tally(
     numbers: Sequence[int],
     predict: Callable[..., Any],
     to_student: Callable[[Tensor], Tensor] = lambda predictions: predictions,
-) -> Tally:
+) -> Tally | Ranking:
     """Count predictions; each process sees its share of the images."""
     distiller, loader = distiller_of(runner), runner.val_dataloader
     rank, processes = get_dist_info()
@@ -140,17 +139,24 @@ def _tally(
         worker_init_fn=loader.worker_init_fn,
     )
     task, classes = distiller.student_view.task, distiller.student_view.num_classes
-    tally = Tally(max(classes, 2), mean_iou=task.spatial_dims > 0)
+    tally = task.tally(classes)
     with undisturbed(distiller):
         for batch in shared:
             data = distiller.data_preprocessor(batch, False)
             for sample in predict(data['inputs'], data['data_samples']):
-                labels = task.labels_of(sample)
+                labels = task.expected_of(sample)
                 if labels.numel():
-                    known = labels.long().masked_fill(task.is_ignored(labels), -1)
-                    tally.add(known, to_student(task.predictions_of(sample)))
-    all_reduce(tally.counts)
+                    tally.add(labels, to_student(task.predictions_of(sample)))
+    tally.gather()
     return tally
+
+
+def _renumber(distiller: Distiller) -> Callable[[Tensor], Tensor]:
+    """From predictions of the teacher to those of the student's classes."""
+    classes = distiller.teacher.classes
+    if distiller.student_view.task.one_class_each:
+        return classes.numbers
+    return lambda scores: classes.select(scores.unsqueeze(0)).squeeze(0)
 
 
 def _published(runner: Runner, metric: str) -> Published | None:

@@ -7,6 +7,8 @@ import torch
 from mmengine.structures import BaseDataElement
 from torch import Tensor
 
+from mmkd.models.ranking import Ranking
+from mmkd.models.tally import Tally
 from mmkd.structures import Targets
 
 
@@ -42,7 +44,21 @@ class Task(ABC):
 
     @abstractmethod
     def predictions_of(self, data_sample: BaseDataElement) -> Tensor:
-        """The predicted class indices of one sample, of the shape of its labels."""
+        """The predictions of one sample, to compare with :meth:`expected_of`."""
+
+    def expected_of(self, data_sample: BaseDataElement) -> Tensor:
+        """Class indices of one sample, -1 where ignored; empty where it has none."""
+        labels = self.labels_of(data_sample)
+        return labels.long().masked_fill(self.is_ignored(labels), -1)
+
+    def tally(self, num_classes: int) -> Tally | Ranking:
+        """What makes a score of predictions and what is expected.
+
+        Args:
+            num_classes: Channels of the logits; a single one tells two classes
+                apart.
+        """
+        return Tally(max(num_classes, 2), mean_iou=self.spatial_dims > 0)
 
     @abstractmethod
     def targets(self, data_samples: Sequence[BaseDataElement]) -> Targets:

@@ -6,6 +6,8 @@ import torch
 from mmengine.structures import BaseDataElement
 from torch import Tensor
 
+from mmkd.models.ranking import Ranking
+from mmkd.models.tally import Tally
 from mmkd.models.tasks.base import Task, image_of
 from mmkd.structures import Targets
 
@@ -39,8 +41,23 @@ class ImageTask(Task):
         return not self.several_labels
 
     def predictions_of(self, data_sample: BaseDataElement) -> Tensor:
-        """The predicted class of one image."""
-        return data_sample.pred_label
+        """The predicted class of one image, or how sure each is, ``(K,)``."""
+        several = self.several_labels
+        return data_sample.pred_score if several else data_sample.pred_label
+
+    def expected_of(self, data_sample: BaseDataElement) -> Tensor:
+        """The class of one image, or 1 for each that it has, ``(K,)``."""
+        if not self.several_labels:
+            return super().expected_of(data_sample)
+        if 'gt_score' in data_sample:
+            return data_sample.gt_score
+        if 'gt_label' in data_sample:
+            return self._scores_of(data_sample.gt_label)
+        return torch.empty(0)
+
+    def tally(self, num_classes: int) -> Tally | Ranking:
+        """Several labels have no share that is right, but a ranking of images."""
+        return Ranking() if self.several_labels else super().tally(num_classes)
 
     def targets(self, data_samples: Sequence[BaseDataElement]) -> Targets:
         """Labels ``(N,)``, scores ``(N, K)``, and indices.

@@ -9,7 +9,7 @@ from mmengine.config.utils import _get_cfg_metainfo, _get_package_and_cfg_path
 from mmengine.fileio import load
 from mmengine.utils import get_installed_path
 
-NAMES = {'mIoU': 'mIoU', 'top-1 accuracy': 'Top 1 Accuracy'}
+NAMES = {'mAP': 'mAP', 'mIoU': 'mIoU', 'top-1 accuracy': 'Top 1 Accuracy'}
 """The scores of a tally, as metafiles name them."""
 
 
@@ -28,7 +28,7 @@ class Published(NamedTuple):
         """Whether a data set is, by its class's name, the one of the score."""
         ours, theirs = _letters(type(dataset).__name__), _letters(self.dataset)
         ours = ours.replace('dataset', '').removesuffix('1k')
-        return bool(ours) and (ours.startswith(theirs) or theirs.startswith(ours))
+        return bool(ours) and (ours in theirs or theirs in ours)
 
 
 def published(config: str, metric: str) -> Published | None:
@@ -37,7 +37,7 @@ def published(config: str, metric: str) -> Published | None:
     Args:
         config: A config of a package (``mmseg::…``) or a file, whose folder may
             hold a ``metafile.yml``.
-        metric: ``'mIoU'`` or ``'top-1 accuracy'``.
+        metric: ``'mAP'``, ``'mIoU'`` or ``'top-1 accuracy'``.
 
     Returns:
         The score, or None where no metafile names one.

@@ -5,6 +5,8 @@ import pytest
 
 from mmkd.models.teachers.published import Published, published
 
+VOC = 'PASCAL VOC 2007'
+
 
 @pytest.mark.parametrize(
     ('config', 'metric', 'score', 'dataset'),
@@ -15,6 +17,7 @@ from mmkd.models.teachers.published import Published, published
             80.20,
             'Cityscapes',
         ),
+        ('mmpretrain::csra/resnet101-csra_1xb16_voc07-448px.py', 'mAP', 94.98, VOC),
         (
             'mmpretrain::resnet/resnet34_8xb32_in1k.py',
             'top-1 accuracy',
@@ -55,6 +58,7 @@ def test_so_does_the_metafile_beside_a_config(tmp_path: Path) -> None:
         ('PascalVOCDataset', 'Pascal VOC 2012 + Aug', True),
         ('PascalContextDataset59', 'Pascal Context 59', True),
         ('COCOStuffDataset', 'COCO-Stuff 164k', True),
+        ('VOC', VOC, True),
         ('Dataset', 'Cityscapes', False),
         ('CIFAR100', 'ImageNet-1k', False),
         ('BaseSegDataset', 'Cityscapes', False),

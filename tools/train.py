@@ -18,6 +18,7 @@ from mmkd.config.changes import (
     enable_amp,
     set_data_root,
     set_teacher,
+    set_views,
 )
 from mmkd.config.experiments import (
     drop_parts,
@@ -69,6 +70,12 @@ def parse_args() -> argparse.Namespace:
         action='store_true',
         help='do not evaluate the teacher before the training',
     )
+    parser.add_argument(
+        '--views', type=int, metavar='K', help='show K views of each sample in turn'
+    )
+    parser.add_argument(
+        '--view-seed', type=int, metavar='S', help="seed of the views; the training's"
+    )
     parser.add_argument('--amp', action='store_true', help='mixed precision')
     parser.add_argument(
         '--auto-scale-lr',
@@ -108,6 +115,7 @@ def merged_config(args: argparse.Namespace) -> Config:
         scale_learning_rate(cfg)
     settle_preprocessor(cfg)
     protect(cfg)
+    set_views(cfg, args.views, args.view_seed)
     name_missing_hooks(cfg)
     drop_unwanted_hooks(cfg)
     keep_methods_apart(cfg)

@@ -13,8 +13,9 @@ from mmkd.registry import LOOPS
 from mmkd.resilience.loader import WatchedLoader, refuse_endless, watch
 from mmkd.resilience.numbered_batches import Place
 from mmkd.resilience.randomness import seed_everything
-from mmkd.resilience.start_checks import check_length
+from mmkd.resilience.start_checks import check_length, check_views
 from mmkd.resilience.stop_signal import StopSignal
+from mmkd.resilience.views import Views
 
 VALIDATED = 'last_validation'
 """Where the message hub keeps the iteration of the last whole validation."""
@@ -24,9 +25,9 @@ class _ResumableLoop:
     """What both loops add to MMEngine's.
 
     - All that is random in an iteration follows from the seed and its number,
-      and all that is random in a sample from the seed and its place (see
-      :class:`~mmkd.resilience.numbered_batches.NumberedBatches`). There is no
-      random state to save, of this process, of others or of workers.
+      and all that is random in a sample from the view of it that is due (see
+      :class:`~mmkd.resilience.views.Views`). There is no random state to save,
+      of this process, of others or of workers.
     - A run that goes on passes over the batches it has seen without reading
       them, also in the middle of an epoch.
     - A validation that was due when the run broke off is made up for.
@@ -39,6 +40,7 @@ class _ResumableLoop:
     val_begin: int
     val_interval: int
     _iter: int
+    _epoch: int
 
     def __init__(
         self,
@@ -46,6 +48,8 @@ class _ResumableLoop:
         dataloader: DataLoader | dict[str, Any],
         *args: Any,
         skip_corrupt: bool = False,
+        views: int | None = None,
+        view_seed: int | None = None,
         **kwargs: Any,
     ) -> None:
         # MMEngine's own loops would start to read it.
@@ -56,16 +60,27 @@ class _ResumableLoop:
         self.skip_corrupt = skip_corrupt
         watch(loader, numbered=True, skip_corrupt=skip_corrupt)
         self.reader = cast(WatchedLoader, loader).reader
+        self._view_count, self._view_seed = views, view_seed
         self.stop = StopSignal()
         super().__init__(runner, loader, *args, **kwargs)  # type: ignore[call-arg]
         check_length(self)
+        check_views(loader, views)
+
+    @property
+    def views(self) -> Views:
+        """Which views of the samples this training sees."""
+        seed = cast(int, self.runner.seed)
+        return Views(
+            seed if self._view_seed is None else self._view_seed, self._view_count
+        )
 
     def _from(self, done: int) -> Iterator[Any]:
         """The batches from this iteration on."""
         # A hook may have put another loader in its place.
         watch(self.dataloader, numbered=True, skip_corrupt=self.skip_corrupt)
         self.reader = self.dataloader.reader
-        place = Place(cast(int, self.runner.seed), self._iter, done, self.endless)
+        epoch = 0 if self.endless else self._epoch
+        place = Place(self.views, self._iter, done, self.endless, epoch)
         return self.dataloader.start(place)
 
     def run(self) -> nn.Module:
@@ -141,6 +156,9 @@ class ResumableIterLoop(_ResumableLoop, IterBasedTrainLoop):
         args: Arguments of MMEngine's ``IterBasedTrainLoop``.
         skip_corrupt: Whether images and labels that cannot be read are
             replaced by others and counted. They are an error otherwise.
+        views: How many views of each sample are seen, in turn; a new one at each
+            visit if it is None.
+        view_seed: The seed of the views; that of the training if it is None.
         kwargs: More of them.
     """
 
@@ -168,6 +186,9 @@ class ResumableEpochLoop(_ResumableLoop, EpochBasedTrainLoop):
         args: Arguments of MMEngine's ``EpochBasedTrainLoop``.
         skip_corrupt: Whether images and labels that cannot be read are
             replaced by others and counted. They are an error otherwise.
+        views: How many views of each sample are seen, in turn; a new one at each
+            visit if it is None.
+        view_seed: The seed of the views; that of the training if it is None.
         kwargs: More of them.
     """
 

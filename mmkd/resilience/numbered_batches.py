@@ -7,31 +7,34 @@ from typing import Any, NamedTuple
 from mmengine.dist import get_dist_info
 
 from mmkd.resilience.reading import Keyed
+from mmkd.resilience.views import Views, Visits
 
 
 class Place(NamedTuple):
     """Where in a training an iteration over the batches begins.
 
     Attributes:
-        seed: First part of the keys of random numbers.
+        views: Which views of the samples are seen.
         iteration: Iteration of the first batch that is read.
         done: Batches to pass over: of this epoch, or of all if endless.
         endless: Whether epoch follows upon epoch.
+        epoch: The epoch that is iterated over; 0 if endless.
     """
 
-    seed: int
+    views: Views
     iteration: int
     done: int
     endless: bool
+    epoch: int = 0
 
 
 class NumberedBatches:
     """Batches of indices that give every sample the key of its random numbers.
 
-    The key is made of the seed, the iteration and the sample's place in the
-    whole batch, over all processes: neither workers that read ahead, nor the
-    number of processes, nor where a run was interrupted have a part in it.
-    Batches that a run has seen are passed over without reading an image.
+    The key is that of the view which is due, see :class:`Views`: neither workers
+    that read ahead, nor the number of processes, nor where a run was interrupted
+    have a part in it. Batches that a run has seen are passed over without reading
+    an image.
 
     Attributes:
         batches: The batch sampler that chooses the samples. It must choose the
@@ -60,31 +63,37 @@ class NumberedBatches:
             else:
                 yield from iter(upcoming.__next__, None)
 
-    def all_from(self, place: Place) -> Iterator[list[Keyed] | None]:
+    def all_from(self, start: Place) -> Iterator[list[Keyed] | None]:
         """The batches from a place on; None stands between two epochs."""
         rank, processes = get_dist_info()
-        done, iteration = place.done, place.iteration
-        for epoch in count():
+        done, iteration, given = start.done, start.iteration, 0
+        visits = Visits(self.batches)
+        for epoch in count(start.epoch):
             sampler = getattr(self.batches, 'sampler', self.batches)
-            if place.endless and hasattr(sampler, 'set_epoch'):
+            if start.endless and hasattr(sampler, 'set_epoch'):
                 sampler.set_epoch(epoch)
             batch = None
             for batch in self.batches:
+                before, given = given, given + len(batch)
                 if done > 0:
                     done -= 1
                     continue
+                places = range(rank, rank + processes * len(batch), processes)
+                numbers = [
+                    visits.number(epoch, processes * before + place, iteration, place)
+                    for place in places
+                ]
                 yield [
-                    # One more, so that no sample has the key of an iteration.
-                    Keyed(index, (place.seed, iteration, 1 + rank + processes * number))
-                    for number, index in enumerate(batch)
+                    Keyed(index, start.views.key(visit, index))
+                    for index, visit in zip(batch, numbers, strict=True)
                 ]
                 iteration += 1
-            if not place.endless:
+            if not start.endless:
                 return
             if batch is None:
                 raise ValueError(
                     'the training set has no batch: it is smaller than one, and '
                     'drop_last is set.'
                 )
-            if iteration > place.iteration:
+            if iteration > start.iteration:
                 yield None

@@ -104,6 +104,9 @@ def _training(runner: Runner) -> dict[str, str]:
             runner.optim_wrapper, '_accumulative_counts', None
         ),
     }
+    loop_cfg = runner.cfg.get('train_cfg') or {}
+    for name in ('views', 'view_seed'):
+        numbers[f'train_cfg.{name}'] = loop_cfg.get(name)
     unit = 'max_epochs' if isinstance(loop, EpochBasedTrainLoop) else 'max_iters'
     numbers[f'train_cfg.{unit}'] = getattr(loop, unit, None)
     wrapper = runner.cfg.get('optim_wrapper') or {}

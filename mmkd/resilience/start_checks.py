@@ -10,6 +10,7 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from mmkd.models.class_names import keys, names_of, renamed, shown
 from mmkd.resilience.loader import batch_number
+from mmkd.resilience.views import Visits
 
 ALIKE_ON_PURPOSE = ('RepeatAugSampler',)
 """Samplers that may give processes one image, to be augmented in several ways."""
@@ -86,6 +87,29 @@ def check_length(loop: Any) -> None:
         raise ValueError(
             f'train_cfg.val_interval must be at least 1, got {loop.val_interval}. '
             'val_dataloader, val_cfg and val_evaluator of None leave validation out.'
+        )
+
+
+def check_views(loader: Any, views: int | None) -> None:
+    """Refuse a number of views that cannot be, or that visits cannot be counted for.
+
+    Args:
+        loader: A training's.
+        views: How many views each of its samples is to have; None for no limit.
+
+    Raises:
+        ValueError: If it is less than 1, or the sampler has no passes.
+    """
+    if views is None:
+        return
+    if isinstance(views, bool) or not isinstance(views, int) or views < 1:
+        raise ValueError(f'train_cfg.views must be a number from 1, got {views!r}.')
+    why = Visits(loader.batch_sampler).undefined
+    if why:
+        raise ValueError(
+            f'train_cfg.views={views}: {why}, so that visits cannot be counted. Use '
+            "sampler=dict(type='DefaultSampler', shuffle=True) or "
+            "dict(type='InfiniteSampler', shuffle=True)."
         )
 
 

@@ -16,6 +16,7 @@ from mmkd.datasets import CIFAR100, SVHN
 from mmkd.resilience.loader import watch
 from mmkd.resilience.numbered_batches import Place
 from mmkd.resilience.reading import Keyed, SampleReader
+from mmkd.resilience.views import Views
 
 PACK = [dict(type='PackInputs')]
 COUNT = 11
@@ -55,7 +56,7 @@ def trained(dataset: Any, workers: int = 0, done: int = 0) -> list[Any]:
     """The batches of an epoch of a training."""
     loader = loader_of(dataset, workers)
     watch(loader, numbered=True)
-    return list(loader.start(Place(3, done, done, False)))
+    return list(loader.start(Place(Views(3), done, done, False)))
 
 
 def keys_of(batches: list[Any]) -> list[int]:
@@ -103,7 +104,8 @@ def test_keys_follow_from_the_place_in_the_training(root: Path) -> None:
     assert keys_of(trained(whole, workers=2)) == expected
     # After a break, and in whatever batch.
     reader = SampleReader(whole)
-    places = [Keyed(0, (3, 1, 1 + place)) for place in range(4)]
+    indices = [sample.sample_idx for sample in trained(whole)[1]['data_samples']]
+    places = [Keyed(index, Views(3).key(0, index)) for index in indices]
     apart = [default_collate(reader.__getitems__(places[n : n + 2])) for n in (0, 2)]
     assert keys_of(apart) == expected[4:8]
     assert keys_of(trained(whole, done=1)) == expected[4:]

@@ -30,6 +30,7 @@ from torch.utils.data import (
 
 from mmkd.resilience.loader import refuse_endless, watch
 from mmkd.resilience.numbered_batches import Place
+from mmkd.resilience.views import Views
 
 
 class Numbers(BaseDataset):
@@ -95,20 +96,21 @@ def test_a_pipeline_that_is_exchanged_is_the_next_epochs(workers: int) -> None:
     """As MMPretrain's SwitchRecipeHook does."""
     loader = loader_of(workers)
     watch(loader, numbered=True)
-    first = numbers(loader.start(Place(3, 0, 0, False)))
+    first = numbers(loader.start(Place(Views(3), 0, 0, False)))
 
     loader.dataset.pipeline.transforms = [Scaled(100)]
     loader._iterator = None
 
-    assert numbers(loader.start(Place(3, 4, 0, False))) == [100 * n for n in first]
+    second = numbers(loader.start(Place(Views(3), 4, 0, False)))
+    assert second == [100 * number for number in first]
 
 
 @pytest.mark.parametrize('workers', [0, 2])
 def test_an_iteration_of_a_hook_reads_one_epoch_from_its_start(workers: int) -> None:
     loader = loader_of(workers)
     watch(loader, numbered=True)
-    whole = numbers(loader.start(Place(3, 0, 0, False)))
-    assert numbers(loader.start(Place(3, 2, 2, False))) == whole[6:]
+    whole = numbers(loader.start(Place(Views(3), 0, 0, False)))
+    assert numbers(loader.start(Place(Views(3), 2, 2, False))) == whole[6:]
     assert numbers(iter(loader)) == whole
 
 
@@ -116,9 +118,9 @@ def test_random_numbers_follow_from_the_place_alone() -> None:
     one, other = loader_of(0), loader_of(2)
     for loader in (one, other):
         watch(loader, numbered=True)
-    straight = list(islice(one.start(Place(3, 0, 0, True)), 12))
+    straight = list(islice(one.start(Place(Views(3), 0, 0, True)), 12))
     for done in (0, 3, 4, 9):
-        batches = other.start(Place(3, done, done, True))
+        batches = other.start(Place(Views(3), done, done, True))
         for number in range(done, 12):
             assert next(batches) == straight[number]
 

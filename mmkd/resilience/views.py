@@ -1,0 +1,89 @@
+"""Views: a sample as the network sees it, by the visit that a training pays it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch.utils.data import BatchSampler
+
+from mmkd.resilience.reading import Key
+
+BY_EPOCHS = (
+    'DefaultSampler',
+    'DistributedSampler',
+    'RandomSampler',
+    'SequentialSampler',
+    'SubsetRandomSampler',
+)
+"""Samplers that pay each sample one visit an epoch."""
+
+ENDLESS = 'InfiniteSampler'
+"""MMEngine's sampler that passes over all samples again and again."""
+
+
+@dataclass(frozen=True)
+class Views:
+    """Which views of its samples a training sees.
+
+    On its v-th visit a sample is seen as view ``v mod count``. All that is random in a
+    view follows from this seed, the view's number and the sample's index: batch size,
+    order, processes and workers have no part in it, and trainings that share seed and
+    count see the same images.
+
+    Attributes:
+        seed: Of the views alone; order, first weights and dropout have another.
+        count: How many views each sample has; None for a new one at each visit.
+    """
+
+    seed: int
+    count: int | None = None
+
+    def key(self, visit: int, index: Any) -> Key:
+        """Seed, view and sample, from which the random numbers of a view follow.
+
+        Args:
+            visit: The number of the visit, from 0.
+            index: The sample's; one that is no number has no part in the key.
+        """
+        view = visit if self.count is None else visit % self.count
+        return self.seed, view, index if isinstance(index, int) else -1
+
+
+class Visits:
+    """Counts the visits that a training pays its samples.
+
+    A visit is a pass of the sampler. Where a sampler has no passes, for it draws with
+    replacement or mmkd does not know it, every sample that it draws is visited anew.
+
+    Args:
+        batches: The batch sampler of a training's loader.
+
+    Attributes:
+        undefined: Why it has no passes, as a part of a sentence; empty if it has.
+    """
+
+    def __init__(self, batches: Any) -> None:
+        sampler = getattr(batches, 'sampler', batches)
+        name = type(sampler).__name__
+        self._size = sampler.size if name == ENDLESS else None
+        self.undefined = ''
+        if type(batches) is not BatchSampler:
+            self.undefined = f'{type(batches).__name__} may draw a sample at any time'
+        elif name not in (*BY_EPOCHS, ENDLESS):
+            self.undefined = f'{name} may draw a sample at any time'
+        elif getattr(sampler, 'replacement', False):
+            self.undefined = f'{name} draws with replacement'
+        elif getattr(sampler, '_num_samples', None) is not None:
+            self.undefined = f'{name}(num_samples=...) does not pass over all samples'
+
+    def number(self, epoch: int, drawn: int, iteration: int, place: int) -> int:
+        """The number of a visit, from 0.
+
+        Args:
+            epoch: The epoch.
+            drawn: How many samples the sampler has given before, to all processes.
+            iteration: The iteration.
+            place: The sample's place in the whole batch, over all processes.
+        """
+        if self.undefined:
+            return iteration << 32 | place
+        return epoch if self._size is None else drawn // self._size

@@ -1,3 +1,4 @@
+import runpy
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -6,7 +7,8 @@ import pytest
 from fresh_python import run_python
 from mmengine.config import Config
 from mmengine.config import utils as config_utils
-from mmengine.hub import get_config, hub
+from mmengine.hub import get_config
+from mmengine.utils import get_installed_path
 from yapf.yapflib import yapf_api
 from yapf.yapflib.errors import YapfError
 
@@ -113,13 +115,26 @@ def test_a_config_is_formatted_once_until_it_changes(
     assert len(runs) == 2
 
 
-def test_metafiles_are_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    plain = config_utils._get_cfg_metainfo.__wrapped__
-    for module in (config_utils, hub):
-        monkeypatch.setattr(module, '_get_cfg_metainfo', plain)
-    compat.look_metafiles_up_once()
-    name = 'mmseg::deeplabv3/deeplabv3_r18-d8_4xb2-80k_cityscapes-512x1024.py'
-    first = get_config(name)
-    with monkeypatch.context() as patch:
-        patch.setattr(config_utils, 'load', None)
-        assert get_config(name).to_dict() == first.to_dict()
+@pytest.mark.parametrize(
+    ('package', 'config'),
+    [
+        ('mmseg', 'deeplabv3/deeplabv3_r18-d8_4xb2-80k_cityscapes-512x1024.py'),
+        ('mmpretrain', 'resnet/resnet18_8xb32_in1k.py'),
+    ],
+)
+def test_metafiles_are_looked_up_once(
+    package: str, config: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = runpy.run_path(str(config_utils.__file__))['_get_cfg_metainfo']
+    folder = get_installed_path(package)
+    found = config_utils._get_cfg_metainfo(folder, config)
+    assert found == plain(folder, config)
+    monkeypatch.setattr(compat, 'load', None)
+    assert config_utils._get_cfg_metainfo(folder, config) == found
+
+
+@pytest.mark.parametrize('config', ['_base_/default_runtime', 'fcn/fcn_r18.py'])
+def test_what_no_metafile_names_is_looked_for_elsewhere(config: str) -> None:
+    folder = get_installed_path('mmseg')
+    with pytest.raises(ValueError, match=config):
+        config_utils._get_cfg_metainfo(folder, config)

@@ -13,6 +13,7 @@ from mmkd.cli.evaluation import (
     draw_predictions,
     save_predictions,
 )
+from mmkd.cli.lasting import lasting
 from mmkd.config.changes import check_data, drop_unwanted_hooks, set_data_root
 from mmkd.config.experiments import drop_parts, load_config
 from mmkd.config.keys import check_options
@@ -71,9 +72,10 @@ def merged_config(args: argparse.Namespace) -> Config:
 @record
 def main() -> None:
     """Build the runner and test."""
-    cfg = merged_config(parse_args())
-    check_config(cfg)
-    check_data(cfg, ['test_dataloader'])
+    with lasting():
+        cfg = merged_config(parse_args())
+        check_config(cfg)
+        check_data(cfg, ['test_dataloader'])
     launch(cfg, 'test')
 
 

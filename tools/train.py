@@ -12,6 +12,7 @@ from mmkd.cli.command_line import (
     parse_with_common_options,
     set_work_dir,
 )
+from mmkd.cli.lasting import lasting
 from mmkd.config.changes import (
     check_data,
     drop_unwanted_hooks,
@@ -125,9 +126,10 @@ def merged_config(args: argparse.Namespace) -> Config:
 @record
 def main() -> None:
     """Build the runner and train."""
-    cfg = merged_config(parse_args())
-    check_config(cfg)
-    check_data(cfg)
+    with lasting():
+        cfg = merged_config(parse_args())
+        check_config(cfg)
+        check_data(cfg)
     choose_checkpoint(cfg)
     with occupied(cfg):
         launch(cfg, 'train')

@@ -18,9 +18,9 @@ def check_config(cfg: Config) -> None:
         cfg: The config of any training or test; not changed.
 
     Raises:
-        ValueError: If a key is one that nothing reads, or a score is to be watched
-            that no metric has; the message says where it stands and names the
-            nearest.
+        ValueError: If a key is one that nothing reads, a value cannot be, or a score
+            is to be watched that no metric has; the message says where it stands and
+            names the nearest.
         TypeError: If a value is of another type than mmkd or MMEngine's hooks and
             loops take.
     """

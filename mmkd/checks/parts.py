@@ -23,6 +23,7 @@ from mmengine.registry import (
     TRANSFORMS,
     VISBACKENDS,
     VISUALIZERS,
+    WEIGHT_INITIALIZERS,
     Registry,
 )
 from mmengine.runner import Runner
@@ -32,6 +33,7 @@ from torch.utils.data import DataLoader
 from mmkd.arguments import arguments, check_arguments
 from mmkd.checks.places import LOADERS, hooks_of, metrics_of, several
 from mmkd.checks.settings import known
+from mmkd.checks.values import check_values
 from mmkd.nearest import LIKELY, did_you_mean, nearest_and_known
 
 INNER_MODELS = (
@@ -47,6 +49,12 @@ INNER_MODELS = (
 )
 """Parts of models that are built as they stand; other parts get more on the way."""
 
+LAYERS = ('act_cfg', 'conv_cfg', 'norm_cfg')
+"""Settings of which MMCV builds layers, by their types alone."""
+
+INITIAL = ('override',)
+"""What MMEngine takes out of an ``init_cfg`` before it builds it."""
+
 STRICT = (
     DATA_SAMPLERS,
     HOOKS,
@@ -57,6 +65,7 @@ STRICT = (
     OPTIMIZERS,
     PARAM_SCHEDULERS,
     VISUALIZERS,
+    WEIGHT_INITIALIZERS,
 )
 """What has no type that a package registers later, or that others build."""
 
@@ -76,8 +85,8 @@ class PartsCheck:
         """Look at everything that a registry builds, and at what stands bare.
 
         Raises:
-            ValueError: If a key is one that nothing reads; the message says where
-                it stands and names the nearest.
+            ValueError: If a key is one that nothing reads, or a value cannot be; the
+                message says where it stands and names the nearest.
             TypeError: If a value of mmkd's or MMEngine's is of another type.
         """
         cfg = self.cfg
@@ -154,6 +163,7 @@ class PartsCheck:
             return
         more = 'disable_subprocess_warning', 'num_batch_per_epoch'
         check_arguments(name, DataLoader, loader, (), more)
+        check_values(name, DataLoader, loader)
         self.part(f'{name}.dataset', loader.get('dataset'), DATASETS)
         for sampler in ('sampler', 'batch_sampler'):
             self.part(f'{name}.{sampler}', loader.get(sampler), DATA_SAMPLERS)
@@ -175,8 +185,10 @@ class PartsCheck:
             return None
         kind = self.kind(where, part, registry)
         if kind is not None:
-            settings = {k: v for k, v in part.items() if k not in ('type', '_scope_')}
+            aside = 'type', '_scope_', *INITIAL * (registry is WEIGHT_INITIALIZERS)
+            settings = {k: v for k, v in part.items() if k not in aside}
             check_arguments(where, kind, settings, given, besides)
+            check_values(where, kind, settings)
         if registry is TRANSFORMS and part.get('decode_backend') == 'pickle':
             raise ValueError(
                 f"{where}: decode_backend='pickle' would run what the files hold. Save "
@@ -184,6 +196,8 @@ class PartsCheck:
             )
         for name, value in part.items():
             inner = _registry_of(name, registry)
+            if registry is MODELS and name in LAYERS and isinstance(value, Mapping):
+                self.kind(f'{where}.{name}', value, MODELS, surely=True)
             if inner is None:
                 continue
             if isinstance(value, Mapping):
@@ -200,7 +214,13 @@ class PartsCheck:
             else:
                 self.part(f'{where}[{number}]', value, registry)
 
-    def kind(self, where: str, part: Mapping[str, Any], registry: Registry) -> Any:
+    def kind(
+        self,
+        where: str,
+        part: Mapping[str, Any],
+        registry: Registry,
+        surely: bool = False,
+    ) -> Any:
         """The class of a part; None where there is no type or no such class."""
         kind = part.get('type')
         if not isinstance(kind, str):
@@ -210,7 +230,7 @@ class PartsCheck:
         with suppress(RuntimeError), registry.switch_scope_and_registry(scope) as own:
             found = own.get(kind)
         if found is None:
-            surely = registry in STRICT
+            surely = surely or registry in STRICT
             names = {*registry.module_dict, *own.module_dict}
             hint = did_you_mean(kind, names, 0.6 if surely else LIKELY)
             if hint or surely:
@@ -230,6 +250,8 @@ def _registry_of(name: str, registry: Registry) -> Registry | None:
     if registry is VISUALIZERS:
         return VISBACKENDS if name == 'vis_backends' else None
     if registry is MODELS:
+        if name == 'init_cfg':
+            return WEIGHT_INITIALIZERS
         return MODELS if name in INNER_MODELS else None
     return None
 

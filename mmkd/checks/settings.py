@@ -11,6 +11,7 @@ from torch.distributed import init_process_group
 
 from mmkd.arguments import arguments, check_arguments
 from mmkd.checks.places import datasets_of
+from mmkd.checks.values import check_values
 from mmkd.nearest import LIKELY, did_you_mean, nearest_and_known
 
 ENVIRONMENT = ('cudnn_benchmark', 'dist_cfg', 'mp_cfg', 'resource_limit')
@@ -39,7 +40,7 @@ INFERENCE = ('crop_size', 'mode', 'stride', 'threshold')
 
 
 def check_settings(cfg: Config) -> None:
-    """Refuse settings that nothing reads.
+    """Refuse settings that nothing reads, or that cannot be.
 
     What only MMEngine reads has the keys that it reads. Elsewhere, where others may
     read more, a key is refused that is very close to a known one.
@@ -52,10 +53,14 @@ def check_settings(cfg: Config) -> None:
     """
     environment = cfg.get('env_cfg') or {}
     known(environment, 'env_cfg', ENVIRONMENT)
-    known(environment.get('mp_cfg'), 'env_cfg.mp_cfg', PROCESSES)
+    processes = environment.get('mp_cfg') or {}
+    known(processes, 'env_cfg.mp_cfg', PROCESSES)
+    check_values('env_cfg.mp_cfg', 'mp_cfg', processes)
     group = {*arguments(init_dist)[0], *arguments(init_process_group)[0], 'port'}
     known(environment.get('dist_cfg'), 'env_cfg.dist_cfg', group - {'launcher'})
-    check_arguments('randomness', set_random_seed, cfg.get('randomness') or {})
+    randomness = cfg.get('randomness') or {}
+    check_arguments('randomness', set_random_seed, randomness)
+    check_values('randomness', set_random_seed, randomness)
     level = cfg.get('log_level', 'INFO')
     if not isinstance(logging.getLevelName(level), int):
         raise ValueError(
@@ -79,7 +84,9 @@ def check_settings(cfg: Config) -> None:
         )
     for where, part in (('model', model), ('model.student', model.get('student'))):
         if isinstance(part, Mapping):
-            known(part.get('test_cfg'), f'{where}.test_cfg', INFERENCE, complete=False)
+            tested = part.get('test_cfg') or {}
+            known(tested, f'{where}.test_cfg', INFERENCE, complete=False)
+            check_values(f'{where}.test_cfg', 'test_cfg', tested)
 
 
 def known(

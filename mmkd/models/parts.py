@@ -6,7 +6,7 @@ from typing import Any
 from mmengine.registry import Registry
 
 from mmkd.arguments import check_arguments
-from mmkd.nearest import nearest_and_known
+from mmkd.nearest import LIKELY, did_you_mean, nearest_and_known
 from mmkd.registry import MODELS
 
 
@@ -49,6 +49,11 @@ def _check_inner(where: str, settings: Mapping[str, Any]) -> None:
     for name, inner in settings.items():
         if isinstance(inner, Mapping) and isinstance(inner.get('type'), str):
             kind = MODELS.get(inner['type'])
+            hint = did_you_mean(inner['type'], MODELS.module_dict, LIKELY)
+            if kind is None and hint:
+                raise ValueError(
+                    f'{where}.{name}: there is no type {inner["type"]!r}.{hint}'
+                )
             if kind is not None and kind.__module__.startswith('mmkd.'):
                 values = {key: v for key, v in inner.items() if key != 'type'}
                 check_arguments(f'{where}.{name}', kind, values)

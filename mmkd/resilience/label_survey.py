@@ -1,5 +1,6 @@
 """Labels are looked at before a training starts."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from mmengine.runner import Runner
@@ -26,7 +27,7 @@ def survey(runner: Runner) -> None:
         ValueError: If labels are no classes of the model, have channels, more
             bits than are read, or another size than their image, or if nothing is
             labelled; the message names the file. Or if settings contradict each
-            other.
+            other, or a score is of more classes than there are.
     """
     config = runner.cfg.get('model')
     if isinstance(config, dict) and 'student' not in config:
@@ -36,7 +37,10 @@ def survey(runner: Runner) -> None:
     for name, loop in loops.items():
         dataset = getattr(getattr(loop, 'dataloader', None), 'dataset', None)
         expected = _expected(runner, loop)
-        if expected is None or not leaves(dataset):
+        if expected is None:
+            continue
+        _check_topk(loop, expected[1])
+        if not leaves(dataset):
             continue
         try:
             with random_state_kept(next(model_of(runner).parameters()).device):
@@ -69,11 +73,26 @@ def _expected(runner: Runner, loop: Any) -> tuple[Task, int] | None:
         return None
     if not classes:
         return None
-    for metric in getattr(getattr(loop, 'evaluator', None), 'metrics', ()):
+    for metric in _metrics(loop):
         if hasattr(metric, 'ignore_index') and hasattr(task, 'ignore_index'):
             # A score may ignore other labels than a loss.
             task.ignore_index = metric.ignore_index
     return task, max(classes, 2)
+
+
+def _metrics(loop: Any) -> Sequence[Any]:
+    """What a validation is scored with; nothing for a training."""
+    return getattr(getattr(loop, 'evaluator', None), 'metrics', ())
+
+
+def _check_topk(loop: Any, num_classes: int) -> None:
+    """Refuse an accuracy among more classes than there are."""
+    for metric in _metrics(loop):
+        if type(metric).__name__ == 'Accuracy' and max(metric.topk) > num_classes:
+            raise ValueError(
+                f'val_evaluator: Accuracy has topk={metric.topk}, and the model '
+                f'{num_classes} classes: set topk=1, or to what is below that.'
+            )
 
 
 class _Found(NamedTuple):

@@ -47,6 +47,11 @@ HOOK = 'default_hooks__checkpoint__'
         ('val_evaluator__iou_metric', [], "val_evaluator: IoUMetric .*'iou_metrics'"),
         ('model__student__backbone__dept', 18, "model.student.backbone: .*'depth'"),
         ('model__task_wieght', 1, "model: Distiller has no .*'task_weight'"),
+        (
+            'model__student__backbone__init_cfg',
+            [dict(type='Constant', vall=1.0, layer='BatchNorm2d')],
+            r"init_cfg\[0\]: ConstantInit has no setting 'vall'.*'val'",
+        ),
         ('log_processor__windowsize', 1, "log_processor: .*'window_size'"),
         ('visualizer__save_dirr', '', "visualizer: .*'save_dir'"),
         (
@@ -101,6 +106,13 @@ def test_values_of_a_wrong_type(
         ('train_dataloader__sampler__type', 'Alphabetic', "no type 'Alphabetic'"),
         ('custom_hooks', [dict(type='mmpretrain.EMAHok')], "type 'mmpretrain.EMAHok'"),
         ('val_evaluator__type', 'IouMetric', "no type 'IouMetric'. Did .*'IoUMetric'"),
+        ('model__student__backbone__norm_cfg__type', 'BNN', "norm_cfg: .*'BNN'.*'BN"),
+        ('model__student__decode_head__act_cfg', dict(type='RLU'), "act_cfg: .*'RLU'"),
+        (
+            'model__student__backbone__init_cfg',
+            dict(type='Pretraind', checkpoint='x'),
+            "backbone.init_cfg: there is no type 'Pretraind'. Did .*'Pretrained'",
+        ),
     ],
 )
 def test_types_that_there_are_not(

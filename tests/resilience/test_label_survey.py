@@ -9,6 +9,7 @@ import pytest
 import torch
 from mmengine.dataset import ConcatDataset, RepeatDataset
 from mmengine.registry import init_default_scope
+from mmpretrain.evaluation import Accuracy
 from mmseg.datasets import BaseSegDataset
 from PIL import Image
 
@@ -284,6 +285,14 @@ def test_a_score_may_ignore_what_a_loss_does_not(start: Any, folder: Folder) -> 
         start(*datasets)
 
     start(*datasets, metrics=[SimpleNamespace(ignore_index=77)])
+
+
+def test_a_score_among_more_classes_than_there_are_is_refused(start: Any) -> None:
+    few, many = Accuracy(topk=(1, 4)), Accuracy(topk=(1, 5))
+    start(Listed(3), Listed(3), task='images', metrics=[few])
+
+    with pytest.raises(ValueError, match=r'topk=\(1, 5\), and the model 4 classes'):
+        start(Listed(3), Listed(3), task='images', metrics=[few, many])
 
 
 def test_settings_of_a_plain_training_are_looked_at(start: Any) -> None:

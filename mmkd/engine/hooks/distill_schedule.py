@@ -29,7 +29,7 @@ class DistillScheduleHook(Hook):
 
         Raises:
             TypeError: If gradients are to be aligned and are not.
-            ValueError: If a method starts after the end.
+            ValueError: If a method starts after the end, its own or the training's.
         """
         wrapper, distiller = runner.optim_wrapper, distiller_of(runner)
         asked = distiller.gradient_alignment
@@ -44,10 +44,12 @@ class DistillScheduleHook(Hook):
         unit = 'iters' if isinstance(loop, IterBasedTrainLoop) else 'epochs'
         end = getattr(loop, f'max_{unit}', math.inf)
         for name, method in methods.items():
-            if method.weight > 0 and method.schedule.start > end - 1:
+            times = method.schedule
+            stop = end if times.stop is None else min(times.stop, end)
+            if method.weight > 0 and times.start > stop - 1:
                 raise ValueError(
-                    f'methods.{name} never counts: its start is '
-                    f'{method.schedule.start}, and this training ends with '
+                    f'methods.{name} never counts: its start is {times.start}, its '
+                    f'stop {times.stop}, and this training ends with '
                     f'max_{unit}={end}, counted from 0.'
                 )
         if not all(method.schedule.is_constant for method in methods.values()):

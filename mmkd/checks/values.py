@@ -1,0 +1,129 @@
+"""Values that cannot be: sizes of nothing, shares above one, names of no choice."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from numbers import Real
+from typing import Any
+
+from mmkd.checks.places import several
+from mmkd.checks.scores import OF_IOU
+from mmkd.nearest import did_you_mean
+
+NOTHING_BELOW = {
+    **dict.fromkeys(('num_workers', 'seed'), 0),
+    **dict.fromkeys(
+        (
+            'accumulative_counts',
+            'batch_size',
+            'channels',
+            'crop_size',
+            'pad_size_divisor',
+            'prefetch_factor',
+            'size_divisor',
+            'times',
+            'topk',
+            'window_size',
+            'LoggerHook.interval',
+            'BaseDecodeHead.num_classes',
+            'ClsHead.num_classes',
+            'Distiller.num_classes',
+        ),
+        1,
+    ),
+}
+"""The least that a whole number may be, each of them where it is a list. By its name,
+or where that means several things, by the class that takes it or is a base of that."""
+
+POSITIVE = ('scale', 'size', 'std')
+"""Settings that are more than nothing, whole or not."""
+
+SHARES = ('cat_max_ratio', 'drop_path_rate', 'prob')
+"""Settings between 0 and 1."""
+
+RATES = ('precision', 'recall', 'f1-score', 'support')
+
+CHOICES: dict[str, Sequence[str | None]] = {
+    'mp_start_method': ('fork', 'spawn', 'forkserver'),
+    'reduction': ('none', 'mean', 'sum', None),
+    'style': ('pytorch', 'caffe'),
+    'BaseMetric.collect_device': ('cpu', 'gpu', 'npu'),
+    'AveragePrecision.average': ('macro', None),
+    'DepthMetric.crop_type': ('nyu_crop', None),
+    'DepthMetric.depth_metrics': (
+        *('d1', 'd2', 'd3', 'abs_rel', 'sq_rel', 'rmse', 'rmse_log', 'log10', 'silog'),
+        None,
+    ),
+    'IoUMetric.iou_metrics': tuple(OF_IOU),
+    'MultiLabelMetric.average': ('macro', 'micro', None),
+    'MultiLabelMetric.items': RATES,
+    'RegressionMetric.items': ('l1_distance', 'l2_distance'),
+    'RetrievalAveragePrecision.mode': ('IR', 'integrate'),
+    'RandomFlip.direction': ('horizontal', 'vertical', 'diagonal'),
+    'test_cfg.mode': ('whole', 'slide', 'slide_flip'),
+    'SingleLabelMetric.average': ('macro', 'micro', None),
+    'SingleLabelMetric.items': RATES,
+}
+"""What a setting is one of, or a list of; by its name, or its class and name. Where
+libraries look at it at all, they do so at the first validation, or give no name."""
+
+
+def check_values(
+    where: str, kind: Callable[..., Any] | str, settings: Mapping[str, Any]
+) -> None:
+    """Refuse a setting that has the right type and cannot be.
+
+    Args:
+        where: What the config is called.
+        kind: The class or function that takes the settings, or a name for it.
+        settings: What the config sets.
+
+    Raises:
+        ValueError: If there is one; the message says what is allowed.
+    """
+    bases = getattr(kind, '__mro__', ())
+    names = ['', *(f'{base.__name__}.' for base in bases), f'{kind}.']
+    for name, value in settings.items():
+        keys = [f'{prefix}{name}' for prefix in names]
+        for key in keys:
+            choices = CHOICES.get(key)
+            if choices is not None:
+                _check_choice(where, name, value, choices)
+        least = next((NOTHING_BELOW[key] for key in keys if key in NOTHING_BELOW), None)
+        if least is not None:
+            range_ = f'a whole number from {least} on'
+            _check_range(where, name, value, range_, least, whole=True)
+        elif name in POSITIVE:
+            _check_range(where, name, value, 'greater than 0', math.ulp(0.0))
+        elif name in SHARES:
+            _check_range(where, name, value, 'between 0 and 1', 0, 1)
+
+
+def _check_choice(
+    where: str, name: str, value: Any, choices: Sequence[str | None]
+) -> None:
+    known = [str(choice) for choice in choices]
+    for one in several(value):
+        # A head may take a number by the name of another part's choice.
+        if isinstance(one, str) and one not in choices:
+            raise ValueError(
+                f'{where}: {name} must be of {", ".join(known)}, got {one!r}.'
+                + did_you_mean(one, known)
+            )
+
+
+def _check_range(
+    where: str,
+    name: str,
+    value: Any,
+    range_: str,
+    least: float,
+    most: float = math.inf,
+    whole: bool = False,
+) -> None:
+    numbers = several(value)
+    if not numbers:
+        raise ValueError(f'{where}: {name} is an empty list.')
+    # Lists of lists are left alone, and so is what says "of no size" as None.
+    numbers = [one for one in numbers if isinstance(one, Real)]
+    if any(not least <= one <= most or whole > (one == int(one)) for one in numbers):
+        raise ValueError(f'{where}: {name} must be {range_}, got {value!r}.')

@@ -1,0 +1,83 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+TRANSFORMS = 'train_dataloader__dataset__pipeline'
+
+
+@pytest.mark.parametrize(
+    ('key', 'value', 'message'),
+    [
+        ('train_dataloader__batch_size', 0, '^train_dataloader: batch_size .*, got 0'),
+        ('val_dataloader__batch_size', -1, 'val_dataloader: batch_size .* from 1 on'),
+        ('test_dataloader__num_workers', -2, 'test_dataloader: num_workers .* from 0'),
+        ('train_dataloader__prefetch_factor', 0, 'prefetch_factor must .* from 1 on'),
+        ('optim_wrapper__accumulative_counts', 0, 'optim_wrapper: accumulative_counts'),
+        ('randomness__seed', -1, 'randomness: seed must .* from 0 on'),
+        ('log_processor__window_size', 0, 'log_processor: window_size'),
+        ('default_hooks__logger__interval', 0, 'default_hooks.logger: interval'),
+        ('train_dataloader__batch_size', 1.5, 'whole number from 1 on, got 1.5'),
+        ('model__num_classes', 0, 'model: num_classes must .* from 1 on'),
+        ('model__student__decode_head__num_classes', 0, 'head: num_classes'),
+        ('model__student__data_preprocessor__std', [0.0] * 3, 'std .* greater than 0'),
+        (TRANSFORMS, [dict(type='RandomCrop', crop_size=(0, 9))], r'\(0, 9\)'),
+        (TRANSFORMS, [dict(type='RandomFlip', prob=1.5)], 'prob .* between 0 and 1'),
+    ],
+)
+def test_sizes_that_cannot_be(
+    check: Callable[..., None], key: str, value: Any, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        check(**{key: value})
+
+
+def metric(kind: str, **settings: Any) -> list[dict[str, Any]]:
+    return [dict(type=kind, **settings)]
+
+
+@pytest.mark.parametrize(
+    ('key', 'value', 'message'),
+    [
+        ('val_evaluator__iou_metrics', ['mIuU'], "metrics must .*'mIuU'.*'mIoU'"),
+        ('val_evaluator__iou_metrics', 'mDcie', "val_evaluator: .*'mDice'"),
+        ('test_evaluator__iou_metrics', ['mIoU', 'mIuU'], 'test_evaluator: iou_'),
+        ('val_evaluator__collect_device', 'gppu', "cpu, gpu, npu, got 'gppu'"),
+        (
+            'val_evaluator',
+            metric('mmpretrain.SingleLabelMetric', items=['precison']),
+            "items must .*'precison'. Did you mean 'precision'",
+        ),
+        (
+            'val_evaluator',
+            metric('mmpretrain.MultiLabelMetric', average='marco'),
+            "average must be of macro, micro, None, got 'marco'.*'macro'",
+        ),
+        ('val_evaluator', metric('mmpretrain.Accuracy', topk=[]), 'topk .* empty list'),
+        ('val_evaluator', metric('mmpretrain.Accuracy', topk=(1, 0)), r'got \(1, 0\)'),
+        ('env_cfg__mp_cfg__mp_start_method', 'frok', "'frok'. Did you mean 'fork'"),
+        (TRANSFORMS, [dict(type='RandomFlip', direction='up')], "dire.* got 'up'"),
+        ('model__student__test_cfg__mode', 'whoel', "test_cfg: mode .*'whole'"),
+        ('model__student__backbone__style', 'pytroch', "backbone: style .*'pytorch'"),
+    ],
+)
+def test_names_of_no_choice(
+    check: Callable[..., None], key: str, value: Any, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        check(**{key: value})
+
+
+def test_values_that_can_be(check: Callable[..., None]) -> None:
+    check(
+        train_dataloader__num_workers=0,
+        train_dataloader__prefetch_factor=None,
+        val_evaluator__iou_metrics='mDice',
+        test_evaluator=[
+            *metric('mmpretrain.SingleLabelMetric', average=None, items=['recall']),
+            *metric('mmpretrain.Accuracy', topk=5),
+        ],
+        randomness__seed=None,
+        default_hooks__checkpoint__interval=-1,
+        model__student__data_preprocessor__size=None,
+    )

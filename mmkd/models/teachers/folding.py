@@ -8,8 +8,8 @@ from copy import copy
 from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_weights
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from mmkd.models.probing import noise
@@ -19,7 +19,8 @@ from mmkd.models.undisturbed import undisturbed
 CONVOLUTION: Any = nn.modules.conv._ConvNd
 NORMALISATION: Any = nn.modules.batchnorm._BatchNorm
 
-Pair = tuple[Any, Any, Any, Tensor]
+PIECE = 2**16
+"""Weights that are folded at once: in float64 they stay in the processor's cache."""
 
 TOLERANCE = 1e-3
 """How far a folded convolution may be from what it replaces, at its largest value.
@@ -40,7 +41,8 @@ def fold_batch_norms(
     A BatchNorm is folded where all that is done with a convolution's result is to
     normalise it, once in a forward, and nobody taps it. That is seen in one forward of
     images of noise, in evaluation mode. Afterwards the convolution has the weights,
-    computed in float64, and the BatchNorm is an ``nn.Identity``.
+    computed in float64, and the BatchNorm is an ``nn.Identity``. What shares its weight
+    with another module is left alone.
 
     Args:
         model: A model with MMEngine's ``mode='tensor'``, never to be trained again;
@@ -53,8 +55,7 @@ def fold_batch_norms(
         How many were folded.
 
     Source: Jacob et al., "Quantization and Training of Neural Networks for Efficient
-    Integer-Arithmetic-Only Inference", section 3.2; the arithmetic is PyTorch's
-    ``fuse_conv_bn_weights``.
+    Integer-Arithmetic-Only Inference", section 3.2.
     """
     images = noise(model, size)
     with (
@@ -65,9 +66,15 @@ def fold_batch_norms(
     ):
         model(images, mode='tensor')
     hidden = {id(value) for value in tapped.values()}
-    pairs = [pair for pair in seen.pairs if seen.is_folded_away(pair, hidden)]
-    for convolution, norm, folded, _ in pairs:
-        convolution.weight, convolution.bias = folded.weight, folded.bias
+    owners = Counter(id(p) for m in model.modules() for p in m._parameters.values())
+    pairs = [
+        (convolution, norm)
+        for convolution, norm, result in seen.pairs
+        if seen.is_folded_away(convolution, norm, result, hidden)
+        if owners[id(convolution.weight)] == 1
+    ]
+    for convolution, norm in pairs:
+        _fold(convolution, norm)
         # In place: every name under which the model knows it means the same.
         norm._parameters.clear()
         norm._buffers.clear()
@@ -75,40 +82,27 @@ def fold_batch_norms(
     return len(pairs)
 
 
-def folded_convolution(convolution: Any, norm: Any) -> Any:
-    """A convolution that normalises too, without gradient.
-
-    Args:
-        convolution: The convolution.
-        norm: The BatchNorm behind it, in evaluation mode.
-
-    Returns:
-        The convolution, or None where PyTorch's arithmetic does not know its kind.
-    """
-    transposed = getattr(convolution, 'transposed', False)
-    if transposed and convolution.groups > 1:
-        return None
-    tensors: list[Any] = [
-        None if tensor is None else tensor.detach().double()
-        for tensor in (
-            convolution.weight,
-            convolution.bias,
-            norm.running_mean,
-            norm.running_var,
-            norm.weight,
-            norm.bias,
-        )
-    ]
-    w, b, mean, variance, scale, shift = tensors
-    weights = fuse_conv_bn_weights(
-        w, b, mean, variance, norm.eps, scale, shift, transposed
-    )
-    folded = copy(convolution)
-    folded._parameters = {
-        name: nn.Parameter(tensor.to(convolution.weight), requires_grad=False)
-        for name, tensor in zip(('weight', 'bias'), weights, strict=True)
-    }
-    return folded
+@torch.no_grad()
+def _fold(convolution: Any, norm: Any) -> None:
+    """Let a convolution do what the BatchNorm behind it does in evaluation mode."""
+    scale = (norm.running_var.double() + norm.eps).rsqrt()
+    shift = -norm.running_mean.double()
+    if convolution.bias is not None:
+        shift += convolution.bias
+    if norm.weight is not None:
+        scale *= norm.weight
+    shift *= scale
+    if norm.bias is not None:
+        shift += norm.bias
+    weight = convolution.weight
+    if convolution.transposed:
+        weight = weight.transpose(0, 1)
+    rows = max(PIECE * len(weight) // weight.numel(), 1)
+    scales = scale.view(-1, *[1] * (weight.dim() - 1)).split(rows)
+    for piece, factor in zip(weight.split(rows), scales, strict=True):
+        piece.copy_(piece.double().mul_(factor))
+    bias = shift.to(convolution.weight)
+    convolution.bias = nn.Parameter(bias, requires_grad=False)
 
 
 class _Uses(TorchDispatchMode):
@@ -117,13 +111,11 @@ class _Uses(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()
         self.counts = Counter[int]()
-        self.paused = False
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
-        if not self.paused:
-            self.counts.update(id(tensor) for tensor in tensors_in([args, kwargs]))
+        self.counts.update(id(tensor) for tensor in tensors_in([args, kwargs]))
         return func(*args, **(kwargs or {}))
 
 
@@ -132,14 +124,13 @@ class _Watched(ExitStack):
 
     Attributes:
         uses: Counts what becomes of tensors.
-        pairs: Convolutions, the BatchNorms that take their result, the convolutions
-            that do both, and the result.
+        pairs: Convolutions, the BatchNorms that take their result, and the result.
     """
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.uses = _Uses()
-        self.pairs: list[Pair] = []
+        self.pairs: list[tuple[Any, Any, Tensor]] = []
         self._runs = Counter[nn.Module]()
         self._given: dict[nn.Module, Tensor] = {}
         self._made: dict[int, tuple[nn.Module, Tensor]] = {}
@@ -151,9 +142,10 @@ class _Watched(ExitStack):
                 self.callback(watch(module, 'input', partial(self._enter, module)))
                 self.callback(watch(module, 'output', partial(self._normed, module)))
 
-    def is_folded_away(self, pair: Pair, kept: set[int]) -> bool:
+    def is_folded_away(
+        self, convolution: Any, norm: Any, result: Tensor, kept: set[int]
+    ) -> bool:
         """Whether nobody but the BatchNorm sees a convolution's result."""
-        convolution, norm, _, result = pair
         once = self._runs[convolution] == self._runs[norm] == 1
         return once and self.uses.counts[id(result)] == 1 and id(result) not in kept
 
@@ -173,15 +165,13 @@ class _Watched(ExitStack):
             return
         if convolution._parameters.keys() != {'weight', 'bias'}:
             return
-        # Now, for what follows may write over both.
-        self.uses.paused = True
-        folded = folded_convolution(convolution, norm)
-        known = all(_is_pytorchs(module) for module in (convolution, norm))
-        if folded and (
-            known or _agrees(folded, self._given[convolution], first_tensor(value))
+        if convolution.transposed and convolution.groups > 1:
+            return
+        # What no other class computes is compared now: what follows may write over it.
+        if all(_is_pytorchs(module) for module in (convolution, norm)) or _agrees(
+            convolution, norm, self._given[convolution], first_tensor(value)
         ):
-            self.pairs.append((convolution, norm, folded, result))
-        self.uses.paused = False
+            self.pairs.append((convolution, norm, result))
 
 
 def _is_pytorchs(module: nn.Module) -> bool:
@@ -189,8 +179,14 @@ def _is_pytorchs(module: nn.Module) -> bool:
     return type(module).forward.__module__.startswith('torch.nn.')
 
 
-def _agrees(folded: Any, inputs: Tensor, expected: Tensor) -> bool:
+def _agrees(convolution: Any, norm: Any, inputs: Tensor, expected: Tensor) -> bool:
     """Whether the folded convolution gives what the two gave."""
+    folded = copy(convolution)
+    folded._parameters = {
+        name: tensor if tensor is None else nn.Parameter(tensor.clone())
+        for name, tensor in convolution._parameters.items()
+    }
+    _fold(folded, norm)
     # Without hooks, which would see it as one more run.
     difference = (folded.forward(inputs) - expected).abs().max()
     return bool(difference <= TOLERANCE * expected.abs().max())

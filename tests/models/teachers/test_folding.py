@@ -74,6 +74,13 @@ def overwritten(network: Any, images: Tensor) -> Tensor:
     return network.norm(network.conv(images).relu_())
 
 
+def one_weight(first: nn.Conv2d, second: nn.Conv2d) -> Network:
+    second.weight = first.weight
+    return Network(
+        in_a_row, conv=first, norm=nn.BatchNorm2d(3), second=second, act=nn.ReLU()
+    )
+
+
 NETWORKS: dict[str, tuple[int, Callable[[], nn.Module]]] = {
     'a bias': (1, lambda: Network(in_a_row, conv=conv(), norm=nn.BatchNorm2d(5))),
     'no bias, and a ReLU in place': (
@@ -145,6 +152,10 @@ NETWORKS: dict[str, tuple[int, Callable[[], nn.Module]]] = {
         lambda: Network(
             in_a_row, conv=conv(), norm=nn.BatchNorm2d(5, track_running_stats=False)
         ),
+    ),
+    'a weight that another convolution has too': (
+        0,
+        lambda: one_weight(conv(3), conv(3)),
     ),
     'a weight that is standardised': (
         0,

@@ -119,6 +119,7 @@ def _explain(source: object, file: IO[bytes], error: Exception) -> str:
 def safe_load(
     file: str | PathLike[str] | IO[bytes],
     map_location: Any = 'cpu',
+    mapped: bool = False,
 ) -> Any:
     """Read a checkpoint and run nothing of it.
 
@@ -128,6 +129,8 @@ def safe_load(
     Args:
         file: Path, or a binary file object.
         map_location: As in ``torch.load``.
+        mapped: Whether tensors may be the pages of the file, for one whose values are
+            copied and which nobody changes meanwhile.
 
     Returns:
         What was saved: a bare state dict, or a dict as MMEngine, MMSegmentation
@@ -140,18 +143,26 @@ def safe_load(
         OSError: If the file cannot be opened.
     """
     if not isinstance(file, str | PathLike):
-        return _read(file, None, map_location)
+        return _read(file, None, map_location, mapped=False)
     with open(file, 'rb') as opened:
-        return _read(opened, file, map_location)
+        # Files from before PyTorch 1.6 cannot be mapped.
+        mapped = mapped and zipfile.is_zipfile(opened)
+        opened.seek(0)
+        return _read(opened, file, map_location, mapped)
 
 
 def _read(
-    file: IO[bytes], path: str | PathLike[str] | None, map_location: Any
+    file: IO[bytes],
+    path: str | PathLike[str] | None,
+    map_location: Any,
+    mapped: bool,
 ) -> Any:
     with _only_allowed(path or 'from memory', file):
         if is_safetensors(file):
             return safetensors.torch.load(file.read())
-        content = torch.load(path or file, map_location, weights_only=True)
+        content = torch.load(
+            path or file, map_location, weights_only=True, mmap=mapped
+        )
         return _without_program(as_data(content))
 
 

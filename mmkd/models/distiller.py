@@ -144,6 +144,8 @@ class Distiller(BaseModel):
             check_counterparts(self.student_view, self.teacher.view)
             self.teacher.match_inputs(self.data_preprocessor)
             views = {'student': self.student_view, 'teacher': self.teacher.view}
+            # Other numbers than those that the student's weights are drawn from next.
+            torch.default_generator.manual_seed(int(torch.randint(2**62, ())))
             built = {
                 name: build_method(name, cfg, **views)
                 for name, cfg in methods.items()

@@ -39,6 +39,17 @@ def test_log_history_is_read(tmp_path: Path) -> None:
     assert log.statistics('current') == 4.0
 
 
+@pytest.mark.parametrize('today', [True, False])
+def test_a_mapped_file_is_read_and_never_written(today: bool, tmp_path: Path) -> None:
+    file, state = tmp_path / 'a.pth', dict(weight=torch.arange(5.0))
+    torch.save(state, file, _use_new_zipfile_serialization=today)
+    content = file.read_bytes()
+    weight = safe_load(file, mapped=True)['weight']
+    assert weight.equal(state['weight'])
+    weight.zero_()
+    assert file.read_bytes() == content
+
+
 @pytest.mark.parametrize(
     'value',
     [

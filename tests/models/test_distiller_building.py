@@ -6,7 +6,7 @@ from mmengine.config import Config
 from mmengine.optim import OptimWrapper
 from torch import Tensor
 
-from mmkd.models import Distiller
+from mmkd.models import Distiller, build_model
 
 BOTH = dict(
     dual_head=dict(type='DualHead', weight=0.5, task_weight=2.0),
@@ -17,6 +17,20 @@ BOTH = dict(
 def stepped(distiller: Distiller, batch: dict[str, Any]) -> dict[str, Tensor]:
     wrapper = OptimWrapper(torch.optim.SGD(distiller.parameters(), lr=0.1))
     return distiller.train().train_step(batch, wrapper)
+
+
+def test_methods_are_drawn_from_numbers_of_their_own(tiny: Any) -> None:
+    """Neither by what the teacher is, nor from those of the student's weights."""
+    heads = [
+        tiny.distiller(teacher=tiny.teacher(tiny.segmentor(width=width))).methods
+        for width in (8, 12)
+    ]
+    one, other = (methods['dual_head'].head.classifier for methods in heads)
+    torch.manual_seed(0)
+    build_model(tiny.segmentor())
+    following = torch.nn.Conv2d(one.in_channels, one.out_channels, 1)
+    assert one.weight.equal(other.weight)
+    assert not one.weight.equal(following.weight)
 
 
 def test_class_count_reaches_every_head(tiny: Any) -> None:

@@ -160,6 +160,7 @@ class _Watched(ExitStack):
         self.uses.counts[id(result)] = 0
 
     def _normed(self, norm: Any, value: Any) -> None:
+        convolution: Any
         convolution, result = self._made.get(id(self._given[norm]), (None, None))
         if convolution is None or result is None or norm.running_mean is None:
             return

@@ -22,6 +22,7 @@ from mmkd.models.teachers.folding import fold_batch_norms
 from mmkd.models.teachers.loading import HOW_TO_PASS, load_weights
 from mmkd.models.teachers.normalisation import Renormalise
 from mmkd.models.teachers.side_stream import SideStream
+from mmkd.models.teachers.undrawn import Undrawn
 from mmkd.registry import TEACHERS
 
 
@@ -78,7 +79,8 @@ class FrozenTeacher:
         if not checkpoint:
             raise ValueError(f'the teacher has no checkpoint. {HOW_TO_PASS}')
         config = model_dict(config)
-        model = build_model(config, num_classes)
+        with Undrawn():
+            model = build_model(config, num_classes)
         names = load_weights(model, checkpoint)
         self.identity = fingerprint(model.state_dict())
         self.preprocesses = config.get('data_preprocessor') is not None

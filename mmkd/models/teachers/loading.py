@@ -1,9 +1,13 @@
 """The teacher's weights, read from a checkpoint."""
 
+from pathlib import Path
+from typing import Any
+
 from mmengine.logging import print_log
 from mmengine.runner import CheckpointLoader
 from torch import nn
 
+from mmkd.checkpoints.loading import safe_load
 from mmkd.checkpoints.weight_fit import load_whole
 from mmkd.checkpoints.weights import weights_for
 from mmkd.models.class_names import names_in
@@ -37,7 +41,7 @@ def load_weights(model: nn.Module, checkpoint: str) -> list[str] | None:
         OSError: If the checkpoint cannot be reached.
     """
     try:
-        content = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
+        content = _content(checkpoint)
     except OSError as error:
         raise OSError(
             f'the teacher checkpoint {checkpoint!r} cannot be reached: '
@@ -53,3 +57,12 @@ def load_weights(model: nn.Module, checkpoint: str) -> list[str] | None:
             logger='current',
         )
     return names_in(content)
+
+
+def _content(checkpoint: str) -> Any:
+    path = Path(checkpoint).expanduser()
+    if not path.is_file():
+        return CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
+    print_log(f"The teacher's weights are read from {path}", logger='current')
+    # They are copied into the model: memory of their own costs more than reading them.
+    return safe_load(path, mapped=True)

@@ -13,7 +13,7 @@ from mmkd.models.taps import capture
 ALPHA, BETA, TAU = 0.7, 0.3, 2.5
 SETTINGS = dict(
     type='MultiHead',
-    head=dict(type='ConvClassifier', channels=8),
+    head=dict(type='ConvClassifier', channels=16),
     loss=dict(type='KLDivergenceLoss', tau=TAU),
     alpha=ALPHA,
     weight=BETA,

@@ -55,7 +55,7 @@ def test_checkpoint_is_loaded(
 
     logits = frozen(images, [OUTPUT])[OUTPUT]
     assert logits.equal(model(images, mode='tensor'))
-    assert said == []
+    assert said == [f"The teacher's weights are read from {path}"]
 
 
 def test_config_is_read_from_a_file(tiny: Any, tmp_path: Path) -> None:
@@ -95,8 +95,8 @@ def test_unused_weights_are_mentioned(
 
     FrozenTeacher(tiny.segmentor(), path)
 
-    assert len(said) == 1
-    assert said[0].endswith('extra.0, extra.1, extra.2, extra.3, extra.4 and 2 more')
+    assert len(said) == 2
+    assert said[1].endswith('extra.0, extra.1, extra.2, extra.3, extra.4 and 2 more')
 
 
 @pytest.mark.parametrize('checkpoint', [None, ''])

@@ -1,0 +1,35 @@
+"""Weights that are about to be loaded are not drawn first."""
+
+from typing import Any
+
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+DRAWING = {
+    Tensor.normal_,
+    Tensor.uniform_,
+    nn.init.kaiming_uniform_,
+    nn.init.normal_,
+    nn.init.uniform_,
+}
+"""What fills a tensor with random numbers; PyTorch's other initialisers use these."""
+
+
+class Undrawn(TorchFunctionMode):
+    """Leaves parameters 0 where they would be drawn at random.
+
+    For a model whose parameters are all loaded after it is built: drawing those of a
+    large network takes longer than reading them. Buffers, and what a model computes
+    from random numbers that are no parameters, are as ever.
+    """
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        """Write zeros in place of random numbers."""
+        if func in DRAWING:
+            drawn = args[0] if args else kwargs['tensor']
+            if isinstance(drawn, nn.Parameter):
+                drawn.detach().zero_()
+                return drawn
+        return func(*args, **(kwargs or {}))

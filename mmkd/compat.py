@@ -130,39 +130,17 @@ def escape_quotes_in_paths() -> None:
     Config._substitute_predefined_vars = staticmethod(substitute_escaped)
 
 
-def let_interruptions_through() -> None:
-    """Let what ends a training end it while its config is made into text, too.
-
-    MMEngine writes the text into every checkpoint, and takes whatever happens
-    meanwhile, Ctrl-C and a data loader's worker that was killed too, for a wrong
-    syntax of the config, which its error then shows in full.
-
-    Upstream: open-mmlab/mmengine (``Config.pretty_text``), still so in
-    onedl-mmengine 0.10.12; no report is known. Removable when its ``except`` names
-    what yapf raises.
-    """
-    format_text: Any = Config.pretty_text.fget
-
-    def pretty_text(self: Config) -> str:
-        try:
-            return format_text(self)
-        except SyntaxError as error:
-            cause = error.__context__
-            if cause is None or isinstance(cause, (SyntaxError, YapfError)):
-                raise
-            raise cause from None
-
-    Config.pretty_text = property(pretty_text)
-
-
-def format_a_config_once() -> None:
-    """Make a config into text once, and no more until it changes.
+def mend_text_of_configs() -> None:
+    """Make a config into text once until it changes, and stop if that is interrupted.
 
     MMEngine asks for the text four times before the first iteration, for the log, the
     work directory, the visualiser and the checkpoints, and yapf takes up to a second.
+    Whatever happens meanwhile, Ctrl-C and a data loader's worker that was killed too,
+    it takes for a wrong syntax of the config, which its error then shows in full.
 
     Upstream: open-mmlab/mmengine (``Config.pretty_text``), still so in
-    onedl-mmengine 0.10.12; no report is known. Removable when it keeps the text.
+    onedl-mmengine 0.10.12; no report is known. Removable when it keeps the text and
+    its ``except`` names what yapf raises.
     """
     format_text: Any = Config.pretty_text.fget
     last = '', ''
@@ -171,7 +149,13 @@ def format_a_config_once() -> None:
         nonlocal last
         content = repr(self.to_dict())
         if last[0] != content:
-            last = content, format_text(self)
+            try:
+                last = content, format_text(self)
+            except SyntaxError as error:
+                cause = error.__context__
+                if cause is None or isinstance(cause, (SyntaxError, YapfError)):
+                    raise
+                raise cause from None
         return last[1]
 
     Config.pretty_text = property(pretty_text)

@@ -7,16 +7,20 @@ from mmengine.config import Config
 from torch.distributed.elastic.multiprocessing.errors import record
 
 from mmkd.checks import check_config
-from mmkd.cli.command_line import launch, parse_with_common_options, set_work_dir
+from mmkd.cli.command_line import (
+    launch,
+    parse_with_common_options,
+    set_work_dir,
+    take_common_options,
+)
 from mmkd.cli.evaluation import (
     average_augmentations,
     draw_predictions,
     save_predictions,
 )
 from mmkd.cli.lasting import lasting
-from mmkd.config.changes import check_data, drop_unwanted_hooks, set_data_root
+from mmkd.config.changes import check_data, drop_unwanted_hooks
 from mmkd.config.experiments import drop_parts, load_config
-from mmkd.config.keys import check_options
 from mmkd.models.deploy import drop_distillation
 from mmkd.resilience.resume import LAST
 
@@ -42,10 +46,7 @@ def parse_args() -> argparse.Namespace:
 def merged_config(args: argparse.Namespace) -> Config:
     """Merge the command line into the config and reduce it to the student."""
     cfg = load_config(args.config)
-    check_options(cfg, args.cfg_options or {})
-    cfg.launcher = args.launcher
-    if args.data_root:
-        set_data_root(cfg, args.data_root)
+    take_common_options(cfg, args)
     if args.cfg_options:
         cfg.merge_from_dict(args.cfg_options)
     drop_distillation(cfg)

@@ -11,13 +11,13 @@ from mmkd.cli.command_line import (
     launch,
     parse_with_common_options,
     set_work_dir,
+    take_common_options,
 )
 from mmkd.cli.lasting import lasting
 from mmkd.config.changes import (
     check_data,
     drop_unwanted_hooks,
     enable_amp,
-    set_data_root,
     set_teacher,
     set_views,
 )
@@ -28,7 +28,6 @@ from mmkd.config.experiments import (
     set_methods,
     set_values,
 )
-from mmkd.config.keys import check_options
 from mmkd.config.total_batch import scale_learning_rate
 from mmkd.engine.optim.constructor import keep_methods_apart
 from mmkd.models.deploy import settle_preprocessor
@@ -94,10 +93,7 @@ def merged_config(args: argparse.Namespace) -> Config:
     if args.set:
         set_values(cfg, args.set)
     drop_parts(cfg)
-    check_options(cfg, args.cfg_options or {})
-    cfg.launcher = args.launcher
-    if args.data_root:
-        set_data_root(cfg, args.data_root)
+    take_common_options(cfg, args)
     if args.teacher:
         set_teacher(cfg, args.teacher)
     if args.amp:

@@ -2,11 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
+
+UNSET = 'not set'
+"""What stands for a value where there is none."""
 
 BEGINNING = ('init_cfg', 'pretrained')
 """What a model's config says of the weights it begins with."""
@@ -46,3 +49,23 @@ def without(config: Any, names: Collection[str]) -> Any:
     if isinstance(config, (list, tuple)):
         return [without(inner, names) for inner in config]
     return config
+
+
+def differences(was: Any, now: Any, place: str = '') -> Iterator[tuple[str, Any, Any]]:
+    """Where two plain configs differ, and what stands there in each.
+
+    Args:
+        was: A value of a config, a dict or list of them, or :data:`UNSET`, which None
+            is too beside a dict.
+        now: Another one.
+        place: What they are called.
+    """
+    inner = [dict(enumerate(v)) if isinstance(v, list) else v for v in (was, now)]
+    dicts = [{} if value in (None, UNSET) else value for value in inner]
+    if was != now and all(isinstance(value, dict) for value in dicts):
+        for key in {**dicts[0], **dicts[1]}:
+            where = f'{place}.{key}' if place else str(key)
+            there, here = (value.get(key, UNSET) for value in dicts)
+            yield from differences(there, here, where)
+    elif was != now:
+        yield place, was, now

@@ -12,6 +12,8 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from mmkd.checks import warn_of_idle_keys
+from mmkd.config.changes import set_data_root
+from mmkd.config.keys import check_options
 from mmkd.config.total_batch import compare_total_batch
 from mmkd.engine import end_with_launcher, join_processes, leave_processes
 from mmkd.resilience.resume import LAST
@@ -70,6 +72,14 @@ def parse_with_common_options(
     args = parser.parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args
+
+
+def take_common_options(cfg: Config, args: argparse.Namespace) -> None:
+    """Set launcher and data root, and look at the overrides, which come last."""
+    check_options(cfg, args.cfg_options or {})
+    cfg.launcher = args.launcher
+    if args.data_root:
+        set_data_root(cfg, args.data_root)
 
 
 def set_work_dir(cfg: Config, args: argparse.Namespace) -> None:

@@ -2,6 +2,8 @@
 
 from mmengine.config import Config
 
+from mmkd.checks.places import hooks_of
+
 RESUMABLE = {
     'IterBasedTrainLoop': 'mmkd.ResumableIterLoop',
     'EpochBasedTrainLoop': 'mmkd.ResumableEpochLoop',
@@ -34,6 +36,6 @@ def protect(cfg: Config) -> None:
     hook = cfg.default_hooks.checkpoint
     if hook is not None and hook.get('type', 'CheckpointHook') == 'CheckpointHook':
         hook['type'] = 'mmkd.AtomicCheckpointHook'
-    for hook in (*cfg.default_hooks.values(), *(cfg.get('custom_hooks') or ())):
+    for hook in hooks_of(cfg).values():
         if isinstance(hook, dict) and hook.get('type') == 'EarlyStoppingHook':
             hook['type'] = 'mmkd.ResumableEarlyStoppingHook'

@@ -1,18 +1,18 @@
 """Whether a training goes on from a checkpoint of its own."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmengine.dist import get_world_size
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
-from mmkd.checkpoints.identity import text_of
+from mmkd.checkpoints.identity import UNSET, differences, text_of
 from mmkd.nearest import listed
 from mmkd.resilience.runner_model import model_of
+from mmkd.resilience.start_checks import size_of
 
 BATCH = 'train_dataloader.batch_size x processes'
-UNSET = 'not set'
 LENGTHS = ('train_cfg.max_epochs', 'train_cfg.max_iters')
 """What a training may be longer by: learning rates do not follow from it."""
 
@@ -43,11 +43,10 @@ def check_same_run(runner: Runner, meta: Mapping[str, Any]) -> None:
     Raises:
         ValueError: If it is another one's; the message has both values.
     """
-    was, now = _flat(meta), _flat(_noted(runner))
+    was, now = _notes(meta), _notes(_noted(runner))
     if not was:
         return
-    both = {key: (was.get(key, UNSET), now.get(key, UNSET)) for key in {**was, **now}}
-    pairs = {key: values for key, values in both.items() if values[0] != values[1]}
+    pairs = {key: values for key, *values in differences(was, now)}
     for key in LENGTHS:
         if key in pairs:
             before, after = pairs.pop(key)
@@ -67,14 +66,13 @@ def check_same_run(runner: Runner, meta: Mapping[str, Any]) -> None:
     )
 
 
-def _batch_advice(pairs: Mapping[str, tuple[str, str]]) -> str:
-    before, _ = pairs.get(BATCH, (UNSET, UNSET))
-    processes = get_world_size()
-    if not before.isdecimal() or int(before) % processes:
+def _batch_advice(pairs: Mapping[str, Sequence[Any]]) -> str:
+    before, processes = pairs.get(BATCH, [UNSET])[0], get_world_size()
+    if not isinstance(before, int) or before % processes:
         return ''
     return (
         f'The same whole batch with {processes} processes is '
-        f'train_dataloader.batch_size={int(before) // processes}. '
+        f'train_dataloader.batch_size={before // processes}. '
     )
 
 
@@ -97,9 +95,7 @@ def _training(runner: Runner) -> dict[str, str]:
     size = loader.batch_size or getattr(loader.batch_sampler, 'batch_size', None)
     numbers = {
         BATCH: size and size * get_world_size(),
-        'train_dataloader.dataset: samples': (
-            len(loader.dataset) if hasattr(loader.dataset, '__len__') else None
-        ),
+        'train_dataloader.dataset: samples': size_of(loader.dataset),
         'optim_wrapper.accumulative_counts': getattr(
             runner.optim_wrapper, '_accumulative_counts', None
         ),
@@ -121,25 +117,14 @@ def _training(runner: Runner) -> dict[str, str]:
     }
 
 
-def _flat(meta: Mapping[str, Any]) -> dict[str, str]:
-    """What is noted, by the full name of each setting."""
-    found: dict[str, str] = {}
+def _notes(meta: Mapping[str, Any]) -> dict[str, Any]:
+    """What is noted, each setting by its name."""
+    found = {}
     for part in ('identity', 'training'):
         notes = meta.get(part)
         for name, text in notes.items() if isinstance(notes, Mapping) else ():
             try:
-                value = json.loads(text)
+                found[name] = json.loads(text)
             except ValueError:
-                value = text
-            found.update(_leaves(name, value))
+                found[name] = text
     return found
-
-
-def _leaves(name: str, value: Any) -> Iterator[tuple[str, str]]:
-    if isinstance(value, list):
-        value = dict(enumerate(value))
-    if not isinstance(value, dict):
-        yield name, str(value)
-        return
-    for key, inner in value.items():
-        yield from _leaves(f'{name}.{key}', inner)

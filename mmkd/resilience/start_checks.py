@@ -42,13 +42,13 @@ def check_shares(runner: Runner) -> None:
             "processes the same images. Use sampler=dict(type='DefaultSampler', "
             'shuffle=True), which shares them out.'
         )
-    sizes = all_gather_object(_size(loader.dataset))
+    sizes = all_gather_object(size_of(loader.dataset))
     if len(set(sizes)) > 1:
         raise ValueError(
             f'the processes find different training sets, of {sizes} images: the same '
             'files must lie on every machine.'
         )
-    counts = all_gather_object(_size(loader))
+    counts = all_gather_object(size_of(loader))
     if isinstance(runner.train_loop, EpochBasedTrainLoop) and len(set(counts)) > 1:
         raise ValueError(
             f'the processes have {counts} batches an epoch: one that has fewer would '
@@ -68,14 +68,14 @@ def check_length(loop: Any) -> None:
             validation is to come at no interval.
     """
     loader = loop.dataloader
-    images = _size(loader.dataset)
+    images = size_of(loader.dataset)
     by_epoch = isinstance(loop, EpochBasedTrainLoop)
-    if by_epoch and images and _size(loader) == 0:
+    if by_epoch and images and size_of(loader) == 0:
         raise ValueError(
             f'train_dataloader has no batch: drop_last leaves out what does not fill '
             f'batch_size={loader.batch_size}, and a process has no more than '
-            f'{_size(loader.sampler)} of the {images} images. Lower batch_size, or set '
-            'drop_last=False.'
+            f'{size_of(loader.sampler)} of the {images} images. Lower batch_size, or '
+            'set drop_last=False.'
         )
     length = loop.max_epochs if by_epoch else loop.max_iters
     if length <= 0:
@@ -163,5 +163,6 @@ def classes_at_test(runner: Runner) -> Sequence[Any] | None:
         return None
 
 
-def _size(sized: Any) -> int | None:
+def size_of(sized: Any) -> int | None:
+    """How many there are; None where that is not known."""
     return len(sized) if hasattr(sized, '__len__') else None

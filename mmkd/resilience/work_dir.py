@@ -14,7 +14,7 @@ from typing import Any, TextIO
 from mmengine.config import Config
 from mmengine.logging import print_log
 
-from mmkd.checkpoints.identity import without
+from mmkd.checkpoints.identity import differences, without
 from mmkd.resilience.resume import NAMES, checkpoint_folder
 
 RECORD = 'experiment.json'
@@ -144,14 +144,17 @@ def _refuse_another(
         return
     experiment = there.get('experiment')
     if isinstance(experiment, Mapping):
-        differences = list(_differences(experiment, own))
-        what = f'that of {there.get("config")}, in which {"; ".join(differences[:3])}'
+        changed = [
+            f'{place} is {_short(was)} (here {_short(now)})'
+            for place, was, now in differences(experiment, own)
+        ]
+        what = f'that of {there.get("config")}, in which {"; ".join(changed[:3])}'
     else:
         # Another program's, or of before this file was written.
         known = (folder / Path(cfg.filename or '').name).is_file()
-        differences = [] if known else ['unknown']
+        changed = [] if known else ['unknown']
         what = 'of which no record stands there'
-    if differences:
+    if changed:
         newest = max(found, key=lambda file: file.stat().st_mtime_ns)
         raise WorkDirError(
             f'{folder} holds {len(found)} checkpoints of another experiment '
@@ -170,16 +173,6 @@ def _read(file: TextIO) -> dict[str, Any]:
     return record if isinstance(record, dict) else {}
 
 
-def _differences(there: Any, here: Any, place: str = '') -> Iterator[str]:
-    """Where two parts differ, and how."""
-    if isinstance(there, Mapping) and isinstance(here, Mapping):
-        for key in (*there, *(key for key in here if key not in there)):
-            where = f'{place}.{key}' if place else key
-            yield from _differences(there.get(key), here.get(key), where)
-    elif there != here:
-        yield f'{place} is {_short(there)} (here {_short(here)})'
-
-
 def _short(value: Any) -> str:
-    text = json.dumps(value)
+    text = str(value)
     return text if len(text) <= 60 else f'{text[:57]}...'

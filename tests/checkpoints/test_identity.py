@@ -3,7 +3,7 @@ from typing import Any
 import torch
 from tiny_models import tiny
 
-from mmkd.checkpoints.identity import fingerprint, text_of
+from mmkd.checkpoints.identity import UNSET, differences, fingerprint, text_of
 from mmkd.models import Distiller
 
 __all__ = ['tiny']
@@ -46,3 +46,18 @@ def test_a_distiller_names_student_teacher_and_methods(tiny: Any) -> None:
     ).items():
         found = identity(**settings)
         assert {key for key in first if first[key] != found[key]} == {part}
+
+
+def test_differences_are_named_by_their_places() -> None:
+    was = dict(lr=1, steps=[1, 2], part=dict(a=1, b=2), none=None, empty={})
+    now = dict(lr=2, steps=[1, 3, 4], part=None, none={}, more=dict(c=[5]))
+    assert {place: pair for place, *pair in differences(was, now)} == {
+        'lr': [1, 2],
+        'steps.1': [2, 3],
+        'steps.2': [UNSET, 4],
+        'part.a': [1, UNSET],
+        'part.b': [2, UNSET],
+        'more.c.0': [UNSET, 5],
+    }
+    assert not [*differences(was, was)]
+    assert [*differences(dict(a=3), dict(a=[4]))] == [('a', 3, [4])]

@@ -99,10 +99,10 @@ def test_processes_of_one_run_share_it(
         ),
         (
             dict(model=dict(methods=dict(dkd=dict(type='DKD')))),
-            r'model\.methods\.kd is .*model\.methods\.dkd is null',
+            r'kd\.type is LogitsKD \(here not set\).*methods\.dkd\.type is not',
         ),
         (dict(randomness=dict(seed=1)), r'randomness\.seed is 0 \(here 1\)'),
-        (dict(optim_wrapper=dict(optimizer=dict(lr=1))), 'optim_wrapper is null'),
+        (dict(optim_wrapper=dict(optimizer=dict(lr=1))), r'optimizer\.lr is not set'),
     ],
 )
 def test_another_experiment_is_not_overwritten(

@@ -1,7 +1,6 @@
 """Arithmetic on the gradients of two losses, parameter by parameter."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import repeat
 from typing import Any, NamedTuple
 
 import torch
@@ -98,17 +97,14 @@ def compare(
     products, first_squares, second_squares = [], [], []
     for pair in zip(first, second, strict=True):
         for one, other in _pieces(*pair):
-            if one is not None:
-                first_squares.append(one.dot(one))
-            if other is not None:
-                second_squares.append(other.dot(other))
-            if one is not None and other is not None:
-                products.append(one.dot(other))
+            first_squares.append(one.dot(one))
+            second_squares.append(other.dot(other))
+            products.append(one.dot(other))
     return Comparison(_total(products), _total(first_squares), _total(second_squares))
 
 
-def _pieces(*pair: Tensor | None) -> Iterator[tuple[Tensor | None, ...]]:
-    """Parts of a parameter's gradients, each a vector in float64 where there is one.
+def _pieces(*pair: Tensor | None) -> Iterator[tuple[Tensor, ...]]:
+    """Parts of a parameter's gradients, each a vector in float64, 0 for None.
 
     They are taken in the order in which the memory holds them, so that no layout is
     copied, and on CPUs so small that their copies in float64 stay in the cache.
@@ -120,12 +116,10 @@ def _pieces(*pair: Tensor | None) -> Iterator[tuple[Tensor | None, ...]]:
     order = sorted(range(one.dim()), key=one.stride, reverse=True)
     size = PIECE if one.device.type == 'cpu' else max(one.numel(), 1)
     wide = torch.float32 if one.device.type == 'mps' else torch.float64
-    parts = [
-        repeat(None) if each is None else each.permute(order).flatten().split(size)
-        for each in pair
-    ]
-    for cut in zip(*parts):  # noqa: B905
-        yield tuple(None if part is None else part.to(wide) for part in cut)
+    zeros = one.new_zeros(1).expand(one.numel())
+    vectors = [zeros if g is None else g.permute(order).flatten() for g in pair]
+    for cut in zip(*(vector.split(size) for vector in vectors), strict=True):
+        yield tuple(part.to(wide) for part in cut)
 
 
 def _total(terms: list[Tensor]) -> Tensor:

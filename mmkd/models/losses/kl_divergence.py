@@ -1,7 +1,10 @@
 """The softened KL divergence of Hinton's knowledge distillation."""
 
+from typing import Any
+
+import torch
 from torch import Tensor
-from torch.nn.functional import log_softmax
+from torch.autograd import Function
 
 from mmkd.models.losses.base import LogitLoss
 from mmkd.registry import MODELS
@@ -45,10 +48,40 @@ def softmax_kl(student: Tensor, teacher: Tensor, dim: int = 1) -> Tensor:
     """``KL(softmax(teacher) || softmax(student))`` over one dimension.
 
     Args:
-        student: Logits of any shape.
-        teacher: Logits of the same shape.
+        student: Logits of any shape, of at least float32.
+        teacher: Logits of the same shape, constants.
         dim: The dimension of the outcomes, which the result has not.
     """
-    p, q = log_softmax(teacher, dim), log_softmax(student, dim)
-    # Not p.exp(), which takes ten times as long where probabilities underflow.
-    return (teacher.softmax(dim) * (p - q)).sum(dim)
+    return _SoftmaxKL.apply(student, teacher, dim)
+
+
+class _SoftmaxKL(Function):
+    """Takes the exponentials of each logit once, for value and gradient.
+
+    The gradient is the difference of the probabilities. Automatic differentiation of
+    logarithms of softmax takes two exponentials of each.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, student: Tensor, teacher: Tensor, dim: int) -> Tensor:
+        p, q = teacher.softmax(dim), student.softmax(dim)
+        ctx.dim = dim
+        shift = _log_total(teacher, p, dim) - _log_total(student, q, dim)
+        log_ratio = (teacher - student).sub_(shift)
+        ctx.save_for_backward(student, q.sub_(p))
+        return log_ratio.mul_(p).sum(dim)
+
+    @staticmethod
+    def backward(ctx: Any, outer: Tensor) -> tuple[Tensor | None, ...]:
+        student, gradient = ctx.saved_tensors
+        if torch.is_grad_enabled():
+            # With create_graph: of the same value, with a derivative of its own.
+            q = student.softmax(ctx.dim)
+            gradient = gradient + (q - q.detach())
+        return outer.unsqueeze(ctx.dim) * gradient, None, None
+
+
+def _log_total(logits: Tensor, probabilities: Tensor, dim: int) -> Tensor:
+    """The logarithm of the sum of exponentials, where probabilities are largest."""
+    largest = probabilities.amax(dim, keepdim=True)
+    return logits.amax(dim, keepdim=True) - largest.log()

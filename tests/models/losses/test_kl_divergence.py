@@ -5,6 +5,7 @@ import torch
 from torch.nn.functional import kl_div, log_softmax, softmax
 
 from mmkd.models.losses import KLDivergenceLoss
+from mmkd.models.losses.kl_divergence import softmax_kl
 
 
 def test_by_hand() -> None:
@@ -42,3 +43,31 @@ def test_a_shift_of_all_logits_changes_nothing() -> None:
     loss = KLDivergenceLoss()
     shifted = loss(student + torch.randn(8, 1), teacher - torch.randn(8, 1))
     torch.testing.assert_close(shifted, loss(student, teacher))
+
+
+def test_derivatives_are_those_of_the_value() -> None:
+    torch.manual_seed(0)
+    student, teacher = torch.randn(2, 3, 4, 5, dtype=torch.float64)
+    student.requires_grad_()
+    for dim in (1, -1):
+        args = student, teacher, dim
+        assert torch.autograd.gradcheck(softmax_kl, args)
+        assert torch.autograd.gradgradcheck(softmax_kl, args)
+
+
+@pytest.mark.parametrize('outcomes', [2, 1000, 500_000])
+@pytest.mark.parametrize('size', [1.0, 30.0])
+def test_the_value_is_as_exact_as_its_logarithms(outcomes: int, size: float) -> None:
+    """Probabilities that underflow, and logits of a common size, cost nothing."""
+    torch.manual_seed(0)
+    student, teacher = size * torch.randn(2, 1, outcomes) + 100
+    exact = softmax_kl(student.double(), teacher.double())
+    p, q = log_softmax(teacher, 1), log_softmax(student, 1)
+    usual = (teacher.softmax(1) * (p - q)).sum(1)
+    error = (softmax_kl(student, teacher) - exact).abs()
+    assert error <= 2 * (usual - exact).abs() + 1e-5 * (1 + exact)
+
+
+def test_the_same_distribution_is_at_no_distance() -> None:
+    logits = 20 * torch.randn(5, 19, 7)
+    assert softmax_kl(logits, logits.clone()).eq(0).all()

@@ -15,6 +15,12 @@ BEGINNING = ('init_cfg', 'pretrained')
 """What a model's config says of the weights it begins with."""
 
 
+def meta_of(checkpoint: Any) -> dict[str, Any]:
+    """What a checkpoint says of itself, empty where it says nothing."""
+    meta = checkpoint.get('meta') if isinstance(checkpoint, Mapping) else None
+    return meta if isinstance(meta, dict) else {}
+
+
 def text_of(config: Any) -> str:
     """A config as text: alike for configs that make the same thing.
 

@@ -28,6 +28,7 @@ from torch.serialization import (
 )
 
 from mmkd.checkpoints.file_kinds import is_safetensors, other_kind
+from mmkd.checkpoints.identity import meta_of
 from mmkd.checkpoints.plain_data import NUMPY, NotDataError, as_data
 
 METHODS = {
@@ -160,10 +161,12 @@ def _read(
     with _only_allowed(path or 'from memory', file):
         if is_safetensors(file):
             return safetensors.torch.load(file.read())
-        content = torch.load(
-            path or file, map_location, weights_only=True, mmap=mapped
+        content = as_data(
+            torch.load(path or file, map_location, weights_only=True, mmap=mapped)
         )
-        return _without_program(as_data(content))
+        # MMEngine's runners execute this to look into it.
+        meta_of(content).pop('config', None)
+        return content
 
 
 def read_meta(path: str | PathLike[str]) -> dict[str, Any]:
@@ -181,17 +184,7 @@ def read_meta(path: str | PathLike[str]) -> dict[str, Any]:
     with open(path, 'rb') as file, _only_allowed(path, file):
         if is_safetensors(file):
             return {}
-        content = as_data(torch.load(path, 'cpu', weights_only=True, mmap=True))
-    meta = content.get('meta') if isinstance(content, dict) else None
-    return meta if isinstance(meta, dict) else {}
-
-
-def _without_program(content: Any) -> Any:
-    """Drop ``meta.config``, which MMEngine's runners execute to look into it."""
-    meta = content.get('meta') if isinstance(content, dict) else None
-    if isinstance(meta, dict):
-        meta.pop('config', None)
-    return content
+        return meta_of(as_data(torch.load(path, 'cpu', weights_only=True, mmap=True)))
 
 
 def check_whole(path: str | PathLike[str]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from mmengine.logging import print_log
 
+from mmkd.checkpoints.identity import meta_of
 from mmkd.nearest import listed
 
 SHOWN = 30
@@ -19,9 +20,7 @@ RENAMED = 0.02
 
 def names_in(checkpoint: Mapping[str, Any]) -> list[str] | None:
     """The class names that a checkpoint of MMEngine or of before it holds."""
-    meta = checkpoint.get('meta')
-    if not isinstance(meta, Mapping):
-        return None
+    meta = meta_of(checkpoint)
     dataset = meta.get('dataset_meta')
     for place in (dataset, meta):
         for key in ('classes', 'CLASSES'):

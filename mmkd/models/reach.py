@@ -6,14 +6,14 @@ import torch
 from torch import Tensor
 
 from mmkd.models.methods import Method
-from mmkd.models.taps import Tap
+from mmkd.models.taps import Taps
 
 
 def check_terms(
     name: str,
     method: Method,
     terms: Mapping[str, Tensor],
-    student_taps: Mapping[Tap, Tensor],
+    student_taps: Taps,
 ) -> None:
     """Refuse a method without effect on the student.
 

@@ -2,13 +2,13 @@
 
 import difflib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from inspect import signature
 from itertools import islice
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 from torch import Tensor, nn
 
@@ -60,6 +60,10 @@ class Tap:
         number = f'[{self.number}]' if self.number else ''
         run = f' (call {self.call})' if self.call else ''
         return f'{self.path or "the model"}{number}{run}'
+
+
+Taps: TypeAlias = Mapping[Tap, Tensor]
+"""What was captured, by its tap."""
 
 
 class _AllTapsFilled(BaseException):

@@ -13,6 +13,7 @@ from mmengine.hooks import CheckpointHook, EMAHook
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import Runner
 
+from mmkd.checkpoints.identity import meta_of
 from mmkd.registry import HOOKS
 from mmkd.resilience.files import PARTIAL, remove, whole_or_nothing
 from mmkd.resilience.loops import VALIDATED
@@ -131,7 +132,7 @@ class AtomicCheckpointHook(CheckpointHook):
             ValueError: If it is not; the message has both values.
         """
         if runner._resume:
-            check_same_run(runner, checkpoint.get('meta') or {})
+            check_same_run(runner, meta_of(checkpoint))
 
     def _stop(self, runner: Runner, iteration: int, epoch: int | str) -> None:
         if self._saved_at != iteration:

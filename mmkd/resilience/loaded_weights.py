@@ -7,6 +7,7 @@ from mmengine.runner import BaseLoop, Runner
 from torch import Tensor, nn
 from torch.distributed.fsdp import FullyShardedDataParallel
 
+from mmkd.checkpoints.identity import meta_of
 from mmkd.checkpoints.weight_fit import check_beginning, load_whole
 from mmkd.checkpoints.weights import weights_for
 from mmkd.resilience.runner_model import model_of
@@ -40,7 +41,7 @@ def settle_weights(runner: Runner, checkpoint: dict[str, Any]) -> None:
     except ValueError as error:
         if runner._resume:
             # What a checkpoint says of itself tells more than its weights.
-            check_same_run(runner, _meta(checkpoint))
+            check_same_run(runner, meta_of(checkpoint))
         way = 'default_hooks.guard=None takes what fits all the same.'
         raise ValueError(f'{error} {way}') from None
 
@@ -53,11 +54,6 @@ def _checked(
         check_beginning(model, state, source)
     else:
         # A training of mmkd's has saved what it trains alone as well.
-        own = runner._resume and 'identity' in _meta(checkpoint)
+        own = runner._resume and 'identity' in meta_of(checkpoint)
         load_whole(model, state, source, optional=() if own else TRAINING_ALONE)
     return state
-
-
-def _meta(checkpoint: dict[str, Any]) -> dict[str, Any]:
-    meta = checkpoint.get('meta')
-    return meta if isinstance(meta, dict) else {}

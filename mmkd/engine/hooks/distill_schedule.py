@@ -46,7 +46,7 @@ class DistillScheduleHook(Hook):
         for name, method in methods.items():
             times = method.schedule
             stop = end if times.stop is None else min(times.stop, end)
-            if method.weight > 0 and times.start > stop - 1:
+            if method.weight > 0 and times.stop != 0 and times.start > stop - 1:
                 raise ValueError(
                     f'methods.{name} never counts: its start is {times.start}, its '
                     f'stop {times.stop}, and this training ends with '

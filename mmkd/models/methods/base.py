@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from mmkd.models.discovery import ModelView
 from mmkd.models.methods.schedule import Schedule
 from mmkd.models.methods.values import check_number
-from mmkd.models.taps import Tap
+from mmkd.models.taps import Tap, Taps
 from mmkd.models.undisturbed import undisturbed
 from mmkd.registry import MODELS
 from mmkd.structures import Targets
@@ -136,10 +136,7 @@ class Method(BaseModule):
 
     @abstractmethod
     def loss(
-        self,
-        student_taps: Mapping[Tap, Tensor],
-        teacher_taps: Mapping[Tap, Tensor],
-        targets: Targets,
+        self, student_taps: Taps, teacher_taps: Taps, targets: Targets
     ) -> dict[str, Tensor]:
         """Compute the method's terms, before its weight.
 

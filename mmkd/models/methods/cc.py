@@ -1,6 +1,5 @@
 """Correlation congruence."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -9,7 +8,7 @@ from torch import Tensor, nn
 from mmkd.models.discovery import ModelView
 from mmkd.models.methods.feature import FeatureMethod
 from mmkd.models.methods.values import at_least
-from mmkd.models.taps import Tap
+from mmkd.models.taps import Taps
 from mmkd.registry import METHODS
 from mmkd.structures import Targets
 
@@ -57,10 +56,7 @@ class CC(FeatureMethod):
         self.teacher_embedding = nn.Linear(self.teacher_width, channels)
 
     def loss(
-        self,
-        student_taps: Mapping[Tap, Tensor],
-        teacher_taps: Mapping[Tap, Tensor],
-        targets: Targets,
+        self, student_taps: Taps, teacher_taps: Taps, targets: Targets
     ) -> dict[str, Tensor]:
         """The correlation congruence loss, a scalar."""
         feature, expected = self.vectors(student_taps, teacher_taps)

@@ -1,6 +1,5 @@
 """Cross-image relational knowledge distillation."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -12,7 +11,7 @@ from mmkd.models.discovery import ModelView
 from mmkd.models.memories import ClassQueue
 from mmkd.models.methods.feature import FeatureMethod
 from mmkd.models.methods.values import at_least
-from mmkd.models.taps import Tap
+from mmkd.models.taps import Taps
 from mmkd.registry import METHODS
 from mmkd.structures import Targets
 
@@ -93,10 +92,7 @@ class CIRKD(FeatureMethod):
             self.projector = Projector(self.student_width, self.teacher_width)
 
     def loss(
-        self,
-        student_taps: Mapping[Tap, Tensor],
-        teacher_taps: Mapping[Tap, Tensor],
-        targets: Targets,
+        self, student_taps: Taps, teacher_taps: Taps, targets: Targets
     ) -> dict[str, Tensor]:
         """All parts together, a scalar; the queues take the batch in."""
         feature, expected = self.maps(student_taps, teacher_taps)

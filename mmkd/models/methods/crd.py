@@ -1,6 +1,5 @@
 """Contrastive representation distillation."""
 
-from collections.abc import Mapping
 from numbers import Integral
 from typing import Any
 
@@ -12,7 +11,7 @@ from mmkd.models.discovery import ModelView
 from mmkd.models.memories import ContrastMemory
 from mmkd.models.methods.feature import FeatureMethod
 from mmkd.models.methods.values import at_least
-from mmkd.models.taps import Tap
+from mmkd.models.taps import Taps
 from mmkd.registry import METHODS
 from mmkd.structures import Targets
 
@@ -100,10 +99,7 @@ class CRD(FeatureMethod):
         self.memory.prepare(torch.tensor(labels))
 
     def loss(
-        self,
-        student_taps: Mapping[Tap, Tensor],
-        teacher_taps: Mapping[Tap, Tensor],
-        targets: Targets,
+        self, student_taps: Taps, teacher_taps: Taps, targets: Targets
     ) -> dict[str, Tensor]:
         """The contrastive loss, a scalar; the memory takes the batch in.
 

@@ -1,6 +1,5 @@
 """Dual-Head Knowledge Distillation."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
@@ -8,7 +7,7 @@ from torch import Tensor
 from mmkd.models.discovery import ModelView
 from mmkd.models.methods.base import auxiliary_head
 from mmkd.models.methods.logit import LogitMethod
-from mmkd.models.taps import Tap
+from mmkd.models.taps import Taps
 from mmkd.registry import METHODS
 
 
@@ -57,7 +56,7 @@ class DualHead(LogitMethod):
             self.taps_in_student = [self.student_tap]
             self.head = auxiliary_head(head, student, self.student_tap)
 
-    def prediction(self, student_taps: Mapping[Tap, Tensor]) -> Tensor:
+    def prediction(self, student_taps: Taps) -> Tensor:
         """The auxiliary head's logits, ``(N, K, *)``."""
         feature = super().prediction(student_taps)
         return feature if self.head is None else self.head(feature)

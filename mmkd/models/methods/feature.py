@@ -1,6 +1,5 @@
 """What methods that compare one feature have in common."""
 
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from torch import Tensor
@@ -8,7 +7,7 @@ from torch import Tensor
 from mmkd.models.adapters import pooled
 from mmkd.models.discovery import ModelView, Stage
 from mmkd.models.methods.base import Method
-from mmkd.models.taps import Tap
+from mmkd.models.taps import Tap, Taps
 from mmkd.registry import MODELS
 
 
@@ -60,9 +59,7 @@ class FeatureMethod(Method):
         self.taps_in_student = [self.student_tap]
         self.taps_in_teacher = [self.teacher_tap]
 
-    def maps(
-        self, student_taps: Mapping[Tap, Tensor], teacher_taps: Mapping[Tap, Tensor]
-    ) -> tuple[Tensor, Tensor]:
+    def maps(self, student_taps: Taps, teacher_taps: Taps) -> tuple[Tensor, Tensor]:
         """Both features, the teacher's on the student's map.
 
         Returns:
@@ -72,9 +69,7 @@ class FeatureMethod(Method):
         expected = teacher_taps[self.teacher_tap]
         return feature, self.task.resize(expected, feature.shape[2:])
 
-    def vectors(
-        self, student_taps: Mapping[Tap, Tensor], teacher_taps: Mapping[Tap, Tensor]
-    ) -> tuple[Tensor, Tensor]:
+    def vectors(self, student_taps: Taps, teacher_taps: Taps) -> tuple[Tensor, Tensor]:
         """Both features averaged over their maps.
 
         Returns:

@@ -1,6 +1,5 @@
 """FitNets: hints for thin deep nets."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
@@ -8,7 +7,7 @@ from torch import Tensor
 from mmkd.models.adapters import Regressor
 from mmkd.models.discovery import ModelView, Stage
 from mmkd.models.methods.feature import FeatureMethod, map_shape
-from mmkd.models.taps import Tap
+from mmkd.models.taps import Taps
 from mmkd.registry import METHODS
 from mmkd.structures import Targets
 
@@ -62,10 +61,7 @@ class FitNet(FeatureMethod):
         )
 
     def loss(
-        self,
-        student_taps: Mapping[Tap, Tensor],
-        teacher_taps: Mapping[Tap, Tensor],
-        targets: Targets,
+        self, student_taps: Taps, teacher_taps: Taps, targets: Targets
     ) -> dict[str, Tensor]:
         """The hint loss, a scalar."""
         expected = teacher_taps[self.teacher_tap]

@@ -1,11 +1,10 @@
 """Intra-class feature variation distillation."""
 
-from collections.abc import Mapping
 
 from torch import Tensor
 
 from mmkd.models.methods.feature import FeatureMethod
-from mmkd.models.taps import Tap
+from mmkd.models.taps import Taps
 from mmkd.registry import METHODS
 from mmkd.structures import Targets
 
@@ -31,10 +30,7 @@ class IFVD(FeatureMethod):
     )
 
     def loss(
-        self,
-        student_taps: Mapping[Tap, Tensor],
-        teacher_taps: Mapping[Tap, Tensor],
-        targets: Targets,
+        self, student_taps: Taps, teacher_taps: Taps, targets: Targets
     ) -> dict[str, Tensor]:
         """The feature variation loss over the pixels that count, a scalar."""
         feature, expected = self.maps(student_taps, teacher_taps)

@@ -1,7 +1,6 @@
 """What methods that compare class predictions have in common."""
 
 import logging
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from mmengine.logging import print_log
@@ -9,7 +8,7 @@ from torch import Tensor, nn
 
 from mmkd.models.discovery import OUTPUT, ModelView
 from mmkd.models.methods.base import Method
-from mmkd.models.taps import Tap
+from mmkd.models.taps import Taps
 from mmkd.registry import MODELS
 from mmkd.structures import Targets
 
@@ -53,15 +52,12 @@ class LogitMethod(Method):
         self.taps_in_student = [self.student_tap]
         self.taps_in_teacher = [OUTPUT]
 
-    def prediction(self, student_taps: Mapping[Tap, Tensor]) -> Tensor:
+    def prediction(self, student_taps: Taps) -> Tensor:
         """The student's logits that are compared, ``(N, K, *)``."""
         return student_taps[self.student_tap]
 
     def compared(
-        self,
-        student_taps: Mapping[Tap, Tensor],
-        teacher_taps: Mapping[Tap, Tensor],
-        targets: Targets,
+        self, student_taps: Taps, teacher_taps: Taps, targets: Targets
     ) -> tuple[Tensor, Tensor, Targets]:
         """Prediction, teacher's logits and targets on the prediction's map.
 
@@ -74,10 +70,7 @@ class LogitMethod(Method):
         return logits, expected, targets.resized(size)
 
     def loss(
-        self,
-        student_taps: Mapping[Tap, Tensor],
-        teacher_taps: Mapping[Tap, Tensor],
-        targets: Targets,
+        self, student_taps: Taps, teacher_taps: Taps, targets: Targets
     ) -> dict[str, Tensor]:
         """The loss over the positions that have a class, a scalar.
 

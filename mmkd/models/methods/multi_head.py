@@ -1,6 +1,6 @@
 """Multi-Head Knowledge Distillation."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from mmkd.models.discovery import ModelView, Stage
 from mmkd.models.methods.base import Method, auxiliary_head
 from mmkd.models.methods.logit import check_classes
-from mmkd.models.taps import Tap
+from mmkd.models.taps import Tap, Taps
 from mmkd.registry import METHODS, MODELS
 from mmkd.structures import Targets
 
@@ -89,10 +89,7 @@ class MultiHead(Method):
         self.teacher_heads = _heads(head, teacher, self.taps_in_teacher)
 
     def loss(
-        self,
-        student_taps: Mapping[Tap, Tensor],
-        teacher_taps: Mapping[Tap, Tensor],
-        targets: Targets,
+        self, student_taps: Taps, teacher_taps: Taps, targets: Targets
     ) -> dict[str, Tensor]:
         """The losses of all student heads and of all teacher heads."""
         pairs = zip(

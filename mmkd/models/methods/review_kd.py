@@ -1,6 +1,6 @@
 """Knowledge review."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -11,7 +11,7 @@ from mmkd.models.discovery import ModelView, Stage
 from mmkd.models.methods.base import Method
 from mmkd.models.methods.feature import map_shape
 from mmkd.models.methods.values import at_least
-from mmkd.models.taps import Tap
+from mmkd.models.taps import Tap, Taps
 from mmkd.registry import METHODS, MODELS
 from mmkd.structures import Targets
 
@@ -87,10 +87,7 @@ class ReviewKD(Method):
         )
 
     def loss(
-        self,
-        student_taps: Mapping[Tap, Tensor],
-        teacher_taps: Mapping[Tap, Tensor],
-        targets: Targets,
+        self, student_taps: Taps, teacher_taps: Taps, targets: Targets
     ) -> dict[str, Tensor]:
         """The hierarchical context losses of all levels, one scalar."""
         losses, fused = [], None

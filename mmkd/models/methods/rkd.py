@@ -1,11 +1,10 @@
 """Relational knowledge distillation."""
 
-from collections.abc import Mapping
 
 from torch import Tensor
 
 from mmkd.models.methods.feature import FeatureMethod
-from mmkd.models.taps import Tap
+from mmkd.models.taps import Taps
 from mmkd.registry import METHODS
 from mmkd.structures import Targets
 
@@ -29,10 +28,7 @@ class RKD(FeatureMethod):
     )
 
     def loss(
-        self,
-        student_taps: Mapping[Tap, Tensor],
-        teacher_taps: Mapping[Tap, Tensor],
-        targets: Targets,
+        self, student_taps: Taps, teacher_taps: Taps, targets: Targets
     ) -> dict[str, Tensor]:
         """The distance and the angle loss together, a scalar."""
         return {'loss': self.loss_fn(*self.vectors(student_taps, teacher_taps))}

@@ -13,7 +13,7 @@ from mmkd.nearest import listed
 from mmkd.registry import HOOKS
 from mmkd.resilience.label_survey import check_validation, survey
 from mmkd.resilience.loaded_weights import settle_weights
-from mmkd.resilience.loader import refuse_endless, watch
+from mmkd.resilience.loader import ADVICE, refuse_endless, watch
 from mmkd.resilience.runner_model import model_of
 from mmkd.resilience.same_buffers import share_buffers
 from mmkd.resilience.start_checks import check_classes, check_shares, classes_at_test
@@ -43,8 +43,8 @@ class TrainingGuardHook(Hook):
 
         Raises:
             ValueError: If the training set is empty, is not shared by the processes
-                or has other classes than the validation set, or an epoch would not
-                end; and as :func:`survey` does.
+                or has other classes than the validation set, or an epoch or the
+                validation would not end; and as :func:`survey` does.
         """
         loader = runner.train_dataloader
         # In a loop of another kind than mmkd's nobody has looked at it.
@@ -63,6 +63,8 @@ class TrainingGuardHook(Hook):
         check_shares(runner)
         # A model that is trained further may have begun with other classes.
         validated = getattr(runner.val_loop, 'dataloader', None)
+        if validated is not None:
+            _refuse_endless_score('val_dataloader', validated)
         check_classes(
             {
                 'train_dataloader': names_of(dataset),
@@ -109,8 +111,9 @@ class TrainingGuardHook(Hook):
         """Look at the classes, and let a test name the files that it cannot read.
 
         Raises:
-            ValueError: If the checkpoint is of other classes.
+            ValueError: If the checkpoint is of other classes, or the test never ends.
         """
+        _refuse_endless_score('test_dataloader', runner.test_dataloader)
         tested = names_of(runner.test_dataloader.dataset)
         check_classes({'the checkpoint': self._classes, 'test_dataloader': tested})
         watch(runner.test_dataloader)
@@ -168,6 +171,14 @@ class TrainingGuardHook(Hook):
             f'{self._last_checkpoint or "none yet"}. Lower the learning rate or '
             f'{weights}, or clip gradients (optim_wrapper.clip_grad).'
         )
+
+
+def _refuse_endless_score(name: str, loader: Any) -> None:
+    try:
+        refuse_endless(loader)
+    except ValueError as error:
+        advice = "a score needs an end. Use sampler=dict(type='DefaultSampler')."
+        raise ValueError(f'{name}: {str(error).replace(ADVICE, advice)}') from None
 
 
 def _not_finite(state: Mapping[str, Any]) -> list[str]:

@@ -259,3 +259,12 @@ def test_an_own_loop_over_a_stream(
     )
     runner.train()
     assert runner.iter == 4
+
+
+def test_an_endless_validation(trainer: Callable[..., Runner]) -> None:
+    sampler = dict(type='InfiniteSampler', shuffle=False)
+    loader = dict(batch_size=2, num_workers=0, dataset={}, sampler=sampler)
+    runner = trainer(val_dataloader=loader, val_cfg={}, val_evaluator={})
+
+    with pytest.raises(ValueError, match=r'^val_dataloader: Infin.* never ends'):
+        runner.train()

@@ -17,6 +17,7 @@ from mmkd.type_hints import NoText, described, fits
 TRUSTED = (
     'mmkd.',
     'mmengine.hooks.',
+    'mmengine.optim.scheduler.',
     'mmengine.runner.',
 )
 """Modules whose hints say what they take; elsewhere ``int`` may well be a float."""

@@ -11,6 +11,7 @@ from mmengine.registry import (
     DATA_SAMPLERS,
     DATASETS,
     EVALUATOR,
+    FUNCTIONS,
     HOOKS,
     LOG_PROCESSORS,
     LOOPS,
@@ -51,9 +52,6 @@ INNER_MODELS = (
 
 LAYERS = ('act_cfg', 'conv_cfg', 'norm_cfg')
 """Settings of which MMCV builds layers, by their types alone."""
-
-INITIAL = ('override',)
-"""What MMEngine takes out of an ``init_cfg`` before it builds it."""
 
 STRICT = (
     DATA_SAMPLERS,
@@ -165,6 +163,11 @@ class PartsCheck:
         check_arguments(name, DataLoader, loader, (), more)
         check_values(name, DataLoader, loader)
         self.part(f'{name}.dataset', loader.get('dataset'), DATASETS)
+        collate = loader.get('collate_fn')
+        kind = collate.get('type') if isinstance(collate, Mapping) else None
+        if isinstance(kind, str) and FUNCTIONS.get(kind) is None:
+            hint = did_you_mean(kind, FUNCTIONS.module_dict)
+            raise ValueError(f'{name}.collate_fn: there is no type {kind!r}.{hint}')
         for sampler in ('sampler', 'batch_sampler'):
             self.part(f'{name}.{sampler}', loader.get(sampler), DATA_SAMPLERS)
 
@@ -185,7 +188,10 @@ class PartsCheck:
             return None
         kind = self.kind(where, part, registry)
         if kind is not None:
-            aside = 'type', '_scope_', *INITIAL * (registry is WEIGHT_INITIALIZERS)
+            aside = {'type', '_scope_'}
+            if registry is WEIGHT_INITIALIZERS:
+                # MMEngine takes it out.
+                aside.add('override')
             settings = {k: v for k, v in part.items() if k not in aside}
             check_arguments(where, kind, settings, given, besides)
             check_values(where, kind, settings)

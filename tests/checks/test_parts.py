@@ -87,6 +87,8 @@ def test_arguments_that_nothing_takes(
         (f'{HOOK}interval', 'ten', "interval must be an integer, got 'ten'"),
         ('train_cfg__max_iters', 'many', 'train_cfg: max_iters must be an integer'),
         ('default_hooks__logger__interval', [5], 'logger: interval must be an integer'),
+        ('param_scheduler', [dict(type='PolyLR', by_epoch='no')], "by_epoch .*'no'"),
+        ('param_scheduler', [dict(type='MultiStepLR', milestones=2)], 'must be a list'),
         ('model__task_weight', 'much', 'model: task_weight must be a number or None'),
     ],
 )
@@ -106,6 +108,7 @@ def test_values_of_a_wrong_type(
         ('train_dataloader__sampler__type', 'Alphabetic', "no type 'Alphabetic'"),
         ('custom_hooks', [dict(type='mmpretrain.EMAHok')], "type 'mmpretrain.EMAHok'"),
         ('val_evaluator__type', 'IouMetric', "no type 'IouMetric'. Did .*'IoUMetric'"),
+        ('val_dataloader__collate_fn', dict(type='pseudo_colate'), "_fn: .*_collate'"),
         ('model__student__backbone__norm_cfg__type', 'BNN', "norm_cfg: .*'BNN'.*'BN"),
         ('model__student__decode_head__act_cfg', dict(type='RLU'), "act_cfg: .*'RLU'"),
         (

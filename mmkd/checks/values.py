@@ -106,7 +106,7 @@ def _check_choice(
         # A head may take a number by the name of another part's choice.
         if isinstance(one, str) and one not in choices:
             raise ValueError(
-                f'{where}: {name} must be of {", ".join(known)}, got {one!r}.'
+                f'{where}: {name} must be among {", ".join(known)}, got {one!r}.'
                 + did_you_mean(one, known)
             )
 

@@ -91,7 +91,7 @@ def _check_topk(loop: Any, num_classes: int) -> None:
         if type(metric).__name__ == 'Accuracy' and max(metric.topk) > num_classes:
             raise ValueError(
                 f'val_evaluator: Accuracy has topk={metric.topk}, and the model '
-                f'{num_classes} classes: set topk=1, or to what is below that.'
+                f'{num_classes} classes: set topk to {num_classes} at most.'
             )
 
 

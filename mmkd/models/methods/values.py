@@ -1,6 +1,6 @@
 """What values of settings must be."""
 
-import math
+from mmkd.models.losses.inputs import not_negative
 
 
 def check_number(name: str, value: float) -> None:
@@ -16,8 +16,7 @@ def check_number(name: str, value: float) -> None:
     """
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         raise TypeError(f'{name} must be a number, got {value!r}')
-    if not 0 <= value < math.inf:
-        raise ValueError(f'{name} must be finite and at least 0, got {value}')
+    not_negative(name, value)
 
 
 def at_least(minimum: int, **values: int) -> None:

@@ -65,17 +65,17 @@ class CheckTeacherHook(Hook):
                 f'{tally.lacks}.'
             )
             return
-        known = _published(runner, tally.metric)
+        metric, score, to_beat = tally.metric, tally.score, tally.to_beat
+        known = _published(runner, metric)
         told = f', its metafile: {known.score:g} on {known.dataset}' if known else ''
         runner.logger.info(
-            f'The teacher has {tally.metric} {tally.score:.1f} on {len(numbers)} of '
-            f'{len(dataset)} validation images, {tally.rival} '
-            f'{tally.to_beat:.1f}{told}.'
+            f'The teacher has {metric} {score:.1f} on {len(numbers)} of {len(dataset)} '
+            f'validation images, {tally.rival} {to_beat:.1f}{told}.'
         )
-        if tally.score <= tally.to_beat:
+        if score <= to_beat:
             found = (
-                f'the teacher knows nothing of these images: its {tally.metric} is '
-                f'{tally.score:.1f}, that of {tally.rival} {tally.to_beat:.1f}. '
+                f'the teacher knows nothing of these images: its {metric} is '
+                f'{score:.1f}, that of {tally.rival} {to_beat:.1f}. '
                 f'{_causes(distiller)}'
             )
             if distiller.compares_classes:
@@ -84,20 +84,20 @@ class CheckTeacherHook(Hook):
                     'trains with it all the same.'
                 )
             runner.logger.warning(f'{found} The methods use its features alone.')
-        elif known and known.is_of(dataset) and tally.score < ENOUGH * known.score:
+        elif known and known.is_of(dataset) and score < ENOUGH * known.score:
             runner.logger.warning(
-                f'the teacher has {tally.metric} {tally.score:.1f}, clearly below the '
+                f'the teacher has {metric} {score:.1f}, clearly below the '
                 f'{known.score:g} of its metafile. {_causes(distiller)}'
             )
         if runner._load_from is not None:
             predict = partial(distiller.forward, mode='predict')
             student = _tally(runner, numbers, predict)
             runner.logger.info(
-                f'The student begins with {tally.metric} {student.score:.1f} on them.'
+                f'The student begins with {metric} {student.score:.1f} on them.'
             )
-            if student.score > tally.score:
+            if student.score > score:
                 runner.logger.warning(
-                    f'the teacher ({tally.score:.1f}) is worse than the student that '
+                    f'the teacher ({score:.1f}) is worse than the student that '
                     f'it is to teach ({student.score:.1f}).'
                 )
 

@@ -21,6 +21,7 @@ from benchmarks import (
     gpu,
     losses,
     memory,
+    recording,
     starts,
     steps,
     waiting,
@@ -32,6 +33,7 @@ from benchmarks.training import Workshop
 
 SUBJECTS = (
     *dict.fromkeys(ratio.subject for ratio in steps.RATIOS),
+    'recording',
     'forwards',
     'data',
     'start',
@@ -81,6 +83,8 @@ def rows_of(
             yield from gpu.rows(forms)
         del forms
         gc.collect()
+        if 'recording' in subjects and device == 'cpu':
+            yield recording.recording(workshop, rounds)
         if 'forwards' in subjects:
             yield building.forwards(workshop)
         if 'memory' in subjects:

@@ -1,7 +1,7 @@
 """What takes turns in the rows of steps: one training step in its many forms."""
 
 from collections.abc import Callable, Iterable
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -9,6 +9,7 @@ import torch
 from benchmarks.pairs import plain_teacher
 from benchmarks.rounds import Form, now, timed
 from benchmarks.training import Training, Workshop
+from mmkd.models.teachers.recorded import AddRecorded
 
 USUAL = 'usual loop'
 STUDENT = 'student alone'
@@ -17,6 +18,10 @@ BACKWARD = 'backward pass'
 KD, DHKD, MHKD = 'KD', 'DHKD', 'MHKD'
 ALIGNED = 'DHKD, aligned'
 KD_AMP, DHKD_AMP = 'KD --amp', 'DHKD --amp'
+STUDENT_AMP = 'student alone --amp'
+RECORDED, RECORDED_AMP = 'KD --recorded', 'KD --recorded --amp'
+RECORD = 'RECORD'
+"""Stands in a command line for the folder of the pair's record."""
 
 _DHKD = ('--method', 'dhkd', '--set', 'dual_head.gradient_alignment=False')
 OPTIONS = {
@@ -27,6 +32,9 @@ OPTIONS = {
     MHKD: ('--method', 'mhkd'),
     KD_AMP: ('--method', 'kd', '--amp'),
     DHKD_AMP: (*_DHKD, '--amp'),
+    STUDENT_AMP: ('--method', 'none', '--amp'),
+    RECORDED: ('--method', 'kd', '--recorded', RECORD),
+    RECORDED_AMP: ('--method', 'kd', '--recorded', RECORD, '--amp'),
 }
 """Command lines of ``tools/train.py``, by the form whose step they take."""
 
@@ -51,6 +59,8 @@ class Forms:
     def step(self, name: str) -> Callable[[], None]:
         """One of them without a clock."""
         special = {USUAL: self._usual, TEACHER: self._teacher}
+        if name in (RECORDED, RECORDED_AMP):
+            return partial(self._recorded, name)
         return special[name] if name in special else self.training(name).step
 
     def several(self, names: Iterable[str]) -> dict[str, Form]:
@@ -60,7 +70,10 @@ class Forms:
     def training(self, name: str) -> Training:
         """The training that one of them takes a step of."""
         if name not in self._trainings:
-            self._trainings[name] = self.workshop.training(*OPTIONS[name])
+            options = list(OPTIONS[name])
+            if RECORD in options:
+                options[options.index(RECORD)] = str(self.workshop.record)
+            self._trainings[name] = self.workshop.training(*options)
         return self._trainings[name]
 
     @cached_property
@@ -90,6 +103,15 @@ class Forms:
         methods = distiller.named_methods.values()
         taps = {tap for method in methods for tap in method.taps_in_teacher}
         distiller.teacher(self._images, taps)
+
+    def _recorded(self, name: str) -> None:
+        """A step of a training that follows a record, read from the disk."""
+        training = self.training(name)
+        teacher = training.model.teacher
+        read = AddRecorded(teacher.rows, teacher.needed)
+        for number, sample in enumerate(training.batch['data_samples']):
+            read({'data_samples': sample}, (0, 0, number), number)
+        training.step()
 
     def _backward(self) -> float:
         """One backward pass of the student, in the form in which mmkd trains it."""

@@ -12,13 +12,19 @@ from benchmarks.forms import (
     KD,
     KD_AMP,
     MHKD,
+    RECORDED,
+    RECORDED_AMP,
     STUDENT,
+    STUDENT_AMP,
     TEACHER,
     USUAL,
     Forms,
 )
 from benchmarks.rounds import Times, in_turns
 from benchmarks.table import NOT_APPLICABLE, Row, row
+
+HALF = ('amp', 'recorded_amp')
+"""Subjects that need a processor with instructions for bfloat16."""
 
 CPU_INFO = Path('/proc/cpuinfo')
 BFLOAT16 = {'avx512_bf16', 'amx_bf16', 'bf16'}
@@ -71,6 +77,34 @@ RATIOS = (
         (STUDENT, TEACHER),
         (1.02, 1.02),
     ),
+    Ratio(
+        'recorded',
+        'KD step, recorded ÷ its student',
+        (RECORDED,),
+        (STUDENT,),
+        (1.05, 1.05),
+    ),
+    Ratio(
+        'recorded',
+        'KD step, recorded ÷ usual loop',
+        (RECORDED,),
+        (USUAL,),
+        (0.37, 0.37),
+    ),
+    Ratio(
+        'recorded_amp',
+        'KD step, recorded, with --amp ÷ its student',
+        (RECORDED_AMP,),
+        (STUDENT_AMP,),
+        (1.05, 1.05),
+    ),
+    Ratio(
+        'recorded_amp',
+        'KD step, recorded, with --amp ÷ usual loop',
+        (RECORDED_AMP,),
+        (USUAL,),
+        (0.21, 0.21),
+    ),
     Ratio('mhkd', 'MHKD step ÷ KD step', (MHKD,), (KD,), (1.6, 1.2)),
     Ratio(
         'alignment',
@@ -101,7 +135,7 @@ def rows(forms: Forms, subjects: Collection[str], rounds: int) -> Iterator[Row]:
     pair, device = forms.workshop.pair, forms.workshop.device
     chosen = [ratio for ratio in RATIOS if ratio.subject in subjects]
     able = device != 'cpu' or has_bfloat16()
-    measured = [ratio for ratio in chosen if able or ratio.subject != 'amp']
+    measured = [ratio for ratio in chosen if able or ratio.subject not in HALF]
     names = dict.fromkeys(name for ratio in measured for name in ratio.forms)
     times = in_turns(forms.several(names), rounds)
     for ratio in chosen:

@@ -1,9 +1,11 @@
 """Trainings from a command line of ``tools/train.py``, up to their first step."""
 
+import os
 import runpy
 import sys
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -49,6 +51,32 @@ class Workshop:
         write_teacher(pair, self.teacher)
         pair.write_data(pair, self.data)
 
+    @cached_property
+    def record(self) -> Path:
+        """A record of KD's teacher, in two views."""
+        folder = self.folder / 'record'
+        with open(os.devnull, 'w') as nowhere, redirect_stdout(nowhere):
+            tool, cfg, args = self.recording(folder)
+            tool['make'](cfg, args)
+        return folder
+
+    def recording(self, folder: Path) -> tuple[dict[str, Any], Config, Any]:
+        """What ``tools/record.py`` makes of a command line for KD.
+
+        Args:
+            folder: Where the record is to be.
+
+        Returns:
+            The tool's names, the config and the arguments.
+        """
+        tool = runpy.run_path(str(ROOT / 'tools' / 'record.py'))
+        options = ['--method', 'kd', '--out', str(folder), '--views', '2']
+        with patch.object(sys, 'argv', self._command('record.py', *options)):
+            args = tool['parse_args']()
+        cfg = tool['merged_config'](args)
+        self._fit(cfg)
+        return tool, cfg, args
+
     def config(self, *options: str) -> Config:
         """The config that ``tools/train.py`` makes of a command line.
 
@@ -56,20 +84,24 @@ class Workshop:
             options: What it says beside pair, data and work directory.
         """
         train = runpy.run_path(str(ROOT / 'tools' / 'train.py'))
-        command = ['train.py', self.pair.name, *options, '--no-teacher-check']
+        options = (*options, '--work-dir', str(self.folder / 'work'))
+        command = self._command('train.py', *options)
+        with patch.object(sys, 'argv', command):
+            cfg = train['merged_config'](train['parse_args']())
+        self._fit(cfg)
+        cfg.experiment_name = '_'.join(filter(str.isalnum, options))
+        return cfg
+
+    def _command(self, tool: str, *options: str) -> list[str]:
+        command = [tool, self.pair.name, *options, '--no-teacher-check']
         command += ['--data-root', str(self.data)]
-        command += ['--work-dir', str(self.folder / 'work')]
         if self.pair.is_maps:
             height, width = self.pair.size
             size = f'model.data_preprocessor.size=({height},{width})'
             command += ['--cfg-options', size]
         if 'none' not in options:
             command += ['--teacher', str(self.teacher)]
-        with patch.object(sys, 'argv', command):
-            cfg = train['merged_config'](train['parse_args']())
-        self._fit(cfg)
-        cfg.experiment_name = '_'.join(filter(str.isalnum, options))
-        return cfg
+        return command
 
     def _fit(self, cfg: Config) -> None:
         """Take what is here: small images, no validation, no pretrained weights."""

@@ -18,6 +18,7 @@ from mmkd.config.changes import (
     check_data,
     drop_unwanted_hooks,
     enable_amp,
+    set_record,
     set_teacher,
     set_views,
 )
@@ -59,6 +60,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--work-dir', help='folder for logs and checkpoints')
     parser.add_argument('--teacher', metavar='CKPT', help='checkpoint of the teacher')
     parser.add_argument(
+        '--recorded', metavar='DIR', help='read the teacher from what record.py stored'
+    )
+    parser.add_argument(
         '--resume',
         nargs='?',
         const='auto',
@@ -96,6 +100,8 @@ def merged_config(args: argparse.Namespace) -> Config:
     take_common_options(cfg, args)
     if args.teacher:
         set_teacher(cfg, args.teacher)
+    if args.recorded:
+        set_record(cfg, args.recorded, live=args.teacher is not None)
     if args.amp:
         enable_amp(cfg)
     if args.no_teacher_check:

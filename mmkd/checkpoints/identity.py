@@ -3,6 +3,8 @@
 import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping
+from functools import partial
+from os import PathLike
 from typing import Any
 
 import torch
@@ -44,6 +46,15 @@ def fingerprint(state: Mapping[str, Tensor]) -> str:
         digest.update(f'{name} {value.dtype} {tuple(value.shape)}'.encode())
         content = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
         digest.update(content.numpy().data)
+    return digest.hexdigest()
+
+
+def file_hash(file: str | PathLike[str]) -> str:
+    """The SHA-256 of a file."""
+    digest = hashlib.sha256()
+    with open(file, 'rb') as content:
+        for block in iter(partial(content.read, 1 << 20), b''):
+            digest.update(block)
     return digest.hexdigest()
 
 

@@ -12,6 +12,7 @@ from mmengine.registry import DATASETS
 
 from mmkd.arguments import parameters_of
 from mmkd.checks.places import LOADERS, datasets_of
+from mmkd.models.teachers.recorded import SETTINGS
 from mmkd.resilience.protect import RESUMABLE
 
 AMP_WRAPPERS = {
@@ -153,6 +154,30 @@ def set_teacher(cfg: Config, checkpoint: str) -> None:
             '--teacher has no meaning here.'
         )
     cfg.model.teacher.checkpoint = checkpoint
+
+
+def set_record(cfg: Config, folder: str, live: bool = False) -> None:
+    """Let a recorded teacher take the place of one that runs.
+
+    Args:
+        cfg: The config of a distillation; changed in place.
+        folder: The record.
+        live: Whether the teacher runs for what was not recorded.
+
+    Raises:
+        ValueError: If the config has no teacher.
+    """
+    if 'teacher' not in cfg.model:
+        raise ValueError(
+            f'{cfg.filename} trains {cfg.model.type} without a teacher: '
+            '--recorded has no meaning here; --views and --view-seed show it the views '
+            'of a record.'
+        )
+    kept = ('config', 'checkpoint', *SETTINGS)
+    teacher = {name: v for name, v in cfg.model.teacher.items() if name in kept}
+    cfg.model.teacher = ConfigDict(
+        type='RecordedTeacher', record=folder, live=live, **teacher
+    )
 
 
 def enable_amp(cfg: Config) -> None:

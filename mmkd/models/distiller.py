@@ -65,7 +65,8 @@ class Distiller(BaseModel):
         student: Model dict or config path of a classifier (MMPretrain) or a
             segmentor (MMSegmentation).
         teacher: Arguments of :class:`mmkd.models.teachers.FrozenTeacher`
-            (``config``, ``checkpoint``), or of the ``type`` it names.
+            (``config``, ``checkpoint``), or of the ``type`` it names, as
+            :class:`mmkd.models.teachers.RecordedTeacher`.
         methods: Configs of methods by any names; the names appear in logs and
             checkpoints. One that is None or empty, as a child config makes it
             with ``dict(_delete_=True)``, is left out.
@@ -143,6 +144,8 @@ class Distiller(BaseModel):
             )
             check_counterparts(self.student_view, self.teacher.view)
             self.teacher.match_inputs(self.data_preprocessor)
+        # What the teacher has drawn is no part of how the methods begin.
+        with torch.random.fork_rng(devices=[]):
             views = {'student': self.student_view, 'teacher': self.teacher.view}
             # Other numbers than those that the student's weights are drawn from next.
             torch.default_generator.manual_seed(int(torch.randint(2**62, ())))
@@ -218,7 +221,7 @@ class Distiller(BaseModel):
             raise ValueError("mode='loss' needs data_samples")
         active = [method for method in self.named_methods.values() if method.is_active]
         taps = {tap for method in active for tap in method.taps_in_teacher}
-        teacher_taps = self.teacher(inputs, taps) if taps else {}
+        teacher_taps = self.teacher(inputs, taps, data_samples) if taps else {}
         taps = {tap for method in active for tap in method.taps_in_student}
         with capture(self, taps, image_size=inputs.shape[2:]) as student_taps:
             losses = super().forward(inputs, data_samples, mode='loss', **kwargs)

@@ -21,7 +21,7 @@ VALIDATED = 'last_validation'
 """Where the message hub keeps the iteration of the last whole validation."""
 
 
-class _ResumableLoop:
+class ResumableLoop:
     """What both loops add to MMEngine's.
 
     - All that is random in an iteration follows from the seed and its number,
@@ -60,7 +60,7 @@ class _ResumableLoop:
         self.skip_corrupt = skip_corrupt
         watch(loader, numbered=True, skip_corrupt=skip_corrupt)
         self.reader = cast(WatchedLoader, loader).reader
-        self._view_count, self._view_seed = views, view_seed
+        self.view_count, self.view_seed = views, view_seed
         self.stop = StopSignal()
         super().__init__(runner, loader, *args, **kwargs)  # type: ignore[call-arg]
         check_length(self)
@@ -69,10 +69,8 @@ class _ResumableLoop:
     @property
     def views(self) -> Views:
         """Which views of the samples this training sees."""
-        seed = cast(int, self.runner.seed)
-        return Views(
-            seed if self._view_seed is None else self._view_seed, self._view_count
-        )
+        seed = self.runner.seed if self.view_seed is None else self.view_seed
+        return Views(cast(int, seed), self.view_count)
 
     def _from(self, done: int) -> Iterator[Any]:
         """The batches from this iteration on."""
@@ -149,7 +147,7 @@ class _ResumableLoop:
 
 
 @LOOPS.register_module()
-class ResumableIterLoop(_ResumableLoop, IterBasedTrainLoop):
+class ResumableIterLoop(ResumableLoop, IterBasedTrainLoop):
     """MMEngine's training by iterations, exact over breaks.
 
     Args:
@@ -179,7 +177,7 @@ class ResumableIterLoop(_ResumableLoop, IterBasedTrainLoop):
 
 
 @LOOPS.register_module()
-class ResumableEpochLoop(_ResumableLoop, EpochBasedTrainLoop):
+class ResumableEpochLoop(ResumableLoop, EpochBasedTrainLoop):
     """MMEngine's training by epochs, exact over breaks in their midst too.
 
     Args:

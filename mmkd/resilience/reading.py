@@ -2,7 +2,7 @@
 
 import copy
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -42,6 +42,10 @@ class SampleReader:
         skip_corrupt: Whether a sample that cannot be read is replaced by
             another, drawn by the key, and counted. It is an error otherwise.
         workers: How many processes read, at most.
+
+    Attributes:
+        note: Called with each sample that is read by a key, the key, and the index of
+            the sample that it is: another than was asked for where that is corrupt.
     """
 
     TRIES = 10
@@ -52,6 +56,7 @@ class SampleReader:
     ) -> None:
         self.dataset = dataset
         self.skip_corrupt = skip_corrupt
+        self.note: Callable[[Any, Key, Any], None] | None = None
         self._named: set[Any] = set()
         self._skipped = torch.zeros(workers + 1, dtype=torch.int64).share_memory_()
 
@@ -87,7 +92,8 @@ class SampleReader:
             try:
                 if self._has_files:
                     _refuse_truncated(self._files_of(number))
-                return self.dataset[number]
+                sample = self.dataset[number]
+                break
             except MemoryError:
                 raise
             except Exception as error:
@@ -105,9 +111,14 @@ class SampleReader:
                 print_log(f'Skipped: {message}.', 'current', logging.ERROR)
                 self._named.add(number)
             number = np.random.randint(len(self))
-        raise CorruptSampleError(
-            f'{self.TRIES} samples in a row cannot be read, the last one: {message}.'
-        )
+        else:
+            raise CorruptSampleError(
+                f'{self.TRIES} samples in a row cannot be read, the last one: '
+                f'{message}.'
+            )
+        if self.note is not None and key is not None:
+            self.note(sample, key, number)
+        return sample
 
     def __getitems__(self, indices: Sequence[Any]) -> Sequence[Any]:
         """Read a batch, as PyTorch's loaders ask for it.
@@ -122,8 +133,12 @@ class SampleReader:
             return [self[index] for index in indices]
         if not all(isinstance(index, Keyed) for index in indices):
             return self.dataset.read_batch(indices)
-        keys = [number_of(key) for _, key in indices]
-        return self.dataset.read_batch([index for index, _ in indices], keys)
+        numbers, keys = zip(*indices, strict=True)
+        samples = self.dataset.read_batch(numbers, [number_of(key) for key in keys])
+        for sample, key, number in zip(samples, keys, numbers, strict=True):
+            if self.note is not None:
+                self.note(sample, key, number)
+        return samples
 
     @cached_property
     def _has_files(self) -> bool:

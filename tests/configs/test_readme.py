@@ -14,6 +14,7 @@ from mmengine.runner import Runner
 from mmkd.config.experiments import load_config
 
 ROOT = Path(__file__).parents[2]
+SHOWN = ('python tools/train.py ', 'python tools/record.py ')
 README = (ROOT / 'README.md').read_text()
 [STREETS, FOLDERS, SECOND] = (
     block
@@ -102,7 +103,7 @@ def commands() -> list[str]:
     texts = [README, *(path.read_text() for path in sorted(ROOT.glob('*/*/README.md')))]
     texts += [path.read_text() for path in sorted(ROOT.glob('docs/*.md'))]
     lines = '\n'.join(texts).replace('\\\n', ' ').splitlines()
-    shown = (line for line in lines if line.startswith('python tools/train.py '))
+    shown = (line for line in lines if line.startswith(SHOWN))
     return [
         ' '.join(line.split())
         for line in dict.fromkeys(shown)
@@ -115,13 +116,13 @@ def test_shown_commands_are_understood(
     command: str, data_roots: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(ROOT)
-    arguments = shlex.split(command)[1:]
+    arguments = shlex.split(command, comments=True)[1:]
     if '--data-root' in arguments:
         place = arguments.index('--data-root') + 1
         arguments[place] = str(data_roots['CityscapesDataset'])
     monkeypatch.setattr(sys, 'argv', arguments)
     monkeypatch.delenv('LOCAL_RANK', raising=False)
-    tool: dict[str, Any] = runpy.run_path(str(ROOT / 'tools/train.py'))
+    tool: dict[str, Any] = runpy.run_path(str(ROOT / arguments[0]))
     args = tool['parse_args']()
     cfg = tool['merged_config'](args)
     for name, value in (args.set or {}).items():

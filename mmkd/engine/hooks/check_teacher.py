@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from mmengine.dist import get_dist_info
@@ -15,6 +15,7 @@ from mmkd.engine.runner_distiller import distiller_of
 from mmkd.models.distiller import Distiller
 from mmkd.models.ranking import Ranking
 from mmkd.models.tally import Tally
+from mmkd.models.teachers.frozen import FrozenTeacher
 from mmkd.models.teachers.published import Published, published
 from mmkd.models.undisturbed import undisturbed
 from mmkd.registry import HOOKS
@@ -39,7 +40,13 @@ class CheckTeacherHook(Hook):
     to its own normalisation. Where a training starts from a checkpoint of the
     student, that is evaluated on the same images. A resumed training is not
     checked again. Nothing is drawn from the training's random numbers.
+
+    Attributes:
+        score: What was found of the teacher, for its record; None until then.
     """
+
+    def __init__(self) -> None:
+        self.score: dict[str, Any] | None = None
 
     def before_train(self, runner: Runner) -> None:
         """Evaluate, log the scores, and say what is wrong.
@@ -57,7 +64,7 @@ class CheckTeacherHook(Hook):
             runner.logger.info(f'The teacher is not checked: {why_not}.')
             return
         numbers, dataset = _sample(runner), runner.val_dataloader.dataset
-        teacher = distiller.teacher
+        teacher = cast(FrozenTeacher, distiller.teacher)
         tally = _tally(runner, numbers, teacher.predict, _renumber(distiller))
         if tally.lacks:
             runner.logger.info(
@@ -66,6 +73,7 @@ class CheckTeacherHook(Hook):
             )
             return
         metric, score, to_beat = tally.metric, tally.score, tally.to_beat
+        self.score = dict(metric=metric, score=round(score, 2), images=len(numbers))
         known = _published(runner, metric)
         told = f', its metafile: {known.score:g} on {known.dataset}' if known else ''
         runner.logger.info(
@@ -104,6 +112,8 @@ class CheckTeacherHook(Hook):
 
 def _why_not(runner: Runner, distiller: Distiller) -> str | None:
     """Why a teacher cannot be checked."""
+    if not isinstance(distiller.teacher, FrozenTeacher):
+        return 'it does not run, and was when it was recorded'
     if runner.val_loop is None:
         return 'the config has no validation'
     # One channel tells two classes apart.
@@ -167,7 +177,7 @@ def _published(runner: Runner, metric: str) -> Published | None:
 
 def _causes(distiller: Distiller) -> str:
     """The usual causes of a bad teacher, with what is known of them here."""
-    teacher = distiller.teacher
+    teacher = cast(FrozenTeacher, distiller.teacher)
     normalised = (
         "the teacher's own, to which its images are converted"
         if teacher.preprocesses

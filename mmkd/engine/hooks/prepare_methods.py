@@ -5,6 +5,8 @@ from mmengine.runner import BaseLoop, Runner
 
 from mmkd.engine.runner_distiller import distiller_of
 from mmkd.models.class_names import names_of
+from mmkd.models.teachers import RecordedTeacher
+from mmkd.recording import follow_record
 from mmkd.registry import HOOKS
 
 
@@ -13,7 +15,8 @@ class PrepareMethodsHook(Hook):
     """Let methods and teacher look at the training set before training starts.
 
     Some methods need its size or its classes: CRD remembers every image. The
-    teacher's classes are compared with its own by name. It acts
+    teacher's classes are compared with its own by name, and a recorded one is read
+    with the images, after all that makes a view has been compared. It acts
     before the model is copied for averaging and before a checkpoint is loaded,
     so that what it sizes is restored; validation alone needs none of it.
     """
@@ -24,7 +27,8 @@ class PrepareMethodsHook(Hook):
         """Match the teacher's classes and call ``prepare`` of every method.
 
         Raises:
-            ValueError: If the teacher has other classes and a method compares them.
+            ValueError: If the teacher has other classes and a method compares them,
+                or was recorded of other views.
         """
         # The public attribute would build the training set for validation.
         if not isinstance(runner._train_loop, BaseLoop):
@@ -32,5 +36,7 @@ class PrepareMethodsHook(Hook):
         dataset, distiller = runner.train_dataloader.dataset, distiller_of(runner)
         if distiller.compares_classes:
             distiller.teacher.classes.match(names_of(dataset))
+        if isinstance(distiller.teacher, RecordedTeacher):
+            follow_record(runner, distiller.teacher, distiller.data_preprocessor)
         for method in distiller.named_methods.values():
             method.prepare(dataset)

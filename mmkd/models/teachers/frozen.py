@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
-from functools import cached_property, partial
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -16,6 +16,7 @@ from mmkd.models.discovery import LAYERS, OUTPUT, ModelView
 from mmkd.models.layout import lay_channels_last
 from mmkd.models.probing import look
 from mmkd.models.taps import Tap, capture
+from mmkd.models.teachers.base import Teacher
 from mmkd.models.teachers.classes import TeacherClasses
 from mmkd.models.teachers.compiled import Run, compile_taps
 from mmkd.models.teachers.folding import fold_batch_norms
@@ -27,11 +28,8 @@ from mmkd.registry import TEACHERS
 
 
 @TEACHERS.register_module()
-class FrozenTeacher:
+class FrozenTeacher(Teacher):
     """A teacher that is only ever run forwards.
-
-    It is no ``nn.Module`` on purpose: the distiller's parameters, state dict,
-    training mode, data parallelism and averaged copies do not know of it.
 
     Args:
         config: The teacher's model dict or config path.
@@ -134,22 +132,19 @@ class FrozenTeacher:
         if self.compile is not False:
             self._compiled = compile_taps(self.model, self._prepared, self.compile)
 
-    @cached_property
-    def logits(self) -> set[Tap]:
-        """Where its class predictions are captured."""
-        try:
-            return {OUTPUT, self.view.logits}
-        except ValueError:
-            # No single layer puts them out.
-            return {OUTPUT}
-
     @torch.no_grad()
-    def __call__(self, inputs: Tensor, taps: Iterable[Tap]) -> dict[Tap, Tensor]:
+    def __call__(
+        self,
+        inputs: Tensor,
+        taps: Iterable[Tap],
+        data_samples: Sequence[BaseDataElement] = (),
+    ) -> dict[Tap, Tensor]:
         """Run the teacher as far as the deepest tap.
 
         Args:
             inputs: Images ``(N, C, H, W)`` as the student gets them.
             taps: What to capture.
+            data_samples: Not read.
 
         Returns:
             The captured tensors, without gradient; class predictions in the
@@ -227,7 +222,3 @@ class FrozenTeacher:
     def apply(self, fn: Callable[[Tensor], Tensor]) -> None:
         """Move or cast the weights, as ``nn.Module._apply`` does."""
         self.model._apply(fn)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> 'FrozenTeacher':
-        """An averaged or copied distiller shares its teacher."""
-        return self

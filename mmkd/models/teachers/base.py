@@ -1,0 +1,90 @@
+"""What a distiller asks of a teacher, whether it runs or was recorded."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from mmengine.structures import BaseDataElement
+from torch import Tensor
+
+from mmkd.models.discovery import OUTPUT, ModelView
+from mmkd.models.taps import Tap
+
+
+class Teacher(ABC):
+    """The teacher of a distillation.
+
+    It is no ``nn.Module`` on purpose: the distiller's parameters, state dict,
+    training mode, data parallelism and averaged copies do not know of it.
+
+    Attributes:
+        view: Its places and widths.
+        classes: The order of its classes: ``match(names)`` compares it with the
+            training set's, ``order`` says what came of it.
+        identity: A string to compare with another training's teacher.
+    """
+
+    view: ModelView
+    classes: Any
+    identity: str
+
+    @abstractmethod
+    def match_inputs(self, preprocessor: Any) -> None:
+        """See to it that the teacher is fed what it was trained on.
+
+        Args:
+            preprocessor: The student's data preprocessor.
+        """
+
+    @abstractmethod
+    def prepare(self, taps: Iterable[Tap]) -> None:
+        """Learn all that will ever be captured.
+
+        Args:
+            taps: The taps of all methods.
+        """
+
+    @abstractmethod
+    def __call__(
+        self,
+        inputs: Tensor,
+        taps: Iterable[Tap],
+        data_samples: Sequence[BaseDataElement] = (),
+    ) -> dict[Tap, Tensor]:
+        """What the taps capture for a batch.
+
+        Args:
+            inputs: Images ``(N, C, H, W)`` as the student gets them.
+            taps: What to capture.
+            data_samples: The images' annotations.
+
+        Returns:
+            The captured tensors, without gradient; class predictions in the order of
+            the student's classes. To be read after :meth:`wait_for`.
+        """
+
+    @abstractmethod
+    def wait_for(self, values: Mapping[Tap, Tensor]) -> None:
+        """Say that captured tensors are read from here on.
+
+        Args:
+            values: What a call returned.
+        """
+
+    @abstractmethod
+    def apply(self, fn: Callable[[Tensor], Tensor]) -> None:
+        """Move or cast the weights, as ``nn.Module._apply`` does."""
+
+    @cached_property
+    def logits(self) -> set[Tap]:
+        """Where class predictions are captured."""
+        try:
+            return {OUTPUT, self.view.logits}
+        except ValueError:
+            # No single layer puts them out.
+            return {OUTPUT}
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> 'Teacher':
+        """An averaged or copied distiller shares its teacher."""
+        return self

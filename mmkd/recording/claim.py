@@ -1,0 +1,114 @@
+"""A folder that is being recorded into: what it is of, and by whom."""
+
+import fcntl
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TextIO
+
+from mmengine.dist import is_main_process
+
+from mmkd.nearest import listed
+from mmkd.records.manifest import (
+    MANIFEST,
+    SAMPLES,
+    Manifest,
+    RecordError,
+    read_manifest,
+)
+from mmkd.resilience.files import whole_or_nothing
+
+LOCK = 'part_{}_of_{}.lock'
+"""What a recorder holds while it runs."""
+
+
+@contextmanager
+def claimed(folder: Path, part: tuple[int, int]) -> Iterator[None]:
+    """Hold a part of a record while it is made, the main process for all.
+
+    The lock ends with the process that holds it, however that ends. Other parts of as
+    many may be recorded into the same folder at the same time.
+
+    Args:
+        folder: The record; made where it is missing.
+        part: Number and count of the parts, from 1.
+
+    Raises:
+        RecordError: If another recorder is at work there on the same shards.
+        OSError: If nothing can be written there.
+    """
+    if not is_main_process():
+        yield
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    own = LOCK.format(*part)
+    others = [path for path in folder.glob(LOCK.format('*', '*')) if path.name != own]
+    shares = f'_of_{part[1]}.lock'
+    for path in others:
+        if not path.name.endswith(shares) and not _is_free(path):
+            raise _in_use(folder, path)
+    with (folder / own).open('a+') as file:
+        if not _locked(file):
+            raise _in_use(folder, folder / own)
+        file.truncate(0)
+        json.dump({'process': os.getpid(), 'host': socket.gethostname()}, file)
+        file.flush()
+        yield
+
+
+def settled(folder: Path, manifest: Manifest, lines: list[str]) -> Manifest:
+    """Write what a record is of, or see that it is what stands there.
+
+    Args:
+        folder: The record.
+        manifest: What is to be recorded.
+        lines: A line for each sample.
+
+    Returns:
+        What the record is of, with the shards that are there.
+
+    Raises:
+        RecordError: If something else was recorded there.
+    """
+    if not (folder / MANIFEST).exists():
+        for name, text in ((SAMPLES, '\n'.join(lines)), (MANIFEST, manifest.text())):
+            with whole_or_nothing(folder / name) as partial:
+                partial.write_text(text)
+        return manifest
+    there = read_manifest(folder)
+    wrong = there.differences(replace(manifest, rows=there.rows))
+    if wrong:
+        raise RecordError(
+            f'{str(folder)!r} holds another record: {listed(wrong, 4, "; ")}. Pass '
+            'another --out, or remove it.'
+        )
+    return there
+
+
+def _is_free(path: Path) -> bool:
+    with path.open('a+') as file:
+        return _locked(file)
+
+
+def _locked(file: TextIO) -> bool:
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _in_use(folder: Path, lock: Path) -> RecordError:
+    try:
+        holder: Any = json.loads(lock.read_text())
+    except (OSError, ValueError):
+        holder = {}
+    return RecordError(
+        f'{str(folder)!r} is being recorded into by process {holder.get("process")} on '
+        f'{holder.get("host")} ({lock.name}): wait for it to end, or record another '
+        '--part of as many.'
+    )

@@ -1,0 +1,76 @@
+"""What a record is going to be of."""
+
+from pathlib import Path
+from typing import Any
+
+from mmengine.runner import Runner
+
+import mmkd
+from mmkd.checkpoints.identity import file_hash
+from mmkd.models.class_names import names_of
+from mmkd.models.teachers.recorded import SETTINGS, plain_model
+from mmkd.recording.notes import notes_of
+from mmkd.recording.plan import rows_of_a_shard
+from mmkd.recording.sources import (
+    hash_of_lines,
+    input_hashes,
+    pipeline_of,
+    sample_lines,
+    tried_rows,
+)
+from mmkd.records.manifest import Manifest
+from mmkd.records.stored import StoredTap
+from mmkd.resilience.runner_model import model_of
+
+
+def manifest_of(
+    runner: Runner, taps: list[StoredTap], batch: int, score: Any = None
+) -> tuple[Manifest, list[str]]:
+    """Say what a record is of.
+
+    Args:
+        runner: The runner of the training, whose training loop is built.
+        taps: How each tap is stored.
+        batch: Samples of a batch.
+        score: What the teacher check found.
+
+    Returns:
+        The manifest, and a line for each sample.
+    """
+    distiller, loop = model_of(runner), runner.train_loop
+    teacher = distiller.teacher
+    settings = {'num_classes': runner.cfg.model.get('num_classes')}
+    settings |= runner.cfg.model.teacher
+    dataset, views = loop.dataloader.dataset, loop.views
+    names, lines = names_of(dataset), list(sample_lines(dataset))
+    rows = tried_rows(len(dataset), views.count)
+    shape, hashes = input_hashes(
+        loop.dataloader, views, distiller.data_preprocessor, rows
+    )
+    checkpoint = str(settings['checkpoint'])
+    is_file = Path(checkpoint).is_file()
+    return (
+        Manifest(
+            mmkd=mmkd.__version__,
+            teacher=dict(
+                config=plain_model(settings['config']),
+                checkpoint=dict(
+                    name=checkpoint.rpartition('/')[2],
+                    sha256=file_hash(checkpoint) if is_file else None,
+                ),
+                weights=teacher.identity,
+                classes=None if names is None else [str(name) for name in names],
+                num_classes=teacher.view.num_classes,
+                settings={name: settings.get(name) for name in SETTINGS},
+                score=score,
+            ),
+            views=dict(seed=views.seed, count=views.count),
+            pipeline=pipeline_of(runner.cfg),
+            data=dict(samples=len(lines), sha256=hash_of_lines(lines)),
+            inputs=dict(shape=shape, hashes=hashes),
+            taps=taps,
+            rows=rows_of_a_shard(taps, batch),
+            notes=notes_of(runner),
+        ),
+        lines,
+    )

@@ -1,0 +1,160 @@
+"""What is to be stored, how large it is, and how long it takes."""
+
+import shutil
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from mmkd.models.taps import Tap
+from mmkd.models.teachers.recorded import tap_name
+from mmkd.nearest import nearest_and_known
+from mmkd.records.manifest import RecordError
+from mmkd.records.rows import row_type
+from mmkd.records.stored import Precision, StoredTap
+
+SHARD = 128 * 2**20
+"""Bytes of a shard at most."""
+
+MOST_ROWS = 8192
+"""Rows of a shard at most: what a kill can lose."""
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a user says of how taps are stored.
+
+    Attributes:
+        dtype: Of all of them.
+        reduce: By how much maps are reduced, by the path of the tapped module.
+        live: Paths of the modules that are not to be recorded.
+        limit: Bytes of one tap of one view at most.
+    """
+
+    dtype: Precision = 'float16'
+    reduce: Mapping[str, int] | None = None
+    live: Iterable[str] = ()
+    limit: int = 2 * 2**20
+
+
+def stored_taps(values: Mapping[Tap, Tensor], wishes: Wishes) -> list[StoredTap]:
+    """Decide how each tap is stored.
+
+    Args:
+        values: What the taps captured of a batch.
+        wishes: What the user says.
+
+    Raises:
+        ValueError: If one is larger than the limit, or a wish names no tap of these.
+    """
+    reduce, live = dict(wishes.reduce or {}), list(wishes.live)
+    paths = {tap.path: tap for tap in values}
+    for name in (*reduce, *live):
+        if name not in paths:
+            raise ValueError(
+                f'no method taps {name!r} in the teacher.'
+                + nearest_and_known(name, sorted(paths))
+            )
+    stored = [
+        StoredTap(
+            tap_name(tap),
+            tuple(value.shape[1:]),
+            wishes.dtype,
+            reduce.get(tap.path, 1),
+            _is_channels_last(value),
+        )
+        for tap, value in sorted(values.items(), key=lambda item: tap_name(item[0]))
+        if tap.path not in live
+    ]
+    if not stored:
+        raise ValueError('nothing is left to be recorded: every tap is to stay live.')
+    for tap in stored:
+        size = row_type([tap]).itemsize
+        if size > wishes.limit:
+            path = next(t.path for t in values if tap_name(t) == tap.name)
+            raise ValueError(
+                f'{tap.name}, {shape_text(tap)}, takes {size / 2**20:.1f} MiB a view '
+                f'as {tap.dtype}, more than --limit {wishes.limit / 2**20:g}. Store it '
+                f'reduced (--reduce {path}=2) or as --dtype int8, which --check '
+                f'measures; leave it out (--live {path}) and train with '
+                '--teacher beside --recorded, which runs the teacher for it alone; or '
+                'raise --limit.'
+            )
+    return stored
+
+
+def _is_channels_last(value: Tensor) -> bool:
+    is_map = value.dim() == 4 and not value.is_contiguous()
+    return is_map and value.is_contiguous(memory_format=torch.channels_last)
+
+
+def rows_of_a_shard(taps: list[StoredTap], batch: int) -> int:
+    """How many rows a shard has: whole batches."""
+    fit = min(SHARD // row_type(taps).itemsize, MOST_ROWS)
+    return max(batch, fit // batch * batch)
+
+
+def shape_text(tap: StoredTap) -> str:
+    """The shape of a tap, in words."""
+    return ' x '.join(map(str, tap.shape))
+
+
+def described(taps: list[StoredTap], samples: int, views: int) -> str:
+    """What is stored, in lines."""
+    size = row_type(taps).itemsize
+    lines = [
+        f'  {tap.name}: {shape_text(tap)}, {tap.dtype}'
+        + (f', reduced by {tap.reduce}' if tap.reduce > 1 else '')
+        + f', {row_type([tap]).itemsize:,} bytes'
+        for tap in taps
+    ]
+    total = size * samples * views
+    return '\n'.join(
+        [
+            'What is stored of each view:',
+            *lines,
+            f'{size:,} bytes a view, {samples:,} samples x {views} views: '
+            f'{gigabytes(total)}.',
+        ]
+    )
+
+
+def check_space(folder: Path, needed: int) -> str:
+    """Look whether a disk has room.
+
+    Args:
+        folder: Where it is needed; it exists.
+        needed: Bytes.
+
+    Returns:
+        How much is free, in a sentence.
+
+    Raises:
+        RecordError: If it has not.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise RecordError(
+            f'{gigabytes(needed)} are still to be written to {str(folder)!r}, and '
+            f'{gigabytes(free)} are free there. Take fewer --views, a smaller --dtype, '
+            'or another --out.'
+        )
+    return f'{gigabytes(free)} are free there.'
+
+
+def gigabytes(size: float) -> str:
+    """A size, readable."""
+    for unit, divisor in (('GB', 1e9), ('MB', 1e6)):
+        if size >= divisor:
+            return f'{size / divisor:.1f} {unit}'
+    return f'{size / 1e3:.1f} kB'
+
+
+def duration(seconds: float) -> str:
+    """A time, readable."""
+    if seconds >= 86400:
+        return f'{seconds / 86400:.1f} days'
+    return time.strftime('%H:%M:%S', time.gmtime(seconds)) + ' h'

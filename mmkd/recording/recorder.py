@@ -1,0 +1,226 @@
+"""Runs a teacher over all views of a training and stores what methods tap."""
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from mmengine.dist import barrier, get_dist_info
+from mmengine.runner import Runner
+from torch import Tensor
+
+from mmkd.models.distiller import Distiller
+from mmkd.models.taps import Tap
+from mmkd.models.teachers.recorded import tap_name
+from mmkd.recording.plan import check_space, duration
+from mmkd.recording.stream import READ, batches_of
+from mmkd.records.manifest import Manifest, RecordError, shard_name
+from mmkd.records.rows import Rows, fill, row_type
+from mmkd.resilience.files import whole_or_nothing
+from mmkd.resilience.runner_model import model_of
+
+TRIAL = 10
+"""Batches of the trial that tells how long it takes."""
+
+
+class Seen(NamedTuple):
+    """What a teacher said of a batch.
+
+    Attributes:
+        values: By tap.
+        samples: Which samples were read.
+        data_samples: Their annotations.
+        inputs: The images.
+    """
+
+    values: dict[Tap, Tensor]
+    samples: list[int]
+    data_samples: Any
+    inputs: Tensor
+
+
+class TeacherStream:
+    """A teacher and the views that it is shown.
+
+    Args:
+        runner: The runner of the training, whose training loop is built.
+    """
+
+    def __init__(self, runner: Runner) -> None:
+        self.distiller: Distiller = model_of(runner)
+        self.loader: Any = runner.train_loop.dataloader
+        self.views = runner.train_loop.views
+        self.taps = {
+            tap
+            for method in self.distiller.named_methods.values()
+            for tap in method.taps_in_teacher
+        }
+        if not self.taps:
+            raise ValueError('no method taps the teacher: there is nothing to record.')
+        self.distiller.eval()
+
+    @property
+    def batch(self) -> int:
+        """Samples of a batch."""
+        sampler = self.loader.batch_sampler
+        return int(self.loader.batch_size or getattr(sampler, 'batch_size', 1))
+
+    def see(self, batches: Sequence[Sequence[int]]) -> Iterator[Seen]:
+        """Show the teacher batches of rows.
+
+        Args:
+            batches: The numbers of the rows of each.
+
+        Raises:
+            ValueError: If images of one batch have several sizes.
+        """
+        size = None
+        for batch in batches_of(self.loader, self.views, batches):
+            data = self.distiller.data_preprocessor(batch, True)
+            inputs, samples = data['inputs'], data['data_samples']
+            if size not in (None, inputs.shape[1:]):
+                raise ValueError(
+                    f'images of {tuple(inputs.shape[1:])} follow upon images of '
+                    f'{size}: what is recorded must not depend on the '
+                    'batch, to whose largest image others are padded. Set '
+                    'data_preprocessor.size to the size of the crops.'
+                )
+            size = inputs.shape[1:]
+            with torch.no_grad():
+                values = self.distiller.teacher(inputs, self.taps, samples)
+            self.distiller.teacher.wait_for(values)
+            yield Seen(values, [one.get(READ) for one in samples], samples, inputs)
+
+    def first_batches(self, count: int) -> list[list[int]]:
+        """The rows of a few batches: first views of samples, again where they end."""
+        size = len(self.loader.dataset)
+        starts = range(0, count * self.batch, self.batch)
+        return [[n % size for n in range(n, n + self.batch)] for n in starts]
+
+    def trial(self) -> tuple[Seen, float]:
+        """Show it a few batches, the first views of samples.
+
+        Returns:
+            What it said of one, and the seconds that a batch takes.
+        """
+        seen = self.see(self.first_batches(TRIAL))
+        first = next(seen)
+        started = time.monotonic()
+        count = sum(1 for _ in seen)
+        return first, (time.monotonic() - started) / count
+
+
+class Recorder:
+    """Records what is missing of a record, shard by shard.
+
+    A shard appears when it is whole: what a kill or a full disk leaves is a record of
+    fewer shards, which the same command goes on with.
+
+    Args:
+        stream: What is recorded.
+        folder: Where.
+        manifest: What it is of.
+        part: Number and count of the parts that the record is made in, from 1.
+        log: Is told how far it is.
+    """
+
+    def __init__(
+        self,
+        stream: TeacherStream,
+        folder: Path,
+        manifest: Manifest,
+        part: tuple[int, int] = (1, 1),
+        log: Any = print,
+    ) -> None:
+        self.stream, self.folder, self.manifest = stream, folder, manifest
+        rank, processes = get_dist_info()
+        first = (part[0] - 1) * processes + rank
+        self.own = range(len(manifest.shards))[first :: part[1] * processes]
+        self.log = log
+
+    def missing(self) -> list[int]:
+        """The shards of this process that are not there or damaged, read as a whole."""
+        rows = Rows(self.folder, self.manifest)
+        found = []
+        for shard in self.own:
+            fault = rows.fault(shard, whole=True)
+            if fault:
+                found.append(shard)
+            if fault not in ('', 'missing'):
+                self.log(f'{shard_name(shard)} is recorded again: {fault}.')
+        return found
+
+    def run(self, seconds: float) -> None:
+        """Record what is missing.
+
+        Args:
+            seconds: How long a batch takes, to tell how long all do.
+
+        Raises:
+            RecordError: If the disk has no room, or refuses a shard.
+        """
+        missing, kind = self.missing(), row_type(self.manifest.taps)
+        views = sum(len(self.manifest.shards[shard]) for shard in missing)
+        self.log(
+            f'{len(self.own) - len(missing)} of {len(self.own)} shards are there. '
+            f'{check_space(self.folder, views * kind.itemsize)} A batch takes '
+            f'{seconds * 1e3:.0f} ms: about '
+            f'{duration(seconds * views / self.stream.batch)} to go.'
+        )
+        started, done = time.monotonic(), 0
+        batches = {shard: self.batches(shard) for shard in missing}
+        seen = self.stream.see(list(chain.from_iterable(batches.values())))
+        for shard, own in batches.items():
+            self.write(shard, islice(seen, len(own)))
+            done += len(self.manifest.shards[shard])
+            left = (time.monotonic() - started) / done * (views - done)
+            self.log(f'{done:,} of {views:,} views, {duration(left)} to go')
+        barrier()
+
+    def write(self, shard: int, seen: Iterable[Seen]) -> None:
+        """Write one shard.
+
+        Args:
+            shard: Its number.
+            seen: What the teacher said of its :meth:`batches`.
+
+        Raises:
+            RecordError: If the disk refuses it.
+        """
+        rows, path = self._filled(shard, seen), self.folder / shard_name(shard)
+        try:
+            with whole_or_nothing(path) as partial, partial.open('wb') as file:
+                np.save(file, rows, allow_pickle=False)
+        except OSError as error:
+            raise RecordError(
+                f'{path} cannot be written: {error}. What was recorded before is '
+                'whole: make room, and give the same command to go on.'
+            ) from error
+
+    def batches(self, shard: int) -> list[list[int]]:
+        """The rows of a shard in batches, all of one size.
+
+        What a network says of an image may depend, in its last bit, on how many are in
+        the batch: the last one is filled up.
+        """
+        rows, size = list(self.manifest.shards[shard]), self.stream.batch
+        batches = [rows[n : n + size] for n in range(0, len(rows), size)]
+        batches[-1] += [rows[-1]] * (size - len(batches[-1]))
+        return batches
+
+    def _filled(self, shard: int, seen: Iterable[Seen]) -> np.ndarray:
+        count, taps = len(self.manifest.shards[shard]), self.manifest.taps
+        rows = np.zeros(count, row_type(taps))
+        for number, batch in enumerate(seen):
+            place = rows[number * self.stream.batch :][: self.stream.batch]
+            named = {tap_name(tap): value for tap, value in batch.values.items()}
+            encoded = {tap.name: tap.encode(named[tap.name]) for tap in taps}
+            cut = {
+                name: {part: array[: len(place)] for part, array in parts.items()}
+                for name, parts in encoded.items()
+            }
+            fill(place, taps, cut, batch.samples[: len(place)])
+        return rows

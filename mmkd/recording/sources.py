@@ -1,0 +1,136 @@
+"""What a view is made of: the pipeline, the data, and a few of the views themselves."""
+
+import copy
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from torch import Tensor
+
+from mmkd.checkpoints.identity import without
+from mmkd.models.build import student_dict
+from mmkd.random_state import random_state_kept
+from mmkd.recording.stream import batches_of
+from mmkd.resilience.label_reading import leaves
+from mmkd.resilience.loader import WatchedLoader
+from mmkd.resilience.views import Views
+
+PLACES = ('data_root', 'data_prefix', 'ann_file', 'backend_args', 'file_client_args')
+"""Where data lies, which a list of the files tells better."""
+
+HOW_HELD = ('lazy_init', 'serialize_data', 'max_refetch', '_scope_')
+"""What changes no sample."""
+
+TRIED = 16
+"""Network inputs that are made again before a training."""
+
+
+def pipeline_of(cfg: Config) -> dict[str, Any]:
+    """All of a config that makes a view.
+
+    Args:
+        cfg: A training's, of a distillation or a student alone.
+    """
+    model = cfg.model
+    student = student_dict(model) if 'student' in model else model
+    parts = dict(
+        dataset=without(cfg.train_dataloader.dataset, (*PLACES, *HOW_HELD)),
+        data_preprocessor=student.get('data_preprocessor'),
+        skip_corrupt=bool((cfg.get('train_cfg') or {}).get('skip_corrupt')),
+    )
+    return dict(json.loads(json.dumps(parts, sort_keys=True, default=str)))
+
+
+def sample_lines(dataset: Any) -> Iterator[str]:
+    """A line for each sample: its files with their sizes, or a hash of its pixels.
+
+    Names are relative to the root of the data set, so that it may lie elsewhere.
+
+    Args:
+        dataset: A training set, which may wrap others.
+    """
+    found = [getattr(leaf, 'data_root', None) for leaf in leaves(dataset)]
+    roots = sorted({str(root) for root in found if root}, key=len, reverse=True)
+    for index in range(len(dataset)):
+        try:
+            info = dataset.get_data_info(index)
+        except Exception:
+            # It lists nothing, or not in this way: its length is all that is known.
+            yield 'not listed'
+            continue
+        files = [
+            f'{_relative(value, roots)} {_size(value)}'
+            for name, value in sorted(info.items())
+            if name.endswith('_path') and isinstance(value, str)
+        ]
+        held = [_digest(v) for v in info.values() if isinstance(v, np.ndarray)]
+        yield '\t'.join([*files, *held])
+
+
+def hash_of_lines(lines: list[str]) -> str:
+    """The SHA-256 of a list of samples."""
+    return hashlib.sha256('\n'.join(lines).encode()).hexdigest()
+
+
+def input_hashes(
+    loader: WatchedLoader, views: Views, preprocessor: Any, rows: list[int]
+) -> tuple[list[int], dict[str, str]]:
+    """Make a few network inputs and hash them, on the processor.
+
+    Args:
+        loader: The training's.
+        views: Its views.
+        preprocessor: The student's data preprocessor.
+        rows: Which, by the numbers of their rows.
+
+    Returns:
+        The shape of the first, and the SHA-256 of each by its row.
+    """
+    preprocessor = copy.deepcopy(preprocessor).cpu()
+    shape: list[int] = []
+    hashes: dict[str, str] = {}
+    # Read in this process, each by its key: the training's numbers are not drawn.
+    with random_state_kept(torch.device('cpu')):
+        batches = batches_of(loader, views, [[row] for row in rows], workers=0)
+        for row, batch in zip(rows, batches, strict=True):
+            image = preprocessor(batch, True)['inputs']
+            shape = shape or list(image.shape[1:])
+            hashes[str(row)] = _tensor_digest(image)
+    return shape, hashes
+
+
+def tried_rows(samples: int, views: int) -> list[int]:
+    """Which network inputs are made again: spread over samples and views."""
+    total = samples * views
+    return sorted({*np.linspace(0, total - 1, min(TRIED, total)).astype(int).tolist()})
+
+
+def _tensor_digest(tensor: Tensor) -> str:
+    content = tensor.contiguous().view(torch.uint8).numpy()
+    return hashlib.sha256(content.data).hexdigest()
+
+
+def _digest(array: np.ndarray) -> str:
+    content = np.ascontiguousarray(array)
+    return hashlib.blake2b(content.data, digest_size=8).hexdigest()
+
+
+def _relative(file: str, roots: list[str]) -> str:
+    for root in roots:
+        if file.startswith(root):
+            return file[len(root) :].lstrip('/')
+    return Path(file).name if os.path.isabs(file) else file
+
+
+def _size(file: str) -> Any:
+    try:
+        return os.stat(file).st_size
+    except OSError:
+        # In an object store.
+        return 'unknown'

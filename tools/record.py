@@ -1,0 +1,203 @@
+"""Record a teacher over the views of a training, to distil from it again and again."""
+
+import argparse
+import copy
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.runner import Runner
+from torch.distributed.elastic.multiprocessing.errors import record
+
+from mmkd.checks import check_config, check_shapes
+from mmkd.cli.command_line import (
+    KeyValues,
+    parse_with_common_options,
+    take_common_options,
+)
+from mmkd.cli.lasting import lasting
+from mmkd.config.changes import check_data, set_teacher, set_views
+from mmkd.config.experiments import drop_parts, load_config, set_methods, set_values
+from mmkd.engine import end_with_launcher, join_processes, leave_processes
+from mmkd.engine.hooks import CheckTeacherHook, PrepareMethodsHook
+from mmkd.models.deploy import settle_preprocessor
+from mmkd.recording.accuracy import errors
+from mmkd.recording.claim import claimed, settled
+from mmkd.recording.describing import manifest_of
+from mmkd.recording.plan import Wishes, described, stored_taps
+from mmkd.recording.recorder import Recorder, TeacherStream
+from mmkd.recording.refusals import refuse_unrepeatable
+from mmkd.records.rows import row_type
+from mmkd.records.stored import PRECISIONS
+from mmkd.resilience import protect
+
+
+def part(text: str) -> tuple[int, int]:
+    """Read ``I/N``."""
+    number, _, count = text.partition('/')
+    known = number.isdecimal() and count.isdecimal()
+    if not known or not 0 < int(number) <= int(count):
+        raise argparse.ArgumentTypeError(f'must be I/N, I from 1 to N, got {text!r}')
+    return int(number), int(count)
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        'config', help='config file, or the name of a pair in configs/_base_/pairs'
+    )
+    parser.add_argument('--teacher', metavar='CKPT', help='checkpoint of the teacher')
+    parser.add_argument(
+        '--out', metavar='DIR', required=True, help='folder of the record'
+    )
+    parser.add_argument(
+        '--views', type=int, default=16, metavar='K', help='views of each sample (16)'
+    )
+    parser.add_argument(
+        '--view-seed', type=int, default=0, metavar='S', help='seed of the views (0)'
+    )
+    parser.add_argument(
+        '--dtype', choices=PRECISIONS, default='float16', help='how values are stored'
+    )
+    parser.add_argument(
+        '--reduce',
+        nargs='+',
+        action=KeyValues,
+        default={},
+        metavar='TAP=N',
+        help='store maps of a tapped module at 1/N of their height and width',
+    )
+    parser.add_argument(
+        '--live', nargs='+', default=[], metavar='TAP', help='taps not to be recorded'
+    )
+    parser.add_argument(
+        '--limit', type=float, default=2, metavar='MIB', help='of a tap of a view (2)'
+    )
+    parser.add_argument(
+        '--part', type=part, default=(1, 1), metavar='I/N', help='record a share alone'
+    )
+    parser.add_argument(
+        '--check',
+        type=int,
+        metavar='N',
+        help='record nothing: print what storing changes in the losses of N batches',
+    )
+    parser.add_argument(
+        '--method', nargs='+', metavar='NAME', help='methods to record for'
+    )
+    parser.add_argument(
+        '--set', nargs='+', action=KeyValues, metavar='METHOD.SETTING=VALUE'
+    )
+    parser.add_argument(
+        '--no-teacher-check', action='store_true', help='do not evaluate the teacher'
+    )
+    return parse_with_common_options(parser, 'train_dataloader.batch_size=16')
+
+
+def merged_config(args: argparse.Namespace) -> Config:
+    """Merge the command line into the config; ``--cfg-options`` wins."""
+    cfg = load_config(args.config)
+    if args.method:
+        set_methods(cfg, args.method)
+    if args.set:
+        set_values(cfg, args.set)
+    drop_parts(cfg)
+    take_common_options(cfg, args)
+    cfg.work_dir = str(Path(args.out, 'logs'))
+    set_teacher(cfg, args.teacher or cfg.model.get('teacher', {}).get('checkpoint'))
+    if args.cfg_options:
+        cfg.merge_from_dict(args.cfg_options)
+        check_shapes(cfg)
+    settle_preprocessor(cfg)
+    protect(cfg)
+    set_views(cfg, args.views, args.view_seed)
+    return cfg
+
+
+def without_hooks(cfg: Config) -> Config:
+    """The config without what acts in a training, of which there is none."""
+    cfg = copy.deepcopy(cfg)
+    cfg.default_hooks, cfg.custom_hooks = {}, []
+    return cfg
+
+
+def teacher_score(runner: Runner, args: argparse.Namespace) -> dict[str, Any] | None:
+    """Match the teacher's classes, and see what it knows."""
+    PrepareMethodsHook().before_run(runner)
+    check = CheckTeacherHook()
+    if not args.no_teacher_check:
+        check.before_train(runner)
+    return check.score
+
+
+def print_errors(stream: TeacherStream, args: argparse.Namespace) -> None:
+    """Print how far each loss and its gradient are from the live teacher's."""
+    found = defaultdict(list)
+    for seen in stream.see(stream.first_batches(args.check)):
+        for dtype in PRECISIONS:
+            wishes = Wishes(dtype, args.reduce, args.live, limit=2**60)
+            taps = stored_taps(seen.values, wishes)
+            for error in errors(stream.distiller, seen, taps):
+                found[error.method, dtype, row_type(taps).itemsize].append(error)
+    print(f'Errors relative to the live teacher, largest of {args.check} batches')
+    for (method, dtype, size), each in found.items():
+        loss, gradient = (max(e[n] for e in each) for n in (2, 3))
+        print(f'{method:12} {dtype:8} {size:>12,} bytes  loss {loss:.1e}  ', end='')
+        print(f'gradient {gradient:.1e}')
+
+
+def make_record(
+    runner: Runner,
+    stream: TeacherStream,
+    args: argparse.Namespace,
+    score: dict[str, Any] | None,
+) -> None:
+    """Say what is to be stored, and store it."""
+    folder, log = Path(args.out), runner.logger.info
+    first, seconds = stream.trial()
+    limit = int(args.limit * 2**20)
+    wishes = Wishes(args.dtype, args.reduce, args.live, limit)
+    taps = stored_taps(first.values, wishes)
+    log(described(taps, len(stream.loader.dataset), args.views))
+    manifest: list[Any] = [None]
+    if is_main_process():
+        wanted, lines = manifest_of(runner, taps, stream.batch, score)
+        manifest = [settled(folder, wanted, lines)]
+    broadcast_object_list(manifest)
+    Recorder(stream, folder, manifest[0], args.part, log).run(seconds)
+    log(f'The record stands in {folder}: train with --recorded {folder}.')
+
+
+def make(cfg: Config, args: argparse.Namespace) -> None:
+    """Plan, and record."""
+    join_processes(cfg)
+    with claimed(Path(args.out), args.part):
+        runner = Runner.from_cfg(without_hooks(cfg))
+        stream = TeacherStream(runner)
+        refuse_unrepeatable(cfg, stream.loader, stream.distiller.data_preprocessor)
+        score = teacher_score(runner, args)
+        if args.check:
+            print_errors(stream, args)
+        else:
+            make_record(runner, stream, args, score)
+
+
+@record
+def main() -> None:
+    """Read the command line, and record."""
+    with lasting():
+        args = parse_args()
+        cfg = merged_config(args)
+        check_config(cfg)
+        check_data(cfg, ['train_dataloader'])
+    if cfg.launcher == 'pytorch':
+        end_with_launcher()
+    make(cfg, args)
+    leave_processes()
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,59 @@
+"""A folder is recorded into by one recorder of each part."""
+
+import multiprocessing
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mmkd.recording.claim import claimed
+from mmkd.records import RecordError
+
+
+@contextmanager
+def held_elsewhere(folder: Path, part: tuple[int, int]) -> Iterator[Any]:
+    """Let another process hold a part."""
+    fork = multiprocessing.get_context('fork')
+    ready, holds = fork.Pipe(duplex=False)
+
+    def hold() -> None:
+        with claimed(folder, part):
+            holds.send(True)
+            time.sleep(60)
+
+    process = fork.Process(target=hold)
+    process.start()
+    try:
+        assert ready.poll(60)
+        yield process
+    finally:
+        process.kill()
+        process.join()
+
+
+@pytest.mark.parametrize('part', [(1, 2), (1, 1), (2, 3)])
+def test_two_recorders_of_the_same_rows_are_refused(
+    part: tuple[int, int], tmp_path: Path
+) -> None:
+    with (
+        held_elsewhere(tmp_path / 'record', (1, 2)) as other,
+        pytest.raises(RecordError, match=rf'process {other.pid} on .*part_1_of_2'),
+        claimed(tmp_path / 'record', part),
+    ):
+        pass
+
+
+def test_other_parts_of_as_many_may_be_recorded_at_once(tmp_path: Path) -> None:
+    with held_elsewhere(tmp_path, (1, 2)), claimed(tmp_path, (2, 2)):
+        pass
+
+
+def test_one_that_was_killed_holds_nothing(tmp_path: Path) -> None:
+    with held_elsewhere(tmp_path, (1, 2)) as other:
+        other.kill()
+        other.join()
+        with claimed(tmp_path, (1, 1)):
+            pass

@@ -9,4 +9,5 @@ optim_wrapper = dict(
         _delete_=True, type='SGD', lr=0.2, momentum=0.9, weight_decay=5e-4))
 param_scheduler = dict(end=800)
 train_cfg = dict(max_iters=800, val_interval=800)
-default_hooks = dict(checkpoint=dict(interval=800))
+default_hooks = dict(
+    checkpoint=dict(interval=800), layout=dict(type='mmkd.ChannelsLastHook'))

@@ -7,8 +7,10 @@ from mmkd.engine.hooks import (
     DistillScheduleHook,
     ExportStudentHook,
     GradientConflictHook,
+    NeuralCollapseHook,
     PrepareMethodsHook,
     StartTableHook,
+    StopOnCollapseHook,
 )
 from mmkd.engine.optim import (
     AmpGradientAlignOptimWrapper,
@@ -32,8 +34,10 @@ __all__ = [
     'ExportStudentHook',
     'GradientAlignOptimWrapper',
     'GradientConflictHook',
+    'NeuralCollapseHook',
     'PrepareMethodsHook',
     'StartTableHook',
+    'StopOnCollapseHook',
     'end_with_launcher',
     'join_processes',
     'leave_processes',

@@ -5,8 +5,10 @@ from mmkd.engine.hooks.check_teacher import CheckTeacherHook
 from mmkd.engine.hooks.distill_schedule import DistillScheduleHook
 from mmkd.engine.hooks.export_student import ExportStudentHook
 from mmkd.engine.hooks.gradient_conflict import GradientConflictHook
+from mmkd.engine.hooks.neural_collapse import NeuralCollapseHook
 from mmkd.engine.hooks.prepare_methods import PrepareMethodsHook
 from mmkd.engine.hooks.start_table import StartTableHook
+from mmkd.engine.hooks.stop_on_collapse import StopOnCollapseHook
 
 __all__ = [
     'ChannelsLastHook',
@@ -14,6 +16,8 @@ __all__ = [
     'DistillScheduleHook',
     'ExportStudentHook',
     'GradientConflictHook',
+    'NeuralCollapseHook',
     'PrepareMethodsHook',
     'StartTableHook',
+    'StopOnCollapseHook',
 ]

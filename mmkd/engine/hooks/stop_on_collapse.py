@@ -1,0 +1,79 @@
+"""Ends a training whose student has collapsed."""
+
+from mmengine.hooks import Hook
+from mmengine.runner import EpochBasedTrainLoop, Runner
+
+from mmkd.models.discovery import ModelView
+from mmkd.nearest import nearest_and_known
+from mmkd.registry import HOOKS
+from mmkd.resilience.runner_model import model_of
+
+CHANCE = 1.1
+"""How much better than chance a student must be, as the paper's code has it."""
+
+
+@HOOKS.register_module()
+class StopOnCollapseHook(Hook):
+    """Stop a training whose score is still that of chance.
+
+    Source: the code of Yang et al., Dual-Head Knowledge Distillation
+    (``train_student_imagenet.py``), which ends a training at a top-1 accuracy below
+    1.1 % after epoch 10.
+
+    Args:
+        monitor: The score, as validation names it.
+        bound: A training stops below it, in the score's unit; None for 1.1 times the
+            accuracy of a guess among the classes, in per cent.
+        begin: Epochs, or iterations where a training counts those, in which the score
+            is not looked at.
+
+    Raises:
+        ValueError: If ``begin`` is negative, or no bound is given for a score that is
+            no accuracy.
+    """
+
+    def __init__(
+        self,
+        monitor: str = 'accuracy/top1',
+        bound: float | None = None,
+        begin: int = 10,
+    ) -> None:
+        if begin < 0:
+            raise ValueError(f'begin must not be negative, got {begin}.')
+        if bound is None and not monitor.startswith('accuracy'):
+            raise ValueError(
+                f'what chance scores in {monitor!r} is not known: give the bound below '
+                'which a student has collapsed.'
+            )
+        self.monitor, self.bound, self.begin = monitor, bound, begin
+
+    def after_val_epoch(
+        self, runner: Runner, metrics: dict[str, float] | None = None
+    ) -> None:
+        """Look at the score.
+
+        Raises:
+            ValueError: If validation has no such score.
+        """
+        found = metrics or {}
+        if self.monitor not in found:
+            raise ValueError(
+                f'StopOnCollapseHook watches {self.monitor!r}, which validation does '
+                f'not give.{nearest_and_known(self.monitor, sorted(found))}'
+            )
+        by_epoch = isinstance(runner.train_loop, EpochBasedTrainLoop)
+        done = runner.epoch if by_epoch else runner.iter
+        bound, score = self._bound(runner), found[self.monitor]
+        if done > self.begin and score < bound:
+            runner.logger.error(
+                f'The student has collapsed: {self.monitor} is {score:.2f}, below '
+                f'{bound:.2f}. The training stops here.'
+            )
+            runner.train_loop.stop_training = True
+
+    def _bound(self, runner: Runner) -> float:
+        if self.bound is not None:
+            return self.bound
+        model = model_of(runner)
+        view = getattr(model, 'student_view', None) or ModelView(model)
+        return CHANCE * 100 / max(view.num_classes, 2)

@@ -211,3 +211,27 @@ def _by_depth(backbone: Any, blocks: list[Block]) -> list[Tap]:
     if isinstance(indices, int) or len(indices) < 2 or max(indices) >= count:
         indices = [-(-count * part // 3) - 1 for part in (1, 2, 3)]
     return [list(blocks[index].maps)[-1] for index in indices]
+
+
+def stage_modules(stages: Sequence[Tap], trace: Trace) -> list[set[str]]:
+    """Paths of the modules that run in each stage.
+
+    A module belongs to the stage in which it begins to run: to the first whose end
+    comes after it. What runs after the last stage belongs to none, and what lies
+    before the first, as a stem, to the first.
+
+    Args:
+        stages: Their ends, in the order they run.
+        trace: What the model's modules took and gave, in the order they ran.
+    """
+    found: list[set[str]] = [set() for _ in stages]
+    ends = {(tap.path, tap.kind): number for number, tap in enumerate(stages)}
+    current = 0
+    for path, kind in trace.shapes:
+        if current == len(stages):
+            break
+        if kind == 'input':
+            found[current].add(path)
+        if ends.get((path, kind)) == current:
+            current += 1
+    return found

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from mmengine.hooks import Hook
+from mmengine.model import BaseModel
 from mmengine.runner import Runner
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -12,10 +13,14 @@ from torch.func import functional_call
 from mmkd.engine.optim.gradients import Gradients, backward_into, compare
 from mmkd.engine.runner_distiller import distiller_of
 from mmkd.loss_groups import groups_of
-from mmkd.models.distiller import Distiller
+from mmkd.models.distiller import PREFIX, Distiller
+from mmkd.models.stages import stage_modules
 from mmkd.models.taught import student_alone
 from mmkd.random_state import random_state_kept
 from mmkd.registry import HOOKS
+
+TASK = 'task'
+"""Stands for the task's loss among those of methods, which begin with a dot."""
 
 
 @HOOKS.register_module()
@@ -28,7 +33,8 @@ class GradientConflictHook(Hook):
     orthogonal. A part that one of the losses does not reach, as the
     distillation loss of DHKD does not reach the main classifier, has none.
     With gradient alignment the cosine over all parameters at its last update
-    is logged too (``grad_cos``).
+    is logged too (``grad_cos``). Beside each cosine stands how long the distillation
+    gradient is, divided by the task's (``grad_ratio_*``), weights included.
 
     Once every ``interval`` iterations the batch about to be trained on is run
     once more, forward and twice backward, with the same random numbers.
@@ -42,17 +48,25 @@ class GradientConflictHook(Hook):
 
     Args:
         interval: Iterations between two looks.
+        by_stage: Whether each stage of the backbone is looked at too, as
+            ``grad_cos_stage1`` and so on, with what runs before its end.
+        by_method: Whether each method's own gradient is compared with the task's too,
+            as ``grad_cos_rest.kd``: one more backward pass for each.
 
     Raises:
-        ValueError: If the interval is not a positive whole number.
+        ValueError: If the interval is not a positive whole number, or the student's
+            backbone is to be split into stages and has none.
     """
 
-    def __init__(self, interval: int = 100) -> None:
+    def __init__(
+        self, interval: int = 100, by_stage: bool = False, by_method: bool = False
+    ) -> None:
         if not isinstance(interval, int) or interval < 1:
             raise ValueError(
                 f'interval must be a whole number of at least 1, got {interval!r}.'
             )
         self.interval = interval
+        self.by_stage, self.by_method = by_stage, by_method
 
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None
@@ -61,16 +75,17 @@ class GradientConflictHook(Hook):
         if not self.every_n_train_iters(runner, self.interval):
             return
         distiller = distiller_of(runner)
-        gradients = _both_gradients(runner, distiller, data_batch)
-        if gradients is None:
-            return
-        for part, parameters in _parts(distiller).items():
-            task, distillation = (
-                [store.get(p) for p in parameters] for store in gradients
-            )
-            if _any(task) and _any(distillation):
-                cosine = compare(task, distillation).cosine
-                runner.message_hub.update_scalar(f'train/grad_cos_{part}', cosine)
+        task, others = _gradients(runner, distiller, data_batch, self.by_method)
+        for part, parameters in _parts(distiller, self.by_stage).items():
+            for suffix, store in others.items():
+                pair = [[each.get(p) for p in parameters] for each in (task, store)]
+                if not all(map(_any, pair)):
+                    continue
+                found = compare(*pair)
+                ratio = (found.second_squared / found.first_squared).sqrt()
+                for name, value in (('cos', found.cosine), ('ratio', ratio)):
+                    key = f'train/grad_{name}_{part}{suffix}'
+                    runner.message_hub.update_scalar(key, value)
 
     def after_train_iter(
         self,
@@ -85,25 +100,34 @@ class GradientConflictHook(Hook):
             runner.message_hub.update_scalar('train/grad_cos', cosine)
 
 
-def _parts(distiller: Distiller) -> dict[str, list[nn.Parameter]]:
-    path: str = distiller.student_view.classifier
+def _parts(distiller: Distiller, by_stage: bool) -> dict[str, list[nn.Parameter]]:
+    view = distiller.student_view
+    path: str = view.classifier
     classifier = list(distiller.get_submodule(path).parameters())
     own = {id(parameter) for parameter in classifier}
     with student_alone(distiller):
-        rest = [p for p in distiller.parameters() if id(p) not in own]
-    return {'classifier': classifier, 'rest': rest}
+        named = dict(distiller.named_parameters())
+    rest = [p for p in named.values() if id(p) not in own]
+    parts = {'classifier': classifier, 'rest': rest}
+    if by_stage:
+        for number, modules in enumerate(stage_modules(view.stages, view.trace), 1):
+            parts[f'stage{number}'] = [
+                p for name, p in named.items() if name.rpartition('.')[0] in modules
+            ]
+    return parts
 
 
 def _any(gradient: list[Tensor | None]) -> bool:
     return any(tensor is not None for tensor in gradient)
 
 
-def _both_gradients(
-    runner: Runner,
-    distiller: Distiller,
-    data_batch: Any,
-) -> tuple[Gradients, Gradients] | None:
-    """Both gradients of one batch, or None where no method is active."""
+def _gradients(
+    runner: Runner, distiller: Distiller, data_batch: Any, by_method: bool
+) -> tuple[Gradients, dict[str, Gradients]]:
+    """The task's gradient of one batch, and others by what their names end with.
+
+    There is none but the task's where no method is active.
+    """
     parameters = list(distiller.parameters())
     buffers = {name: buffer.clone() for name, buffer in distiller.named_buffers()}
     with (
@@ -117,11 +141,27 @@ def _both_gradients(
         losses = functional_call(distiller, buffers, (), {**data, 'mode': 'loss'})
         task, distillation = groups_of(distiller.parse_losses(losses)[0])
     if distillation is None:
-        return None
+        return {}, {}
+    others = {'': distillation}
+    if by_method:
+        others |= _losses_by_method(distiller, losses)
     scaler = getattr(runner.optim_wrapper, 'loss_scaler', None)
-    if scaler is not None:
-        task, distillation = scaler.scale(task), scaler.scale(distillation)
-    stores: tuple[Gradients, Gradients] = ({}, {})
-    backward_into(stores[0], task, parameters, retain_graph=True)
-    backward_into(stores[1], distillation, parameters)
-    return stores
+    stores: dict[str, Gradients] = {}
+    for name, loss in {TASK: task, **others}.items():
+        stores[name] = {}
+        scaled = loss if scaler is None else scaler.scale(loss)
+        backward_into(stores[name], scaled, parameters, retain_graph=True)
+    return stores.pop(TASK), stores
+
+
+def _losses_by_method(
+    distiller: Distiller, losses: dict[str, Any]
+) -> dict[str, Tensor]:
+    found = {}
+    for name in distiller.named_methods:
+        own = {k: v for k, v in losses.items() if k.startswith(f'{PREFIX}{name}.')}
+        loss = BaseModel.parse_losses(distiller, own)[0]
+        # One that is switched off now gives constants.
+        if loss.requires_grad:
+            found[f'.{name}'] = loss
+    return found

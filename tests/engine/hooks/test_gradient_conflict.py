@@ -78,6 +78,44 @@ def test_nothing_is_logged_where_no_method_is_active(
     assert look(runner) == {}
 
 
+def test_stages_and_methods_each_have_their_own(
+    runner: Any, distiller: Any
+) -> None:
+    batch = batch_of(runner)
+    hook = GradientConflictHook(interval=1, by_stage=True, by_method=True)
+    hook.before_train_iter(runner, 0, batch)
+    logged = {
+        name.removeprefix('train/'): history.current()
+        for name, history in runner.message_hub.log_scalars.items()
+        if '/grad_' in name
+    }
+    again = copy.deepcopy(distiller)
+    data = again.data_preprocessor(copy.deepcopy(batch), training=True)
+    losses = again(**data, mode='loss')
+    task, both = groups_of(again.parse_losses(losses)[0])
+    named = dict(again.backbone.named_parameters())
+    stages = {
+        'stage1': [p for n, p in named.items() if not n.startswith('layer2')],
+        'stage2': [p for n, p in named.items() if n.startswith('layer2')],
+        'rest': list(named.values()),
+    }
+    others = {
+        '': both,
+        '.kd': losses['distill.kd.loss'],
+        '.dual_head': losses['distill.dual_head.loss'],
+    }
+    for part, parameters in stages.items():
+        for suffix, loss in others.items():
+            first, second = vector(task, parameters), vector(loss, parameters)
+            cosine = F.cosine_similarity(first, second, dim=0).item()
+            assert logged[f'grad_cos_{part}{suffix}'] == pytest.approx(cosine, 1e-4)
+            ratio = (second.norm() / first.norm()).item()
+            assert logged[f'grad_ratio_{part}{suffix}'] == pytest.approx(ratio, 1e-4)
+    # The auxiliary head's loss does not reach the main classifier.
+    assert 'grad_cos_classifier.kd' in logged
+    assert 'grad_cos_classifier.dual_head' not in logged
+
+
 def test_accumulated_gradients_stay(runner: Any, distiller: Any) -> None:
     weight, bias = distiller.head.fc.parameters()
     weight.grad = torch.ones_like(weight)

@@ -6,18 +6,19 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
 from mmengine.dist import is_main_process
 
 from mmkd.nearest import listed
+from mmkd.records import Rows
 from mmkd.records.manifest import (
     MANIFEST,
     SAMPLES,
     Manifest,
     RecordError,
+    UnreadableError,
     read_manifest,
 )
 from mmkd.resilience.files import whole_or_nothing
@@ -63,6 +64,8 @@ def claimed(folder: Path, part: tuple[int, int]) -> Iterator[None]:
 def settled(folder: Path, manifest: Manifest, lines: list[str]) -> Manifest:
     """Write what a record is of, or see that it is what stands there.
 
+    A damaged manifest is written again, if shards are there that were made by it.
+
     Args:
         folder: The record.
         manifest: What is to be recorded.
@@ -74,19 +77,32 @@ def settled(folder: Path, manifest: Manifest, lines: list[str]) -> Manifest:
     Raises:
         RecordError: If something else was recorded there.
     """
-    if not (folder / MANIFEST).exists():
+    try:
+        there = read_manifest(folder)
+    except UnreadableError:
+        _refuse_strange_shards(folder, manifest)
         for name, text in ((SAMPLES, '\n'.join(lines)), (MANIFEST, manifest.text())):
             with whole_or_nothing(folder / name) as partial:
                 partial.write_text(text)
         return manifest
-    there = read_manifest(folder)
-    wrong = there.differences(replace(manifest, rows=there.rows))
+    wrong = there.differences(manifest)
     if wrong:
         raise RecordError(
             f'{str(folder)!r} holds another record: {listed(wrong, 4, "; ")}. Pass '
             'another --out, or remove it.'
         )
     return there
+
+
+def _refuse_strange_shards(folder: Path, manifest: Manifest) -> None:
+    rows = Rows(folder, manifest)
+    faults = (rows.fault(shard, whole=True) for shard in range(len(manifest.shards)))
+    if any(folder.glob('shard_*.npy')) and all(faults):
+        raise RecordError(
+            f'{str(folder)!r} has no {MANIFEST} that can be read, and what was '
+            'recorded there is not by this command. Give the one that made it, with '
+            'the same batch size, or pass another --out.'
+        )
 
 
 def _is_free(path: Path) -> bool:

@@ -212,15 +212,19 @@ class Recorder:
         return batches
 
     def _filled(self, shard: int, seen: Iterable[Seen]) -> np.ndarray:
-        count, taps = len(self.manifest.shards[shard]), self.manifest.taps
-        rows = np.zeros(count, row_type(taps))
+        numbers, taps = self.manifest.shards[shard], self.manifest.taps
+        rows = np.zeros(len(numbers), row_type(taps))
         for number, batch in enumerate(seen):
-            place = rows[number * self.stream.batch :][: self.stream.batch]
+            span = slice(
+                number * self.stream.batch, (number + 1) * self.stream.batch
+            )
+            place = rows[span]
             named = {tap_name(tap): value for tap, value in batch.values.items()}
             encoded = {tap.name: tap.encode(named[tap.name]) for tap in taps}
             cut = {
                 name: {part: array[: len(place)] for part, array in parts.items()}
                 for name, parts in encoded.items()
             }
-            fill(place, taps, cut, batch.samples[: len(place)])
+            samples = batch.samples[: len(place)]
+            fill(place, self.manifest, numbers[span], cut, samples)
         return rows

@@ -1,7 +1,9 @@
 """What was recorded, and of what."""
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +16,19 @@ FORMAT = 1
 MANIFEST = 'manifest.json'
 SAMPLES = 'samples.txt'
 
-NOTES = ('notes', 'mmkd')
+NOTES = ('notes', 'mmkd', 'rows')
 """What may differ between a record and what is made of it."""
+
+SUM = 'sha256'
+"""The field of the file that holds the checksum of all others."""
 
 
 class RecordError(ValueError):
     """A record is damaged, or of something else than is needed."""
+
+
+class UnreadableError(RecordError):
+    """A folder says nowhere what was recorded there."""
 
 
 @dataclass(frozen=True)
@@ -72,16 +81,26 @@ class Manifest:
         """The number of the row of a sample's view."""
         return view * self.samples + sample
 
+    @cached_property
+    def identity(self) -> str:
+        """A string that records of the same share, and no others."""
+        return _sum(self._compared())
+
     def text(self) -> str:
-        """As JSON."""
-        return json.dumps({'format': FORMAT, **asdict(self)}, indent=1)
+        """As JSON, with the checksum of it."""
+        content = {'format': FORMAT, **asdict(self)}
+        return json.dumps({SUM: _sum(content), **content}, indent=1)
 
     def differences(self, other: 'Manifest') -> list[str]:
         """Where another one is of something else, field by field."""
-        mine, theirs = asdict(self), asdict(other)
-        for name in NOTES:
-            mine.pop(name), theirs.pop(name)
-        return told(mine, theirs)
+        return told(self._compared(), other._compared())
+
+    def _compared(self) -> dict[str, Any]:
+        found = {k: v for k, v in asdict(self).items() if k not in NOTES}
+        # Another device finds another score, and a file may have another name.
+        checkpoint = found['teacher'].get('checkpoint') or {}
+        found['teacher'] |= {'score': None, 'checkpoint': checkpoint.get('sha256')}
+        return found
 
 
 def shard_name(number: int) -> str:
@@ -96,18 +115,19 @@ def read_manifest(folder: str | Path) -> Manifest:
         folder: The record.
 
     Raises:
-        RecordError: If there is none, it is damaged, or of a newer format.
+        UnreadableError: If there is none, or it is damaged.
+        RecordError: If it is of a newer format.
     """
     path = Path(folder) / MANIFEST
     try:
         content = json.loads(path.read_text())
     except FileNotFoundError:
-        raise RecordError(
+        raise UnreadableError(
             f'{str(folder)!r} is no record: it has no {MANIFEST}. tools/record.py '
             'makes one.'
         ) from None
     except (OSError, ValueError) as error:
-        raise RecordError(f'{path} cannot be read: {error}. {AGAIN}') from error
+        raise UnreadableError(f'{path} cannot be read: {error}. {AGAIN}') from error
     made_by = content.get('format') if isinstance(content, dict) else None
     if isinstance(made_by, int) and made_by > FORMAT:
         raise RecordError(
@@ -115,21 +135,19 @@ def read_manifest(folder: str | Path) -> Manifest:
             f'this mmkd reads formats up to {FORMAT}: install that version, or record '
             'again.'
         )
-    names = [each.name for each in fields(Manifest)]
-    if made_by != FORMAT or any(name not in content for name in names):
-        missing = [name for name in ('format', *names) if name not in (content or ())]
-        raise RecordError(
-            f'{path} is damaged: {", ".join(missing) or "format"} is missing or wrong. '
+    if made_by != FORMAT or content.pop(SUM, None) != _sum(content):
+        raise UnreadableError(
+            f'{path} is damaged: it has not the checksum that it was written with. '
             f'{AGAIN}'
         )
-    try:
-        taps = [
-            StoredTap(**{**each, 'shape': tuple(each['shape'])})
-            for each in content['taps']
-        ]
-    except (TypeError, KeyError, ValueError) as error:
-        raise RecordError(f'{path}: taps are damaged ({error}). {AGAIN}') from error
+    names = [each.name for each in fields(Manifest)]
+    taps = [StoredTap(**{**e, 'shape': tuple(e['shape'])}) for e in content['taps']]
     return Manifest(**{name: content[name] for name in names} | {'taps': taps})
+
+
+def _sum(content: dict[str, Any]) -> str:
+    """The SHA-256 of what JSON keeps of it."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 AGAIN = (
@@ -141,6 +159,8 @@ AGAIN = (
 
 def told(was: Any, now: Any, place: str = '') -> list[str]:
     """Where two parts of a manifest differ, and how, in words."""
+    # A tuple of a config is a list in a record.
+    was, now = (json.loads(json.dumps(value, default=str)) for value in (was, now))
     return [
         f'{where} is {_short(there)} in the record and {_short(here)} here'
         for where, there, here in differences(was, now, place)

@@ -26,7 +26,8 @@ def row_type(taps: Sequence[StoredTap]) -> np.dtype:
 
 def fill(
     rows: np.ndarray,
-    taps: Sequence[StoredTap],
+    manifest: Manifest,
+    numbers: Iterable[int],
     values: Mapping[str, Mapping[str, np.ndarray]],
     samples: Iterable[int],
 ) -> None:
@@ -34,23 +35,36 @@ def fill(
 
     Args:
         rows: As many as there are values, of :func:`row_type`.
-        taps: What they are of.
+        manifest: What the record is of.
+        numbers: The numbers of the rows.
         values: What :meth:`StoredTap.encode` made of each, by its name.
         samples: Which samples were read.
     """
     rows[SAMPLE] = list(samples)
-    for number, tap in enumerate(taps):
+    seals = [_seal(manifest, number) for number in numbers]
+    for number, tap in enumerate(manifest.taps):
         for name, *_ in tap.fields:
             rows[f'{name}{number}'] = values[tap.name][name]
-        rows[f'crc{number}'] = [_checksum(row, number, tap) for row in rows]
+        rows[f'crc{number}'] = [
+            _checksum(row, number, tap, seal)
+            for row, seal in zip(rows, seals, strict=True)
+        ]
 
 
-def _checksum(row: Any, number: int, tap: StoredTap) -> int:
-    """Of what is stored of one tap, and of which sample it is."""
-    crc = zlib.crc32(row[SAMPLE].tobytes())
+def _seal(manifest: Manifest, row: int) -> int:
+    """What a row's checksums begin with: a row of another record is no good here."""
+    return zlib.crc32(f'{manifest.identity} {row}'.encode())
+
+
+def _checksum(row: Any, number: int, tap: StoredTap, seal: int) -> int:
+    """Of what is stored of one tap, of which sample, record and row it is."""
+    crc = zlib.crc32(row[SAMPLE].tobytes(), seal)
     for name, *_ in tap.fields:
         crc = zlib.crc32(np.ascontiguousarray(row[f'{name}{number}']).data, crc)
     return crc
+
+
+WRONG = 'row {} has not the checksum that it was written with in this record'
 
 
 class Rows:
@@ -97,10 +111,12 @@ class Rows:
             return 'missing'
         except (OSError, ValueError) as error:
             return str(error)
+        first = self.manifest.shards[shard].start
         for place, row in enumerate(found if whole else ()):
+            seal = _seal(self.manifest, first + place)
             for number, tap in enumerate(self.manifest.taps):
-                if row[f'crc{number}'] != _checksum(row, number, tap):
-                    return f'row {place} has not the checksum that it was written with'
+                if row[f'crc{number}'] != _checksum(row, number, tap, seal):
+                    return WRONG.format(place)
         return ''
 
     def read(self, row: int, names: Iterable[str]) -> dict[str, np.ndarray]:
@@ -124,21 +140,25 @@ class Rows:
             except (OSError, ValueError) as error:
                 raise self._damaged(shard, str(error)) from error
         found = self._open[shard][place]
-        values = {SAMPLE: np.array(found[SAMPLE])}
+        values, seal = {SAMPLE: np.array(found[SAMPLE])}, _seal(self.manifest, row)
         for number, tap in enumerate(self.manifest.taps):
             if tap.name not in names:
                 continue
             for name, *_ in tap.fields:
                 values[f'{name}{number}'] = np.array(found[f'{name}{number}'])
-            if _checksum(values, number, tap) != found[f'crc{number}']:
-                raise self._damaged(
-                    shard, f'row {place} has not the checksum that it was written with'
-                )
+            if _checksum(values, number, tap, seal) != found[f'crc{number}']:
+                raise self._damaged(shard, WRONG.format(place))
         return values
 
     def _mapped(self, shard: int) -> np.ndarray:
         path = self.folder / shard_name(shard)
-        found = np.load(path, mmap_mode='r', allow_pickle=False)
+        try:
+            found = np.lib.format.open_memmap(path, mode='r')
+        except OSError:
+            raise
+        except Exception as error:
+            # NumPy reads a header as Python does: what fails is up to its bytes.
+            raise ValueError(f'NumPy cannot read its header: {error}') from error
         expected = len(self.manifest.shards[shard]), row_type(self.manifest.taps)
         if (*found.shape, found.dtype) != expected:
             raise ValueError(

@@ -39,7 +39,7 @@ def record(tmp_path: Path) -> Callable[..., Any]:
                 )
                 for tap in TAPS
             }
-            fill(array, TAPS, values, [row % 5 for row in rows])
+            fill(array, manifest, rows, values, [row % 5 for row in rows])
             np.save(folder / shard_name(number), array)
         return folder, manifest
 

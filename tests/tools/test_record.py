@@ -201,6 +201,10 @@ def test_what_is_missing_or_damaged_is_recorded_again_alone(
         trained('--recorded', record, name='damaged')
     (record / shard_name(1)).unlink()
 
+    # Not by a command that it was not made with.
+    (record / MANIFEST).write_text('damaged')
+    with pytest.raises(RecordError, match='was recorded there is not by this command'):
+        made('--view-seed', 5)
     made()
     assert shards_of(record) == whole
     untouched = (shard_name(0), shard_name(3))
@@ -321,9 +325,9 @@ def test_network_inputs_that_come_out_otherwise_are_named(
 ) -> None:
     """Such as by another version of what decodes images."""
     record = made()
-    content = json.loads((record / MANIFEST).read_text())
-    content['inputs']['hashes']['0'] = 'other'
-    (record / MANIFEST).write_text(json.dumps(content))
+    manifest = read_manifest(record)
+    manifest.inputs['hashes']['0'] = 'other'
+    (record / MANIFEST).write_text(manifest.text())
     with pytest.raises(RecordError, match=r'inputs\.hashes: 1 of 8 network inputs'):
         trained('--recorded', record, name='run')
 

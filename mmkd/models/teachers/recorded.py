@@ -1,6 +1,5 @@
 """The recorded teacher: what it said was stored before, and is read."""
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -88,7 +87,7 @@ class RecordedTeacher(Teacher):
                 f'{listed(wrong, 3, "; ")}. Name the one that was recorded, or record '
                 'this one.'
             )
-        self.identity = hashlib.sha256(manifest.text().encode()).hexdigest()
+        self.identity = manifest.identity
         self.view = _view(known, known['config'] if config is None else config)
         self.classes = _RecordedClasses(known['classes'])
         self.needed: list[str] = []

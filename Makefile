@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/python
 
 export MMCV_WITH_OPS := 0
 
-.PHONY: demo test soak stages bench lint install
+.PHONY: demo test soak stages bench record-runs lint install
 
 demo: $(INSTALLED)
 	$(RUN) tools/demo.py --task $(TASK)
@@ -25,6 +25,10 @@ stages: $(INSTALLED)
 # The figures of docs/performance.md, in work_dirs/bench too; under ten minutes.
 bench: $(INSTALLED)
 	$(RUN) -m benchmarks
+
+# Trainings from recorded teachers, docs/results.md: STUDY=float16 DATA=DIR TEACHER=CKPT
+record-runs: $(INSTALLED)
+	$(RUN) -m benchmarks.record_runs $(STUDY) --data-root $(DATA) --teacher $(TEACHER)
 
 lint: $(INSTALLED)
 	$(RUN) -m ruff check .

@@ -164,7 +164,7 @@ def stack_users() -> list[str]:
         path.parent.relative_to(ROOT)
         for path in sorted((ROOT / 'mmkd').rglob('*.py'))
         if re.search(
-            r'^\s*(from|import) (mm(seg|cv|pretrain)|torchvision)\b',
+            r'^(from|import) (mm(seg|cv|pretrain)|torchvision)\b',
             path.read_text(),
             re.M,
         )

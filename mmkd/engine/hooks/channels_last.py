@@ -4,7 +4,7 @@ import warnings
 from functools import partial
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
+from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.optim import AmpOptimWrapper
 from mmengine.runner import Runner
 from torch import nn
@@ -35,6 +35,8 @@ class ChannelsLastHook(Hook):
             runner: Its model may be in a data-parallel wrapper.
         """
         model = runner.model
+        if isinstance(model, BaseTTAModel):
+            model = model.module
         if is_model_wrapper(model):
             model = model.module
             # Data parallelism learns the layout in its first step, and warns there.

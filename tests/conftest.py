@@ -1,3 +1,4 @@
+import gc
 import io
 import os
 from collections.abc import Iterator
@@ -21,6 +22,16 @@ setup()
 torch.set_num_threads(1)
 
 from mmkd.engine.hooks import CheckTeacherHook  # noqa: E402
+
+
+def pytest_collection_finish() -> None:
+    """Let the collector leave alone what the libraries and tests have made by now.
+
+    MMEngine's data sets call it when they are built: it would look at all of that
+    each time.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -43,6 +43,13 @@ def part(text: str) -> tuple[int, int]:
     return int(number), int(count)
 
 
+def positive(text: str) -> int:
+    """Read a number from 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f'must be a number from 1, got {text!r}')
+    return int(text)
+
+
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -68,7 +75,8 @@ def parse_args() -> argparse.Namespace:
         action=KeyValues,
         default={},
         metavar='TAP=N',
-        help='store maps of a tapped module at 1/N of their height and width',
+        help='store maps of a tapped module at 1/N of their height and width; the '
+        "model's own output is called output",
     )
     parser.add_argument(
         '--live', nargs='+', default=[], metavar='TAP', help='taps not to be recorded'
@@ -81,7 +89,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         '--check',
-        type=int,
+        type=positive,
         metavar='N',
         help='record nothing: print what storing changes in the losses of N batches',
     )

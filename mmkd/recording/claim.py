@@ -1,5 +1,6 @@
 """A folder that is being recorded into: what it is of, and by whom."""
 
+import errno
 import fcntl
 import json
 import os
@@ -27,6 +28,10 @@ LOCK = 'part_{}_of_{}.lock'
 """What a recorder holds while it runs."""
 
 
+REFUSED = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
+"""How a disk says that it is full or not to be written to."""
+
+
 @contextmanager
 def claimed(folder: Path, part: tuple[int, int]) -> Iterator[None]:
     """Hold a part of a record while it is made, the main process for all.
@@ -39,12 +44,24 @@ def claimed(folder: Path, part: tuple[int, int]) -> Iterator[None]:
         part: Number and count of the parts, from 1.
 
     Raises:
-        RecordError: If another recorder is at work there on the same shards.
-        OSError: If nothing can be written there.
+        RecordError: If another recorder is at work there on the same shards, or the
+            disk is full or refuses to be written to.
     """
     if not is_main_process():
         yield
         return
+    try:
+        yield from _claimed(folder, part)
+    except OSError as error:
+        if error.errno not in REFUSED:
+            raise
+        raise RecordError(
+            f'{str(folder)!r} cannot be written to: {error}. What was recorded there '
+            'before is whole: make room, or pass another --out.'
+        ) from error
+
+
+def _claimed(folder: Path, part: tuple[int, int]) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     own = LOCK.format(*part)
     others = [path for path in folder.glob(LOCK.format('*', '*')) if path.name != own]

@@ -19,6 +19,9 @@ from mmkd.records.stored import Precision, StoredTap
 SHARD = 128 * 2**20
 """Bytes of a shard at most."""
 
+MODEL = 'output'
+"""What a user calls the model's own output, which has no path."""
+
 MOST_ROWS = 8192
 """Rows of a shard at most: what a kill can lose."""
 
@@ -29,8 +32,9 @@ class Wishes:
 
     Attributes:
         dtype: Of all of them.
-        reduce: By how much maps are reduced, by the path of the tapped module.
-        live: Paths of the modules that are not to be recorded.
+        reduce: By how much maps are reduced, by the path of the tapped module, or
+            :data:`MODEL` for the model's own output.
+        live: What is not to be recorded, named likewise.
         limit: Bytes of one tap of one view at most.
     """
 
@@ -51,7 +55,7 @@ def stored_taps(values: Mapping[Tap, Tensor], wishes: Wishes) -> list[StoredTap]
         ValueError: If one is larger than the limit, or a wish names no tap of these.
     """
     reduce, live = dict(wishes.reduce or {}), list(wishes.live)
-    paths = {tap.path: tap for tap in values}
+    paths = {tap.path or MODEL for tap in values}
     for name in (*reduce, *live):
         if name not in paths:
             raise ValueError(
@@ -63,18 +67,18 @@ def stored_taps(values: Mapping[Tap, Tensor], wishes: Wishes) -> list[StoredTap]
             tap_name(tap),
             tuple(value.shape[1:]),
             wishes.dtype,
-            reduce.get(tap.path, 1),
+            reduce.get(tap.path or MODEL, 1),
             _is_channels_last(value),
         )
         for tap, value in sorted(values.items(), key=lambda item: tap_name(item[0]))
-        if tap.path not in live
+        if (tap.path or MODEL) not in live
     ]
     if not stored:
         raise ValueError('nothing is left to be recorded: every tap is to stay live.')
     for tap in stored:
         size = row_type([tap]).itemsize
         if size > wishes.limit:
-            path = next(t.path for t in values if tap_name(t) == tap.name)
+            path = next(t.path for t in values if tap_name(t) == tap.name) or MODEL
             raise ValueError(
                 f'{tap.name}, {shape_text(tap)}, takes {size / 2**20:.1f} MiB a view '
                 f'as {tap.dtype}, more than --limit {wishes.limit / 2**20:g}. Store it '

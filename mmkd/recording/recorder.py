@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from mmengine.dist import barrier, get_dist_info
+from mmengine.dist import all_gather_object, barrier, get_dist_info
 from mmengine.runner import Runner
 from torch import Tensor
 
@@ -136,22 +136,21 @@ class Recorder:
         log: Any = print,
     ) -> None:
         self.stream, self.folder, self.manifest = stream, folder, manifest
-        rank, processes = get_dist_info()
-        first = (part[0] - 1) * processes + rank
-        self.own = range(len(manifest.shards))[first :: part[1] * processes]
+        self.rows = Rows(folder, manifest)
+        self.share = range(len(manifest.shards))[part[0] - 1 :: part[1]]
         self.log = log
 
     def missing(self) -> list[int]:
-        """The shards of this process that are not there or damaged, read as a whole."""
-        rows = Rows(self.folder, self.manifest)
-        found = []
-        for shard in self.own:
-            fault = rows.fault(shard, whole=True)
+        """The shards of this part that are not there or damaged, read as a whole."""
+        rank, processes = get_dist_info()
+        found: list[int] = []
+        for shard in self.share[rank::processes]:
+            fault = self.rows.fault(shard, whole=True)
             if fault:
                 found.append(shard)
             if fault not in ('', 'missing'):
                 self.log(f'{shard_name(shard)} is recorded again: {fault}.')
-        return found
+        return sorted(chain.from_iterable(all_gather_object(found)))
 
     def run(self, seconds: float) -> None:
         """Record what is missing.
@@ -162,23 +161,28 @@ class Recorder:
         Raises:
             RecordError: If the disk has no room, or refuses a shard.
         """
-        missing, kind = self.missing(), row_type(self.manifest.taps)
-        views = sum(len(self.manifest.shards[shard]) for shard in missing)
+        missing, (rank, processes) = self.missing(), get_dist_info()
+        needed = self._views(missing) * row_type(self.manifest.taps).itemsize
+        own = missing[rank::processes]
+        views = self._views(own)
         self.log(
-            f'{len(self.own) - len(missing)} of {len(self.own)} shards are there. '
-            f'{check_space(self.folder, views * kind.itemsize)} A batch takes '
+            f'{len(self.share) - len(missing)} of {len(self.share)} shards are there. '
+            f'{check_space(self.folder, needed)} A batch takes '
             f'{seconds * 1e3:.0f} ms: about '
             f'{duration(seconds * views / self.stream.batch)} to go.'
         )
         started, done = time.monotonic(), 0
-        batches = {shard: self.batches(shard) for shard in missing}
+        batches = {shard: self.batches(shard) for shard in own}
         seen = self.stream.see(list(chain.from_iterable(batches.values())))
-        for shard, own in batches.items():
-            self.write(shard, islice(seen, len(own)))
+        for shard, rows in batches.items():
+            self.write(shard, islice(seen, len(rows)))
             done += len(self.manifest.shards[shard])
             left = (time.monotonic() - started) / done * (views - done)
             self.log(f'{done:,} of {views:,} views, {duration(left)} to go')
         barrier()
+
+    def _views(self, shards: list[int]) -> int:
+        return sum(len(self.manifest.shards[shard]) for shard in shards)
 
     def write(self, shard: int, seen: Iterable[Seen]) -> None:
         """Write one shard.

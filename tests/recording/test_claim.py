@@ -1,5 +1,6 @@
 """A folder is recorded into by one recorder of each part."""
 
+import errno
 import multiprocessing
 import time
 from collections.abc import Iterator
@@ -57,3 +58,14 @@ def test_one_that_was_killed_holds_nothing(tmp_path: Path) -> None:
         other.join()
         with claimed(tmp_path, (1, 1)):
             pass
+
+
+def test_a_disk_that_is_full_is_named(tmp_path: Path) -> None:
+    """Whatever was to be written, such as a log."""
+    with (
+        pytest.raises(RecordError, match=r'written to: .*No space.*room'),
+        claimed(tmp_path, (1, 1)),
+    ):
+        raise OSError(errno.ENOSPC, 'No space left on device')
+    with pytest.raises(FileNotFoundError), claimed(tmp_path, (1, 1)):
+        raise FileNotFoundError(errno.ENOENT, 'images')

@@ -380,6 +380,8 @@ def test_a_tap_that_is_too_large(made: Any, trained: Any, teacher: Path) -> None
 def test_what_storing_changes_is_printed(
     made: Any, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
+    with pytest.raises(SystemExit):
+        made('--check', 0)
     made('--check', 2)
     printed = capsys.readouterr().out
     pattern = r'^(\w+) +(\w+) +([\d,]+) bytes  loss (\S+)  gradient (\S+)$'

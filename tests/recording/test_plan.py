@@ -1,0 +1,22 @@
+"""What is stored of each tap, as a user wishes it."""
+
+import pytest
+import torch
+
+from mmkd.models.discovery import OUTPUT
+from mmkd.models.taps import Tap
+from mmkd.recording.plan import Wishes, stored_taps
+
+TAPS = {OUTPUT: torch.zeros(1, 4, 6, 6), Tap('neck'): torch.zeros(1, 2, 4, 4)}
+
+
+def test_the_models_own_output_has_a_name() -> None:
+    taps = {tap.name: tap for tap in stored_taps(TAPS, Wishes(reduce={'output': 2}))}
+    assert taps['output of the model'].reduce == 2
+    assert [tap.shape for tap in stored_taps(TAPS, Wishes(live=['output']))] == [
+        (2, 4, 4)
+    ]
+    with pytest.raises(ValueError, match=r'--reduce output=2.*--live output\)'):
+        stored_taps(TAPS, Wishes(limit=100))
+    with pytest.raises(ValueError, match=r"taps 'nack'.*Did you mean.*neck"):
+        stored_taps(TAPS, Wishes(live=['nack']))

@@ -90,5 +90,5 @@ def _gradient(
     method: Method, loss: Tensor, student: Mapping[Tap, Tensor]
 ) -> Tensor:
     tapped = [student[tap] for tap in method.taps_in_student]
-    found = torch.autograd.grad(loss, tapped)
+    found = torch.autograd.grad(loss, tapped, materialize_grads=True)
     return torch.cat([each.flatten() for each in found])

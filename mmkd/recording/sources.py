@@ -5,7 +5,6 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -123,9 +122,10 @@ def _digest(array: np.ndarray) -> str:
 
 def _relative(file: str, roots: list[str]) -> str:
     for root in roots:
-        if file.startswith(root):
-            return file[len(root) :].lstrip('/')
-    return Path(file).name if os.path.isabs(file) else file
+        folder = f'{root.rstrip("/")}/'
+        if file.startswith(folder):
+            return file[len(folder) :].lstrip('/')
+    return file
 
 
 def _size(file: str) -> Any:

@@ -1,6 +1,7 @@
 """Views: a sample as the network sees it, by the visit that a training pays it."""
 
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 from torch.utils.data import BatchSampler
@@ -45,7 +46,7 @@ class Views:
             index: The sample's; one that is no number has no part in the key.
         """
         view = visit if self.count is None else visit % self.count
-        return self.seed, view, index if isinstance(index, int) else -1
+        return self.seed, view, int(index) if isinstance(index, Integral) else -1
 
 
 class Visits:

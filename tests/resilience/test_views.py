@@ -6,6 +6,7 @@ from itertools import islice
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from mmengine.dataset import DefaultSampler, InfiniteSampler
 from torch.utils.data import (
@@ -97,6 +98,11 @@ def test_epochs_of_a_loop_by_epochs_are_visits() -> None:
     third = list(stream(default(), Views(7, 2), endless=False, iteration=8, epoch=2))
     assert {key[1] for _, key in third} == {0}
     assert len(third) == SIZE
+
+
+def test_an_index_of_numpys_is_the_number_that_it_is() -> None:
+    index = np.arange(5)[3]
+    assert Views(7, 2).key(3, index) == Views(7, 2).key(3, 3) == (7, 1, 3)
 
 
 def test_a_break_changes_no_view() -> None:

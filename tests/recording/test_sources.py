@@ -1,0 +1,56 @@
+"""Samples are told by their names below the root of their own data set."""
+
+from pathlib import Path
+from typing import Any
+
+from mmkd.recording.sources import sample_lines
+
+
+class Files:
+    """A data set of files."""
+
+    def __init__(self, root: Path, files: list[Path]) -> None:
+        self.data_root, self.files = str(root), files
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def get_data_info(self, index: int) -> dict[str, Any]:
+        return dict(img_path=str(self.files[index]), sample_idx=index)
+
+
+class Both:
+    """Two data sets, one after another."""
+
+    def __init__(self, *datasets: Files) -> None:
+        self.datasets = datasets
+
+    def __len__(self) -> int:
+        return sum(map(len, self.datasets))
+
+    def get_data_info(self, index: int) -> dict[str, Any]:
+        first = self.datasets[0]
+        if index < len(first):
+            return first.get_data_info(index)
+        return self.datasets[1].get_data_info(index - len(first))
+
+
+def test_names_are_below_the_root(tmp_path: Path) -> None:
+    # One root's name begins the other's, and files of one name lie in two folders.
+    roots = [tmp_path / 'cam', tmp_path / 'camvid']
+    sets = []
+    for size, root in enumerate(roots, 1):
+        files = [root / folder / 'a.png' for folder in ('x', 'y')]
+        for file in files:
+            file.parent.mkdir(parents=True)
+            file.write_bytes(bytes(size))
+        sets.append(Files(root, files))
+    lines = list(sample_lines(Both(*sets)))
+    assert lines == ['x/a.png 1', 'y/a.png 1', 'x/a.png 2', 'y/a.png 2']
+
+
+def test_a_file_outside_of_every_root_keeps_its_whole_name(tmp_path: Path) -> None:
+    file = tmp_path / 'elsewhere' / 'a.png'
+    file.parent.mkdir()
+    file.write_bytes(b'1234')
+    assert list(sample_lines(Files(tmp_path / 'root', [file]))) == [f'{file} 4']

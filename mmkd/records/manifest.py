@@ -71,7 +71,7 @@ class Manifest:
         """Rows of all shards: each view of each sample."""
         return self.samples * self.views['count']
 
-    @property
+    @cached_property
     def shards(self) -> list[range]:
         """The rows of each shard."""
         starts = range(0, self.total, self.rows)

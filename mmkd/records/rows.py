@@ -90,12 +90,12 @@ class Rows:
             RecordError: If not; the message names the first and what is wrong with it.
         """
         count = len(self.manifest.shards)
-        wrong = [number for number in range(count) if self.fault(number)]
+        faults = {number: self.fault(number) for number in range(count)}
+        wrong = [number for number, fault in faults.items() if fault]
         if wrong:
             raise RecordError(
                 f'{len(wrong)} of the {count} shards of {str(self.folder)!r} are not '
-                f'whole, the first {shard_name(wrong[0])}: {self.fault(wrong[0])}. '
-                f'{AGAIN}'
+                f'whole, the first {shard_name(wrong[0])}: {faults[wrong[0]]}. {AGAIN}'
             )
 
     def fault(self, shard: int, whole: bool = False) -> str:

@@ -10,10 +10,5 @@ fi
 config=$1
 gpus=$2
 shift 2
-exec python -m mmkd.cli.torchrun \
-    --nnodes="${NNODES:-1}" \
-    --node-rank="${NODE_RANK:-0}" \
-    --nproc-per-node="$gpus" \
-    --master-addr="${MASTER_ADDR:-127.0.0.1}" \
-    --master-port="${MASTER_PORT:-29500}" \
-    "$(dirname "$0")/record.py" "$config" --launcher pytorch "$@"
+source "$(dirname "$0")/several_processes.sh"
+in_several_processes "$gpus" record.py "$config" "$@"

@@ -11,10 +11,5 @@ config=$1
 checkpoint=$2
 gpus=$3
 shift 3
-exec python -m mmkd.cli.torchrun \
-    --nnodes="${NNODES:-1}" \
-    --node-rank="${NODE_RANK:-0}" \
-    --nproc-per-node="$gpus" \
-    --master-addr="${MASTER_ADDR:-127.0.0.1}" \
-    --master-port="${MASTER_PORT:-29500}" \
-    "$(dirname "$0")/test.py" "$config" "$checkpoint" --launcher pytorch "$@"
+source "$(dirname "$0")/several_processes.sh"
+in_several_processes "$gpus" test.py "$config" "$checkpoint" "$@"

@@ -12,14 +12,10 @@ from mmengine.runner import Runner
 from torch.distributed.elastic.multiprocessing.errors import record
 
 from mmkd.checks import check_config, check_shapes
-from mmkd.cli.command_line import (
-    KeyValues,
-    parse_with_common_options,
-    take_common_options,
-)
+from mmkd.cli.command_line import KeyValues, parse_with_common_options
+from mmkd.cli.experiment import add_experiment_options, experiment_of
 from mmkd.cli.lasting import lasting
 from mmkd.config.changes import check_data, set_teacher, set_views
-from mmkd.config.experiments import drop_parts, load_config, set_methods, set_values
 from mmkd.engine import end_with_launcher, join_processes, leave_processes
 from mmkd.engine.hooks import CheckTeacherHook, PrepareMethodsHook
 from mmkd.models.deploy import settle_preprocessor
@@ -53,10 +49,7 @@ def positive(text: str) -> int:
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        'config', help='config file, or the name of a pair in configs/_base_/pairs'
-    )
-    parser.add_argument('--teacher', metavar='CKPT', help='checkpoint of the teacher')
+    add_experiment_options(parser)
     parser.add_argument(
         '--out', metavar='DIR', required=True, help='folder of the record'
     )
@@ -93,27 +86,12 @@ def parse_args() -> argparse.Namespace:
         metavar='N',
         help='record nothing: print what storing changes in the losses of N batches',
     )
-    parser.add_argument(
-        '--method', nargs='+', metavar='NAME', help='methods to record for'
-    )
-    parser.add_argument(
-        '--set', nargs='+', action=KeyValues, metavar='METHOD.SETTING=VALUE'
-    )
-    parser.add_argument(
-        '--no-teacher-check', action='store_true', help='do not evaluate the teacher'
-    )
     return parse_with_common_options(parser, 'train_dataloader.batch_size=16')
 
 
 def merged_config(args: argparse.Namespace) -> Config:
     """Merge the command line into the config; ``--cfg-options`` wins."""
-    cfg = load_config(args.config)
-    if args.method:
-        set_methods(cfg, args.method)
-    if args.set:
-        set_values(cfg, args.set)
-    drop_parts(cfg)
-    take_common_options(cfg, args)
+    cfg = experiment_of(args)
     cfg.work_dir = str(Path(args.out, 'logs'))
     set_teacher(cfg, args.teacher or cfg.model.get('teacher', {}).get('checkpoint'))
     if args.cfg_options:

@@ -6,13 +6,8 @@ from mmengine.config import Config
 from torch.distributed.elastic.multiprocessing.errors import record
 
 from mmkd.checks import check_config, check_shapes
-from mmkd.cli.command_line import (
-    KeyValues,
-    launch,
-    parse_with_common_options,
-    set_work_dir,
-    take_common_options,
-)
+from mmkd.cli.command_line import launch, parse_with_common_options, set_work_dir
+from mmkd.cli.experiment import add_experiment_options, experiment_of
 from mmkd.cli.lasting import lasting
 from mmkd.config.changes import (
     check_data,
@@ -22,13 +17,7 @@ from mmkd.config.changes import (
     set_teacher,
     set_views,
 )
-from mmkd.config.experiments import (
-    drop_parts,
-    load_config,
-    name_missing_hooks,
-    set_methods,
-    set_values,
-)
+from mmkd.config.experiments import name_missing_hooks
 from mmkd.config.total_batch import scale_learning_rate
 from mmkd.engine.optim.constructor import keep_methods_apart
 from mmkd.models.deploy import settle_preprocessor
@@ -40,25 +29,8 @@ from mmkd.resilience.work_dir import occupied
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        'config', help='config file, or the name of a pair in configs/_base_/pairs'
-    )
-    parser.add_argument(
-        '--method',
-        nargs='+',
-        metavar='NAME',
-        help='methods of configs/_base_/methods in place of those of the config; '
-        'none for the student alone',
-    )
-    parser.add_argument(
-        '--set',
-        nargs='+',
-        action=KeyValues,
-        metavar='METHOD.SETTING=VALUE',
-        help='change methods, as dual_head.weight=0.5',
-    )
+    add_experiment_options(parser)
     parser.add_argument('--work-dir', help='folder for logs and checkpoints')
-    parser.add_argument('--teacher', metavar='CKPT', help='checkpoint of the teacher')
     parser.add_argument(
         '--recorded', metavar='DIR', help='read the teacher from what record.py stored'
     )
@@ -68,11 +40,6 @@ def parse_args() -> argparse.Namespace:
         const='auto',
         metavar='CKPT',
         help='go on from a checkpoint; without a value from the newest in the work dir',
-    )
-    parser.add_argument(
-        '--no-teacher-check',
-        action='store_true',
-        help='do not evaluate the teacher before the training',
     )
     parser.add_argument(
         '--views', type=int, metavar='K', help='show K views of each sample in turn'
@@ -91,13 +58,7 @@ def parse_args() -> argparse.Namespace:
 
 def merged_config(args: argparse.Namespace) -> Config:
     """Merge the command line into the config; ``--cfg-options`` wins."""
-    cfg = load_config(args.config)
-    if args.method:
-        set_methods(cfg, args.method)
-    if args.set:
-        set_values(cfg, args.set)
-    drop_parts(cfg)
-    take_common_options(cfg, args)
+    cfg = experiment_of(args)
     if args.teacher:
         set_teacher(cfg, args.teacher)
     if args.recorded:

@@ -218,5 +218,10 @@ class ModelView:
             ) from None
 
 
+def view_of(model: Any) -> ModelView:
+    """The view of a distiller's student, or one of a model that is trained alone."""
+    return getattr(model, 'student_view', None) or ModelView(model)
+
+
 LAYERS: Any = (nn.Linear, nn.modules.conv._ConvNd)
 """What a main classifier is."""

@@ -9,7 +9,7 @@ from mmengine.optim import AmpOptimWrapper
 from mmengine.runner import Runner
 from torch import nn
 
-from mmkd.models.discovery import OUTPUT, ModelView
+from mmkd.models.discovery import OUTPUT, view_of
 from mmkd.models.layout import lay_channels_last
 from mmkd.models.probing import look
 from mmkd.registry import HOOKS
@@ -43,7 +43,7 @@ class ChannelsLastHook(Hook):
             warnings.filterwarnings('ignore', 'Grad strides do not match bucket view')
         if not gains(model, isinstance(runner.optim_wrapper, AmpOptimWrapper)):
             return
-        view = getattr(model, 'student_view', None) or ModelView(model)
+        view = view_of(model)
         size = view.trace.image_size
         if not lay_channels_last(model, partial(look, model, size, [OUTPUT])):
             runner.logger.info(

@@ -10,7 +10,7 @@ from mmengine.runner import Runner
 from torch import Tensor
 
 from mmkd.models.class_geometry import ClassMoments
-from mmkd.models.discovery import ModelView
+from mmkd.models.discovery import view_of
 from mmkd.models.taps import find_module, first_tensor, watch
 from mmkd.registry import HOOKS
 from mmkd.resilience.runner_model import model_of
@@ -55,7 +55,7 @@ class NeuralCollapseHook(Hook):
             ValueError: If there is none that has a row for each class.
         """
         model = model_of(runner)
-        self._view = getattr(model, 'student_view', None) or ModelView(model)
+        self._view = view_of(model)
         rows, classes = self._rows(), self._view.num_classes
         width = self._view.shape(self._view.feature)[1]
         if classes < 2 or rows.shape != (classes, width):

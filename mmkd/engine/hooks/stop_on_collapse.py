@@ -3,7 +3,7 @@
 from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
-from mmkd.models.discovery import ModelView
+from mmkd.models.discovery import view_of
 from mmkd.nearest import nearest_and_known
 from mmkd.registry import HOOKS
 from mmkd.resilience.runner_model import model_of
@@ -63,17 +63,13 @@ class StopOnCollapseHook(Hook):
             )
         by_epoch = isinstance(runner.train_loop, EpochBasedTrainLoop)
         done = runner.epoch if by_epoch else runner.iter
-        bound, score = self._bound(runner), found[self.monitor]
-        if done > self.begin and score < bound:
+        if self.bound is None:
+            classes = view_of(model_of(runner)).num_classes
+            self.bound = CHANCE * 100 / max(classes, 2)
+        score = found[self.monitor]
+        if done > self.begin and score < self.bound:
             runner.logger.error(
                 f'The student has collapsed: {self.monitor} is {score:.2f}, below '
-                f'{bound:.2f}. The training stops here.'
+                f'{self.bound:.2f}. The training stops here.'
             )
             runner.train_loop.stop_training = True
-
-    def _bound(self, runner: Runner) -> float:
-        if self.bound is not None:
-            return self.bound
-        model = model_of(runner)
-        view = getattr(model, 'student_view', None) or ModelView(model)
-        return CHANCE * 100 / max(view.num_classes, 2)

@@ -9,7 +9,7 @@ import torch
 from benchmarks.pairs import plain_teacher
 from benchmarks.rounds import Form, now, timed
 from benchmarks.training import Training, Workshop
-from mmkd.models.teachers.recorded import AddRecorded
+from mmkd.models.teachers.recorded_samples import AddRecorded
 
 USUAL = 'usual loop'
 STUDENT = 'student alone'

@@ -1,12 +1,12 @@
 """The row of recording: what storing adds to a pass of the teacher."""
 
 import os
-import time
+from collections import deque
 from contextlib import redirect_stdout
 
 from mmengine.runner import Runner
 
-from benchmarks.rounds import in_turns
+from benchmarks.rounds import in_turns, timed
 from benchmarks.table import Row, row
 from benchmarks.training import Workshop
 from mmkd.recording.recorder import Recorder, TeacherStream
@@ -30,17 +30,10 @@ def recording(workshop: Workshop, rounds: int) -> Row:
     recorder = Recorder(stream, workshop.record, manifest)
     batches = recorder.batches(0)
 
-    def record() -> float:
-        begin = time.process_time()
-        recorder.write(0, stream.see(batches))
-        return time.process_time() - begin
-
-    def see() -> float:
-        begin = time.process_time()
-        for _ in stream.see(batches):
-            pass
-        return time.process_time() - begin
-
-    times = in_turns({RECORDING: record, PASS: see}, rounds)
+    forms = {
+        RECORDING: timed(lambda: recorder.write(0, stream.see(batches))),
+        PASS: timed(lambda: deque(stream.see(batches), maxlen=0)),
+    }
+    times = in_turns(forms, rounds)
     ratios = [each[RECORDING] / each[PASS] for each in times]
     return row('recording ÷ a pass of the teacher', workshop.pair.title, ratios, 1.05)

@@ -5,7 +5,8 @@ from typing import Any
 from mmengine.dist import broadcast_object_list, get_rank
 from mmengine.runner import Runner
 
-from mmkd.models.teachers.recorded import AddRecorded, RecordedTeacher
+from mmkd.models.teachers.recorded import RecordedTeacher
+from mmkd.models.teachers.recorded_samples import AddRecorded
 from mmkd.nearest import listed
 from mmkd.recording.notes import notes_of
 from mmkd.recording.refusals import refuse_unrepeatable

@@ -25,32 +25,40 @@ MANIFEST = Manifest(
 )
 
 
-def recorder(folder: Path, missing: Callable[[int], bool]) -> tuple[Recorder, Any]:
+def recorder(
+    folder: Path, missing: Callable[[int], bool], patch: pytest.MonkeyPatch
+) -> tuple[Recorder, Any]:
     """One that notes what it is to write, and of which some is there."""
     stream: Any = SimpleNamespace(batch=1, see=iter)
-    found, written = Recorder(stream, folder, MANIFEST, log=str), []
+    found = Recorder(stream, folder, MANIFEST, log=str)
+    written: list[int] = []
     rows: Any = SimpleNamespace(fault=lambda n, whole: 'missing' * missing(n))
     found.rows = rows
-    found.write = lambda shard, seen: written.append(shard)  # type: ignore
+    patch.setattr(found, 'write', lambda shard, seen: written.append(shard))
     return found, written
 
 
-def test_processes_share_what_is_missing(tmp_path: Path) -> None:
+def test_processes_share_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Else one waits for another, and gloo loses its patience."""
 
     def work(rank: int) -> list[int]:
-        made, written = recorder(tmp_path, lambda shard: shard % 2 == 1)
+        made, written = recorder(tmp_path, lambda shard: shard % 2 == 1, monkeypatch)
         made.run(0.1)
         return written
 
     assert in_two_processes(work, tmp_path) == [[1, 5], [3, 7]]
 
 
-def test_the_disk_must_have_room_for_all_processes(tmp_path: Path) -> None:
+def test_the_disk_must_have_room_for_all_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = SimpleNamespace(free=7 * 24)
+    monkeypatch.setattr(shutil, 'disk_usage', lambda _: free)
+
     def work(rank: int) -> None:
-        size = 7 * 24
-        shutil.disk_usage = lambda _: SimpleNamespace(free=size)  # type: ignore
-        recorder(tmp_path, lambda shard: True)[0].run(0.1)
+        recorder(tmp_path, lambda shard: True, monkeypatch)[0].run(0.1)
 
     with pytest.raises(RecordError, match='are still to be written'):
         in_two_processes(work, tmp_path)

@@ -12,19 +12,17 @@ from torch import Tensor
 from mmkd.checkpoints.identity import BEGINNING, file_hash, without
 from mmkd.models.build import build_model, model_dict
 from mmkd.models.class_names import both, keys
-from mmkd.models.discovery import ModelView
-from mmkd.models.taps import Tap
+from mmkd.models.discovery import OUTPUT, ModelView
+from mmkd.models.taps import Tap, find_module
 from mmkd.models.teachers.base import Teacher
 from mmkd.models.teachers.frozen import FrozenTeacher
+from mmkd.models.teachers.recorded_samples import FIELD, stacked
 from mmkd.models.teachers.undrawn import Undrawn
 from mmkd.nearest import listed
-from mmkd.records import RecordError, Rows, StoredTap, read_manifest
+from mmkd.records import RecordError, Rows, read_manifest
 from mmkd.records.manifest import told
-from mmkd.records.rows import SAMPLE
 from mmkd.registry import TEACHERS
 
-FIELD = 'recorded'
-"""Where a data sample carries what was recorded of its view."""
 SETTINGS = ('num_classes', 'classifier', 'classes')
 """What a teacher's config says of its classes, with None for what it does not."""
 
@@ -177,7 +175,7 @@ class RecordedTeacher(Teacher):
         taps = set(taps)
         with torch.autocast(inputs.device.type, enabled=False):
             values = {
-                tap: stored.decode(_stacked(read, stored, number)).to(inputs.dtype)
+                tap: stored.decode(stacked(read, stored, number)).to(inputs.dtype)
                 for number, stored in enumerate(self.manifest.taps)
                 for tap in taps
                 if tap_name(tap) == stored.name
@@ -199,42 +197,6 @@ class RecordedTeacher(Teacher):
         """Move or cast the weights of what runs live."""
         if self._live is not None:
             self._live.apply(fn)
-
-
-class AddRecorded:
-    """Adds to the samples that a data loader reads what was recorded of them.
-
-    Args:
-        rows: The record.
-        names: The taps that are needed.
-    """
-
-    def __init__(self, rows: Rows, names: Sequence[str]) -> None:
-        self.rows, self.names = rows, names
-
-    def __call__(self, sample: Any, key: tuple[int, ...], number: int) -> None:
-        """Add it to one sample.
-
-        Args:
-            sample: What the data set gave, with ``data_samples``.
-            key: Seed, view and index of the sample that was due.
-            number: The index of the sample that was read.
-
-        Raises:
-            RecordError: If another sample stood in its place when it was recorded.
-        """
-        _, view, index = key
-        read = self.rows.read(self.rows.manifest.row(view, index), self.names)
-        was = int(read.pop(SAMPLE))
-        if was != number:
-            raise RecordError(
-                f'sample {was} was read for sample {index} when it was recorded, and '
-                f"{number} is read now: a file was corrupt then, or is now. "
-                'Bring it back to what it was, or record again.'
-            )
-        tensors = {name: torch.from_numpy(value) for name, value in read.items()}
-        found = BaseDataElement(**tensors)
-        sample['data_samples'].set_field(found, FIELD, dtype=BaseDataElement)
 
 
 class _RecordedClasses:
@@ -270,16 +232,6 @@ def tap_name(tap: Tap) -> str:
     return f'{tap.kind} of {tap}'
 
 
-def _stacked(
-    read: Sequence[Any], stored: StoredTap, number: int
-) -> dict[str, Tensor]:
-    """What was read of one tap for each sample of a batch, as one tensor a part."""
-    return {
-        name: torch.stack([one.get(f'{name}{number}') for one in read])
-        for name, *_ in stored.fields
-    }
-
-
 def plain_model(config: str | dict[str, Any]) -> dict[str, Any]:
     """A model's config as a manifest holds it, without its first weights."""
     plain = without(model_dict(config), BEGINNING)
@@ -293,9 +245,10 @@ def _view(known: Mapping[str, Any], config: str | dict[str, Any]) -> ModelView:
         model = build_model(config, settings['num_classes'])
     model.eval().requires_grad_(False)
     view = ModelView(model, settings['classifier'], 'teacher')
-    view.trace  # noqa: B018 - it runs, which it cannot without weights
+    # Both run the model, which cannot be done without weights.
+    view.shape(OUTPUT)
     if settings['classifier'] is not None:
-        view.classifier  # noqa: B018 - likewise
+        find_module(model, view.classifier)
     view.num_classes = known['num_classes']
     view.class_names = known['classes']
     model.to('meta')

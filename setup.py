@@ -25,9 +25,13 @@ setup(
     ],
     packages=['mmkd_demo', *find_packages(include=['mmkd', 'mmkd.*'])],
     # Links to configs/, which MMEngine looks for in the package.
-    package_data={'mmkd': ['.mim/model-index.yml', '.mim/configs/**/*']},
+    package_data={
+        'mmkd': ['.mim/model-index.yml', '.mim/configs/**/*'],
+        'mmkd.report': ['page.html', 'page.css'],
+    },
     python_requires='>=3.10',
     install_requires=[
+        'jinja2',  # torch asks for it too
         'matplotlib',
         'numpy',
         'opencv-python',

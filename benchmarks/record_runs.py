@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks.commands import ROOT, TRAIN, run
+from mmkd.runs import read_run
 
 RECORD = str(ROOT / 'tools' / 'record.py')
 IMAGES = 'resnet20_resnet8_tin100'
@@ -105,16 +106,11 @@ def train(job: Job, args: argparse.Namespace) -> dict[str, object]:
     if args.amp:
         command.insert(1, '--amp')
     run([TRAIN, *command, 'train_cfg.val_interval=2'])
-    scores = [
-        json.loads(line)['accuracy/top1']
-        for log in sorted(work.glob('*/vis_data/scalars.json'))
-        for line in log.read_text().splitlines()
-        if 'accuracy/top1' in line
-    ]
+    scores = read_run(work).score('accuracy/top1')
     return {
         **asdict(job),
-        'last': round(scores[-1], 2),
-        'best': round(max(scores), 2),
+        'last': round(scores[max(scores)], 2),
+        'best': round(max(scores.values()), 2),
         'minutes': round((time.time() - begin) / 60, 2),
         'processor_minutes': round((_processor() - used) / 60, 2),
     }

@@ -1,12 +1,12 @@
 """The row of waiting: how long a step waits for data."""
 
-import json
 import os
 
 from benchmarks.commands import TRAIN, run
 from benchmarks.pairs import write_cifar
 from benchmarks.table import Row, row
 from benchmarks.training import Workshop
+from mmkd.runs import read_run
 
 CORES = 2
 
@@ -30,11 +30,9 @@ def waiting(workshop: Workshop, steps: int = 50, interval: int = 10) -> Row:
     command += [f'train_dataloader.batch_size={workshop.pair.batch}']
     command += [f'default_hooks.logger.interval={interval}']
     run(command, threads=min(CORES, os.cpu_count() or 1))
-    [log] = work.glob('*/vis_data/scalars.json')
-    lines = [json.loads(line) for line in log.read_text().splitlines()]
-    shares = [
-        100 * line['data_time'] / line['time'] for line in lines if 'lr' in line
-    ]
+    logged = read_run(work).scalars.train
+    waits, times = logged['data_time'], logged['time']
+    shares = [100 * wait / times[step] for step, wait in waits.items()]
     return row(
         'time that a step waits for data', workshop.pair.title, shares[1:], 2, '%'
     )

@@ -1,20 +1,15 @@
 """Plot a logged value over training, as mean and range over runs of a kind."""
 
 import argparse
-import json
-import sys
 from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 
 matplotlib.use('Agg')
 import matplotlib.pyplot as plt
 
-Curve = dict[int, float]
-"""A value by iteration or epoch."""
+from mmkd.runs.scalars import LOGS, Curve, read_scalars
 
 
 def parse_args() -> argparse.Namespace:
@@ -37,30 +32,11 @@ def read_curve(work_dir: Path, key: str) -> Curve:
     Raises:
         ValueError: If no log holds the value, or a line is no JSON.
     """
-    curve: Curve = {}
-    for log in sorted(work_dir.glob('*/vis_data/scalars.json')):
-        for record in read_log(log):
-            if key in record:
-                curve[record['step']] = record[key]
-    if not curve:
-        raise ValueError(f'no log under {work_dir} holds {key!r}')
-    return curve
-
-
-def read_log(log: Path) -> Iterator[dict[str, Any]]:
-    """Read the lines of a log, of which a killed run may have cut off the last.
-
-    Raises:
-        ValueError: If another line is no JSON; the message names it.
-    """
-    lines = log.read_text(errors='replace').splitlines()
-    for number, line in enumerate(lines, 1):
-        try:
-            yield json.loads(line)
-        except ValueError as error:
-            if number < len(lines):
-                raise ValueError(f'{log}, line {number} is no JSON: {error}') from None
-            print(f'{log}: the last line is cut off, and left out', file=sys.stderr)
+    scalars = read_scalars(sorted(work_dir.glob(LOGS)))
+    try:
+        return scalars.curve(key)
+    except KeyError:
+        raise ValueError(f'no log under {work_dir} holds {key!r}') from None
 
 
 def plot(curves: dict[str, list[Curve]], key: str, out: str) -> None:

@@ -16,10 +16,12 @@ class Ranking:
 
     Attributes:
         metric: What the score is called.
+        key: What validation calls it.
         rival: What has the score :attr:`to_beat`.
     """
 
     metric = 'mAP'
+    key = 'multi-label/mAP'
     rival = f'the best of {SHUFFLES} shuffles each of images and of classes'
 
     def __init__(self) -> None:

@@ -50,6 +50,11 @@ class Tally:
         all_reduce(self.counts)
 
     @property
+    def key(self) -> str:
+        """What validation calls the score."""
+        return 'mIoU' if self.mean_iou else 'accuracy/top1'
+
+    @property
     def lacks(self) -> str:
         """Why there is no score, as what the images have; empty if there is one."""
         classes = int(self.counts.sum(1).count_nonzero())

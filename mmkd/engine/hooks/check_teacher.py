@@ -74,6 +74,10 @@ class CheckTeacherHook(Hook):
             return
         metric, score, to_beat = tally.metric, tally.score, tally.to_beat
         self.score = dict(metric=metric, score=round(score, 2), images=len(numbers))
+        # Beside the student's scores, for what reads a training's log.
+        runner.visualizer.add_scalars(
+            {f'teacher/{tally.key}': score, 'teacher/images': len(numbers)}, step=0
+        )
         known = _published(runner, metric)
         told = f', its metafile: {known.score:g} on {known.dataset}' if known else ''
         runner.logger.info(

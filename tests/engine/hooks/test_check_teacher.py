@@ -14,6 +14,7 @@ from torch import Tensor
 from two_processes import in_two_processes
 
 from mmkd.models.teachers import FrozenTeacher
+from mmkd.runs import read_run
 
 pytestmark = pytest.mark.teacher_check
 HOOKS = dict(
@@ -120,6 +121,10 @@ def test_the_score_is_that_of_its_own_predictions(
         expected = 25 * sum(float((p & t).sum() / (p | t).sum()) for p, t in pairs)
     start(distiller)
     assert f' {expected:.1f} on 7 of 7' in logged(tiny)
+    scores = read_run(tiny.folder / 'run').scalars.val
+    key = 'accuracy/top1' if task == 'images' else 'mIoU'
+    assert scores[f'teacher/{key}'][0] == pytest.approx(expected)
+    assert scores['teacher/images'] == {0: 7}
 
 
 def test_classes_in_another_order_are_the_students(

@@ -1,0 +1,100 @@
+"""How much two settings differ, seed by seed."""
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from scipy.special import stdtrit
+
+LEVEL = 0.95
+"""How often an interval holds what it is of."""
+
+MINUS = '\N{MINUS SIGN}'
+
+WORDS = ('no', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine')
+
+
+@dataclass(frozen=True)
+class Gain:
+    """A mean difference with its interval.
+
+    Attributes:
+        mean: Of the differences.
+        low: Where the 95 % interval begins; None for a single pair.
+        high: Where it ends; likewise.
+        pairs: How many there are.
+    """
+
+    mean: float
+    low: float | None
+    high: float | None
+    pairs: int
+
+    @property
+    def shown(self) -> bool:
+        """Whether the interval leaves 0 out."""
+        return self.low is not None and self.low * (self.high or 0) > 0
+
+    @property
+    def numbers(self) -> str:
+        """As ``0.6 [-0.5, 1.7]``, with proper minus signs."""
+        if self.low is None or self.high is None:
+            return number(self.mean)
+        return f'{number(self.mean)} [{number(self.low)}, {number(self.high)}]'
+
+    @property
+    def verdict(self) -> str:
+        """A sentence, as ``not shown: 0.6 [-0.5, 1.7] over three seeds``."""
+        seeds = f'{in_words(self.pairs)} seed{"s" * (self.pairs != 1)}'
+        if self.pairs == 1:
+            return f'not shown: {self.numbers} with one seed, which has no interval'
+        if not self.shown:
+            return f'not shown: {self.numbers} over {seeds}'
+        verb = 'gains' if self.mean > 0 else 'loses'
+        return f'{verb} {self.numbers} over {seeds}'
+
+
+def paired_gain(
+    scores: Mapping[int, float], baseline: Mapping[int, float]
+) -> Gain | None:
+    """How much is gained over a baseline, paired by seed.
+
+    The interval is that of Student's t for the mean of the differences.
+
+    Args:
+        scores: By seed.
+        baseline: Likewise.
+
+    Returns:
+        The gain over the seeds that both have; None where there are none.
+    """
+    common = sorted(scores.keys() & baseline.keys())
+    if not common:
+        return None
+    return gain_of([scores[seed] - baseline[seed] for seed in common])
+
+
+def gain_of(differences: Sequence[float]) -> Gain:
+    """The mean of differences with its 95 % interval.
+
+    Args:
+        differences: At least one.
+    """
+    mean, count = statistics.fmean(differences), len(differences)
+    if count == 1:
+        return Gain(mean, None, None, 1)
+    quantile = float(stdtrit(count - 1, (1 + LEVEL) / 2))
+    half = quantile * statistics.stdev(differences) / math.sqrt(count)
+    return Gain(mean, mean - half, mean + half, count)
+
+
+def number(value: float, digits: int = 1) -> str:
+    """A number with a proper minus sign, which 0 has not."""
+    text = f'{value:.{digits}f}'
+    return text.replace('-', MINUS) if float(text) else text.lstrip('-')
+
+
+def in_words(count: int) -> str:
+    """A count as it stands in a sentence."""
+    return WORDS[count] if count < len(WORDS) else str(count)

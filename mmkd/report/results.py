@@ -1,0 +1,116 @@
+"""The table of results: scores with their spread, time and cost."""
+
+import statistics
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from mmkd.report.groups import Group, finite
+from mmkd.report.interval import number
+from mmkd.report.rules.gains import gain_over_baseline
+from mmkd.report.rules.teacher import teacher_score
+from mmkd.runs import Run
+
+NOTHING = '\N{EN DASH}'
+
+
+class GroupRow(NamedTuple):
+    """A group's results, as they are written.
+
+    Attributes:
+        group: The group.
+        runs: How many there are.
+        last: Mean and standard deviation of the last scores.
+        best: Of the best.
+        gain: Over the student alone, with its interval.
+        teacher: The teacher's score, and of how many images.
+        iterations: As many as each run had.
+        step: Milliseconds.
+        minutes: Of one run.
+        memory: Megabytes.
+    """
+
+    group: Group
+    runs: int
+    last: str
+    best: str
+    gain: str
+    teacher: str
+    iterations: str
+    step: str
+    minutes: str
+    memory: str
+
+
+class RunRow(NamedTuple):
+    """A run's results, as they are written."""
+
+    folder: str
+    group: Group
+    seed: str
+    last: str
+    best: str
+    minutes: str
+    state: str
+
+
+def group_rows(groups: Sequence[Group], key: str | None) -> list[GroupRow]:
+    """The results of all groups."""
+    return [_group_row(group, groups, key) for group in groups]
+
+
+def _group_row(group: Group, groups: Sequence[Group], key: str | None) -> GroupRow:
+    runs = group.runs
+    gain = gain_over_baseline(group, groups, key) if key else None
+    taught = teacher_score(group, key) if key else None
+    return GroupRow(
+        group,
+        len(runs),
+        spread(_ends(runs, key, best=False), 2),
+        spread(_ends(runs, key, best=True), 2),
+        NOTHING if gain is None else gain.numbers,
+        f'{number(taught.score)} ({taught.images})' if taught else NOTHING,
+        spread((run.iterations for run in runs), 0),
+        spread((run.step_ms for run in runs), 0),
+        spread((run.minutes for run in runs), 1),
+        spread((run.memory for run in runs), 0),
+    )
+
+
+def run_rows(groups: Sequence[Group], key: str | None) -> list[RunRow]:
+    """The results of each run."""
+    return [
+        RunRow(
+            str(run.folder),
+            group,
+            NOTHING if run.seed is None else str(run.seed),
+            spread(_ends([run], key, best=False), 2),
+            spread(_ends([run], key, best=True), 2),
+            spread([run.minutes], 1),
+            _state(run),
+        )
+        for group in groups
+        for run in group.runs
+    ]
+
+
+def spread(values: Iterable[float | None], digits: int) -> str:
+    """Mean and standard deviation of what is there."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return NOTHING
+    mean = number(statistics.fmean(known), digits)
+    if len(known) == 1 or max(known) == min(known):
+        return mean
+    return f'{mean} ± {number(statistics.stdev(known), digits)}'
+
+
+def _ends(runs: Sequence[Run], key: str | None, best: bool) -> list[float]:
+    curves = [finite(run.score(key)) for run in runs] if key else []
+    known = [curve for curve in curves if curve]
+    return [max(c.values()) if best else c[max(c)] for c in known]
+
+
+def _state(run: Run) -> str:
+    if run.finished:
+        return 'finished'
+    return f'{run.unit} {run.reached} of {run.length}'

@@ -1,0 +1,91 @@
+"""How the trainings went: too short, too long, broken off, waiting."""
+
+import math
+import statistics
+from collections.abc import Iterator, Sequence
+
+from mmkd.report.groups import Group, Point
+from mmkd.report.interval import number
+from mmkd.report.rules.advice import Advice, score_name
+from mmkd.runs import Run
+
+LATE = 0.75
+"""The part of a training after which a score should hardly change."""
+
+CHANGE = 0.02
+"""How much it may change then, of its own value."""
+
+WAIT = 0.3
+"""The part of a step that may be spent waiting for data."""
+
+
+def course(groups: Sequence[Group], key: str | None) -> Iterator[Advice]:
+    """What the curves of scores, losses and times say."""
+    for group in groups:
+        for run in group.runs:
+            yield from _broken(group, run)
+        if key is not None and all(run.finished for run in group.runs):
+            yield from _length(group, key)
+        waits = [run.waiting for run in group.runs if run.waiting is not None]
+        if waits and statistics.median(waits) > WAIT:
+            yield Advice(
+                'do',
+                group.label,
+                f'a step waits for data for {100 * statistics.median(waits):.0f} % of '
+                'its time: more workers (train_dataloader.num_workers), or images held '
+                'in memory.',
+            )
+
+
+def _broken(group: Group, run: Run) -> Iterator[Advice]:
+    for step, loss in sorted(run.scalars.train.get('loss', {}).items()):
+        if not math.isfinite(loss):
+            yield Advice(
+                'bad',
+                group.label,
+                f'the loss of {run.folder} is no number from iteration {step} on: '
+                'lower the learning rate, or the weight.',
+            )
+            return
+    if not run.finished:
+        yield Advice(
+            'do',
+            group.label,
+            f'{run.folder} has not come to its end ({run.reached} of {run.length} '
+            f'{run.unit}s): if it does not run, the same command with --resume goes '
+            'on.',
+        )
+
+
+def _length(group: Group, key: str) -> Iterator[Advice]:
+    """Whether the score still rises, or fell after its best."""
+    points = group.band(lambda run: run.score(key))
+    if len(points) < 3:
+        return
+    last = points[-1]
+    early = [point for point in points if point.step <= LATE * last.step]
+    if not early:
+        return
+    then = early[-1]
+    best = max(points, key=_mean)
+    name, unit = score_name(key), group.first.unit
+    if best is last and last.mean - then.mean > CHANGE * abs(last.mean):
+        yield Advice(
+            'do',
+            group.label,
+            f'still rising at the end ({name} {number(then.mean)} at {unit} '
+            f'{then.step}, {number(last.mean)} at {last.step}): train longer.',
+        )
+    fell = best.mean - last.mean > CHANGE * abs(best.mean)
+    if best.step <= then.step and fell:
+        yield Advice(
+            'do',
+            group.label,
+            f'best at {unit} {best.step} ({name} {number(best.mean)}), '
+            f'{number(last.mean)} at the end: train shorter, or with more '
+            'augmentation or weight decay.',
+        )
+
+
+def _mean(point: Point) -> float:
+    return point.mean

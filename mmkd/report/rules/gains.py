@@ -1,0 +1,78 @@
+"""Whether distillation helps, and what is missing to tell."""
+
+import statistics
+from collections.abc import Iterator, Sequence
+
+from mmkd.report.groups import Group, baseline_of
+from mmkd.report.interval import Gain, in_words, number, paired_gain
+from mmkd.report.rules.advice import Advice, score_name
+
+
+def gain_over_baseline(
+    group: Group, groups: Sequence[Group], key: str
+) -> Gain | None:
+    """What a group's last scores gain over the student alone, seed by seed.
+
+    Returns:
+        None where there is no student alone, or none of the same seeds.
+    """
+    baseline = baseline_of(group, groups)
+    if baseline is None:
+        return None
+    return paired_gain(group.scores(key), baseline.scores(key))
+
+
+def gains(groups: Sequence[Group], key: str | None) -> Iterator[Advice]:
+    """The gain of each distillation, or why there is none to be told."""
+    if key is None:
+        yield Advice(
+            'do',
+            '',
+            'No run has logged a score: give the config a val_evaluator and set '
+            'train_cfg.val_interval.',
+        )
+        return
+    for group in groups:
+        if group.alone or not group.scores(key):
+            continue
+        baseline = baseline_of(group, groups)
+        if baseline is None or not baseline.scores(key):
+            yield Advice(
+                'do',
+                group.label,
+                f'{score_name(key)} {_mean(group, key)}, but of no student alone: '
+                'train it with --method none and all else equal, or no gain can be '
+                'told.',
+            )
+            continue
+        gain = gain_over_baseline(group, groups, key)
+        if gain is None:
+            yield Advice(
+                'do',
+                group.label,
+                'no seed in common with the student alone: train both with the same '
+                'seeds (randomness.seed).',
+            )
+            continue
+        yield _verdict(group, baseline, gain, key)
+
+
+def _verdict(group: Group, baseline: Group, gain: Gain, key: str) -> Advice:
+    scores = (
+        f'{score_name(key)} {_mean(group, key)}, {baseline.label} '
+        f'{_mean(baseline, key)}'
+    )
+    if gain.shown:
+        return Advice(
+            'good' if gain.mean > 0 else 'bad',
+            group.label,
+            f'{gain.verdict} ({scores}).',
+        )
+    more = ''
+    if gain.pairs < 3:
+        more = f' Train {in_words(3 - gain.pairs)} more seed{"s" * (gain.pairs < 2)}.'
+    return Advice('do', group.label, f'{gain.verdict} ({scores}).{more}')
+
+
+def _mean(group: Group, key: str) -> str:
+    return number(statistics.fmean(group.scores(key).values()))

@@ -1,0 +1,65 @@
+"""Whether the teacher has something to teach."""
+
+import math
+import statistics
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from mmkd.report.groups import Group, baseline_of
+from mmkd.report.interval import number
+from mmkd.report.rules.advice import Advice, score_name
+
+ENOUGH = 1.0
+"""Points that a teacher should be above what it teaches."""
+
+
+class TeacherScore(NamedTuple):
+    """What :class:`mmkd.engine.hooks.CheckTeacherHook` logged.
+
+    Attributes:
+        score: In per cent.
+        images: Of the sample.
+        half: Of the 95 % interval, which a share that is right has; None of others.
+    """
+
+    score: float
+    images: int
+    half: float | None
+
+
+def teacher_score(group: Group, key: str) -> TeacherScore | None:
+    """The teacher's score, as the first run that has one logged it."""
+    for run in group.runs:
+        scores = run.score(f'teacher/{key}')
+        images = run.score('teacher/images')
+        if scores and images:
+            score, count = scores[min(scores)], int(images[min(images)])
+            share = min(max(score / 100, 0), 1)
+            half = 196 * math.sqrt(share * (1 - share) / max(count, 1))
+            of_a_share = key == 'accuracy/top1'
+            return TeacherScore(score, count, half if of_a_share else None)
+    return None
+
+
+def teacher(groups: Sequence[Group], key: str | None) -> Iterator[Advice]:
+    """Ask for a better one where the teacher is hardly above its student."""
+    for group in groups:
+        found = teacher_score(group, key) if key else None
+        baseline = baseline_of(group, groups)
+        scores = (baseline or group).scores(key) if key else {}
+        if key is None or found is None or not scores:
+            continue
+        student = statistics.fmean(scores.values())
+        ahead = found.score - student
+        if ahead >= ENOUGH:
+            continue
+        half = '' if found.half is None else f' ± {number(found.half)}'
+        where = f'{abs(ahead):.1f} points {"above" if ahead >= 0 else "below"}'
+        who = 'the student alone' if baseline else 'its student'
+        yield Advice(
+            'do',
+            group.label,
+            f'the teacher ({score_name(key)} {number(found.score)}{half} on '
+            f'{found.images} validation images) is {where} {who} '
+            f'({number(student)}): a better teacher first.',
+        )

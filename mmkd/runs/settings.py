@@ -1,0 +1,54 @@
+"""A dumped config read without running it."""
+
+import ast
+from pathlib import Path
+from typing import Any
+
+
+def read_dumped(config: Path) -> dict[str, Any]:
+    """Read what MMEngine has dumped of a config.
+
+    Such a file holds assignments of plain values alone. It is parsed, and nothing of it
+    is run; what is no plain value is taken as the text that stands there.
+
+    Raises:
+        ValueError: If it is not Python.
+    """
+    try:
+        tree = ast.parse(config.read_text(errors='replace'))
+    except (SyntaxError, ValueError, RecursionError) as error:
+        raise ValueError(f'{config} is no dumped config: {error}') from None
+    settings = {}
+    for line in tree.body:
+        if isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name):
+            settings[line.targets[0].id] = _value(line.value)
+    return settings
+
+
+def _value(node: ast.expr) -> Any:
+    """The value of a literal, in which MMEngine writes dicts as calls of ``dict``."""
+    if isinstance(node, ast.Call) and ast.unparse(node.func) == 'dict':
+        found: dict[Any, Any] = {}
+        for argument in node.args:
+            inner = _value(argument)
+            found |= inner if isinstance(inner, dict) else {}
+        for keyword in node.keywords:
+            inner = _value(keyword.value)
+            if keyword.arg is not None:
+                found[keyword.arg] = inner
+            elif isinstance(inner, dict):
+                found |= inner
+        return found
+    if isinstance(node, ast.Dict):
+        pairs = zip(node.keys, node.values, strict=True)
+        return {_key(k): _value(v) for k, v in pairs if k is not None}
+    if isinstance(node, (ast.List, ast.Tuple)):
+        return [_value(each) for each in node.elts]
+    try:
+        return ast.literal_eval(node)
+    except (ValueError, TypeError):
+        return ast.unparse(node)
+
+
+def _key(node: ast.expr) -> Any:
+    return node.value if isinstance(node, ast.Constant) else ast.unparse(node)

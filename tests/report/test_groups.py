@@ -1,0 +1,94 @@
+from pathlib import Path
+
+import pytest
+from made_runs import made_run
+
+from mmkd.report.groups import ALONE, baseline_of, differing, group_runs, score_key
+
+KD = {'kd': dict(type='LogitsKD', weight=0.5)}
+
+
+def test_runs_that_differ_in_their_seed_alone_are_one_group(tmp_path: Path) -> None:
+    runs = [
+        made_run(tmp_path / str(n), methods=m, seed=s)
+        for n, (m, s) in enumerate([(KD, 1), (None, 0), (KD, 0), (None, 1)])
+    ]
+    groups = group_runs(runs)
+    assert [group.label for group in groups] == [ALONE, 'kd']
+    assert [[run.seed for run in group.runs] for group in groups] == [[0, 1], [0, 1]]
+    assert baseline_of(groups[1], groups) is groups[0]
+    assert baseline_of(groups[0], groups) is None
+
+
+def test_what_differs_is_named_and_nothing_else(tmp_path: Path) -> None:
+    lr = [dict(optimizer=dict(type='SGD', lr=rate)) for rate in (0.1, 0.2)]
+    runs = [
+        made_run(tmp_path / str(n), methods=KD, optim_wrapper=wrapper)
+        for n, wrapper in enumerate(lr)
+    ]
+    groups = group_runs(runs)
+    assert differing(groups) == {'optim_wrapper.optimizer.lr': [0.1, 0.2]}
+    assert [group.label for group in groups] == [
+        'kd (optimizer.lr=0.1)',
+        'kd (optimizer.lr=0.2)',
+    ]
+
+
+def test_a_student_has_the_same_names_alone_and_taught(tmp_path: Path) -> None:
+    wrapper = dict(constructor='mmkd.DistillOptimWrapperConstructor')
+    runs = [
+        made_run(tmp_path / 'a'),
+        made_run(tmp_path / 'b', methods=KD, optim_wrapper=wrapper),
+    ]
+    assert {place.partition('.')[0] for place in differing(group_runs(runs))} == {
+        'methods',
+        'teacher',
+    }
+
+
+def test_the_baseline_is_the_likest_of_the_same_network(tmp_path: Path) -> None:
+    lr = [dict(optimizer=dict(lr=rate)) for rate in (0.1, 0.2)]
+    runs = [
+        made_run(tmp_path / 'slow', optim_wrapper=lr[0]),
+        made_run(tmp_path / 'fast', optim_wrapper=lr[1]),
+        made_run(tmp_path / 'teacher', model=dict(backbone=dict(type='ViT'))),
+        made_run(tmp_path / 'kd', methods=KD, optim_wrapper=lr[1]),
+    ]
+    groups = {group.first.folder.name: group for group in group_runs(runs)}
+    found = baseline_of(groups['kd'], list(groups.values()))
+    assert found is groups['fast']
+    assert groups['teacher'].label == 'teacher'
+
+
+def test_bands(tmp_path: Path) -> None:
+    [group] = group_runs(
+        [
+            made_run(tmp_path / 'a', {10: 1.0, 20: 2.0, 30: 9.0}, seed=0),
+            made_run(tmp_path / 'b', {10: 3.0, 15: 8.0, 20: 4.0}, seed=1),
+            made_run(tmp_path / 'c', {10: float('nan'), 20: 6.0}, seed=2),
+        ]
+    )
+    # 15 is not of all; 30 is of all that came so far.
+    assert group.band(lambda run: run.score('mIoU')) == [
+        (20, 4.0, 2.0, 6.0),
+        (30, 9.0, 9.0, 9.0),
+    ]
+    assert group.scores('mIoU') == {0: 9.0, 1: 4.0, 2: 6.0}
+    assert group.scores('mIoU', best=True) == {0: 9.0, 1: 8.0, 2: 6.0}
+
+
+@pytest.mark.parametrize('key', ['mIoU', 'accuracy/top1', 'multi-label/mAP', 'coco/x'])
+def test_the_score_that_leads(tmp_path: Path, key: str) -> None:
+    run = made_run(tmp_path, {10: 1.0}, key=key)
+    run.scalars.val |= {'time': {1: 1.0}, 'teacher/mIoU': {0: 1.0}}
+    run.scalars.val |= {'collapse_nc1': {1: 1.0}}
+    assert score_key([run]) == key
+    del run.scalars.val[key]
+    assert score_key([run]) is None
+
+
+def test_runs_without_a_config_are_alike_to_no_other(tmp_path: Path) -> None:
+    runs = [made_run(tmp_path / name, model=None, train_cfg=None) for name in 'ab']
+    for run in runs:
+        run.settings.clear()
+    assert [group.label for group in group_runs(runs)] == ['a', 'b']

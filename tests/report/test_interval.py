@@ -1,0 +1,44 @@
+import pytest
+
+from mmkd.report.interval import gain_of, number, paired_gain
+
+# Student's t for 95 %, from a printed table.
+T = {2: 12.706, 3: 4.303, 5: 2.776}
+
+
+@pytest.mark.parametrize(
+    ('differences', 'mean', 'deviation'),
+    [([1, 3], 2, 2**0.5), ([1, 2, 3], 2, 1), ([0, 0, 5, 10, 10], 5, 5)],
+)
+def test_by_hand(differences: list[float], mean: float, deviation: float) -> None:
+    gain, count = gain_of(differences), len(differences)
+    half = T[count] * deviation / count**0.5
+    assert gain.mean == pytest.approx(mean)
+    assert (gain.low, gain.high) == pytest.approx((mean - half, mean + half), rel=1e-3)
+
+
+def test_pairs_are_those_of_the_same_seed() -> None:
+    # Seeds differ by tens, methods by one: paired, the gain is sure.
+    alone = {0: 10.0, 1: 20.0, 2: 30.0, 7: 99.0}
+    gain = paired_gain({2: 31.0, 1: 21.1, 0: 10.9, 8: 0.0}, alone)
+    assert gain is not None
+    assert gain.pairs == 3
+    assert gain.mean == pytest.approx(1.0)
+    assert gain.shown
+    assert paired_gain({5: 1.0}, alone) is None
+
+
+def test_verdicts() -> None:
+    assert gain_of([1.9, 2.0, 2.1]).verdict == 'gains 2.0 [1.8, 2.2] over three seeds'
+    assert gain_of([-1.9, -2.0, -2.1]).verdict.startswith('loses \u22122.0 [\u22122.2,')
+    assert gain_of([-1, 0, 2]).verdict.startswith('not shown: 0.3 [\u22123.5, 4.1]')
+    assert gain_of([5]).verdict == 'not shown: 5.0 with one seed, which has no interval'
+
+
+def test_equal_scores_show_nothing() -> None:
+    assert not gain_of([0.0, 0.0, 0.0]).shown
+
+
+def test_no_negative_zero() -> None:
+    assert number(-0.01) == '0.0'
+    assert number(-0.06) == '\u22120.1'

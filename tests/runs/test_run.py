@@ -1,0 +1,78 @@
+from pathlib import Path
+
+import pytest
+from made_runs import made_run, settings, write_session
+
+from mmkd.runs import read_run
+
+TEXT = """2026/01/01 10:00:00 - mmengine - INFO -
+    seed: 77
+2026/01/01 10:00:30 - mmengine - INFO - Iter(train) [ 10/100] loss: 1
+2026/01/01 10:03:00 - mmengine - INFO - bye
+"""
+
+
+def test_what_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match='nowhere: there is no such folder'):
+        read_run(tmp_path / 'nowhere')
+    with pytest.raises(FileNotFoundError, match='holds no log'):
+        read_run(tmp_path)
+
+
+def test_a_seed_that_was_drawn_stands_in_the_log(tmp_path: Path) -> None:
+    write_session(tmp_path, config=settings(seed=None), text=TEXT)
+    assert read_run(tmp_path).seed == 77
+    assert made_run(tmp_path / 'given', seed=5).seed == 5
+
+
+def test_minutes_are_those_of_all_sessions(tmp_path: Path) -> None:
+    for name in '12':
+        write_session(tmp_path, name=name, text=TEXT)
+    assert read_run(tmp_path).minutes == 6
+
+
+def test_medians_of_times(tmp_path: Path) -> None:
+    train = {
+        step: dict(lr=0.1, time=time, data_time=time / 4, memory=step)
+        for step, time in ((1, 9.0), (2, 0.2), (3, 0.2))
+    }
+    run = made_run(tmp_path, train=train)
+    assert run.step_ms == pytest.approx(200)
+    assert run.waiting == pytest.approx(0.25)
+    assert run.memory == 3
+    assert run.iterations == 3
+
+
+def test_whether_it_came_to_its_end(tmp_path: Path) -> None:
+    train = {10: dict(loss=1.0)}
+    assert not made_run(tmp_path / 'a', train=train).finished
+    assert made_run(tmp_path / 'b', {100: 1.0}, train=train).finished
+    assert made_run(tmp_path / 'c', train={100: dict(loss=1.0)}).finished
+    (tmp_path / 'a' / 'iter_100.pth').touch()
+    assert read_run(tmp_path / 'a').finished
+
+
+def test_epochs(tmp_path: Path) -> None:
+    train = {25: dict(loss=1.0, epoch=1), 75: dict(loss=1.0, epoch=3)}
+    loop = dict(max_epochs=4)
+    run = made_run(tmp_path / 'a', {2: 1.0}, train=train, train_cfg=loop)
+    assert (run.unit, run.length, run.reached, run.finished) == ('epoch', 4, 3, False)
+    assert made_run(tmp_path / 'b', {4: 1.0}, train_cfg=loop).finished
+
+
+def test_the_checkpoint_of_a_folder_that_was_moved(tmp_path: Path) -> None:
+    run = made_run(tmp_path)
+    assert run.checkpoint is None
+    (tmp_path / 'last_checkpoint').write_text('/elsewhere/iter_50.pth')
+    assert run.checkpoint is None
+    (tmp_path / 'iter_50.pth').touch()
+    assert run.checkpoint == tmp_path / 'iter_50.pth'
+    (tmp_path / 'student.pth').touch()
+    assert run.checkpoint == tmp_path / 'student.pth'
+
+
+def test_methods(tmp_path: Path) -> None:
+    assert made_run(tmp_path / 'a').methods is None
+    kd = made_run(tmp_path / 'b', methods={'kd': dict(type='LogitsKD')})
+    assert kd.methods == {'kd': dict(type='LogitsKD')}
+    assert kd.student == made_run(tmp_path / 'c').student

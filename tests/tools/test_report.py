@@ -1,0 +1,108 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from browser import browser, find_browser
+from made_runs import made_run, write_session
+
+KD = {'kd': dict(type='LogitsKD', weight=0.5)}
+SCORES = {25: 10.0, 50: 20.0, 75: 30.0, 100: 40.0}
+SCRIPT = '<script>alert(1)</script>&"\''
+
+Report = Callable[..., str]
+
+
+@pytest.fixture
+def report(run_tool: Callable[..., None], tmp_path: Path) -> Report:
+    def make(*runs: object) -> str:
+        out = tmp_path / 'out' / 'page.html'
+        run_tool('report.py', *runs, '--out', out)
+        return out.read_text()
+
+    return make
+
+
+def test_a_page_of_groups(report: Report, tmp_path: Path) -> None:
+    for seed in range(3):
+        made_run(tmp_path / f'alone{seed}', SCORES, seed=seed)
+        better = {step: score + 2 for step, score in SCORES.items()}
+        made_run(tmp_path / f'kd{seed}', better, KD, seed)
+    page = report(*sorted(tmp_path.glob('*[0-9]')))
+    assert 'gains 2.0 [2.0, 2.0] over three seeds' in page
+    assert 'still rising at the end' in page
+    assert 'methods.kd.weight' in page
+    assert page.count('<figure>') == 3
+    assert 'http' not in page.replace('http://www.w3.org', '')
+
+
+@pytest.mark.parametrize('key', ['accuracy/top1', 'multi-label/mAP', 'x/y'])
+def test_other_scores(report: Report, tmp_path: Path, key: str) -> None:
+    made_run(tmp_path / 'a', SCORES, key=key)
+    assert '<b>40.00</b>' in report('a')
+
+
+def test_a_run_without_scores(report: Report, tmp_path: Path) -> None:
+    made_run(tmp_path / 'a', methods=KD)
+    assert 'No run has logged a score' in report('a')
+
+
+def test_a_run_that_has_only_begun(report: Report, tmp_path: Path) -> None:
+    made_run(tmp_path / 'a', methods=KD, train={})
+    assert '(0 of 100 iterations)' in report('a')
+
+
+def test_a_run_without_a_config(report: Report, tmp_path: Path) -> None:
+    write_session(tmp_path / 'a', val={1: {'mIoU': 3.0}})
+    assert '<b>3.00</b>' in report('a')
+
+
+def test_a_run_that_is_named_twice_counts_once(report: Report, tmp_path: Path) -> None:
+    made_run(tmp_path / 'a', SCORES)
+    assert report('a', tmp_path / 'a').count('<th class="path">') == 1
+
+
+def test_what_runs_say_is_text(report: Report, tmp_path: Path) -> None:
+    bad = {'kd<script>&': dict(type='LogitsKD', note=SCRIPT)}
+    train = {step: {'loss': 1.0, f'loss{SCRIPT}': 1.0} for step in (50, 100)}
+    folder = tmp_path / '<img src=x onerror=alert(1)>'
+    made_run(folder, SCORES, bad, train=train, key=f'score{SCRIPT}')
+    made_run(tmp_path / 'b', SCORES, KD)
+    page = report(folder, 'b')
+    assert '<script' not in page
+    assert '<img' not in page
+
+
+@pytest.mark.parametrize('bad', ['nowhere', 'empty', 'broken'])
+def test_what_is_wrong_is_one_line(report: Report, tmp_path: Path, bad: str) -> None:
+    made_run(tmp_path / 'good', SCORES)
+    (tmp_path / 'empty').mkdir()
+    log = write_session(tmp_path / 'broken')
+    log.write_text('{"loss"\n{"loss": 1, "step": 1}\n')
+    with pytest.raises(SystemExit) as end:
+        report('good', bad)
+    message = str(end.value)
+    assert message.startswith(f'report.py: {bad}')
+    assert '\n' not in message
+
+
+OVERFLOW = 'document.documentElement.scrollWidth > document.documentElement.clientWidth'
+DRAWN = """[...document.querySelectorAll('figure svg, img')].every(each =>
+    each.getBoundingClientRect().width > 50 && each.naturalWidth !== 0)"""
+
+
+@pytest.mark.skipif(find_browser() is None, reason='no Chromium or Chrome is installed')
+def test_a_browser_shows_it(report: Report, tmp_path: Path) -> None:
+    for seed in range(2):
+        made_run(tmp_path / f'alone{seed}', SCORES, seed=seed)
+        made_run(tmp_path / f'kd{seed}', SCORES, KD, seed)
+    report(*sorted(tmp_path.glob('*[0-9]')))
+    page = tmp_path / 'out' / 'page.html'
+    with browser(tmp_path / 'profile') as tab:
+        for width, dark in ((400, False), (1400, True)):
+            tab.open(page, width, dark)
+            assert not tab.value(OVERFLOW)
+            assert tab.value('document.querySelectorAll("figure svg").length') == 3
+            assert tab.value(DRAWN)
+            tab.picture(tmp_path / 'page.png')
+            assert (tmp_path / 'page.png').stat().st_size > 10_000
+        assert tab.complaints == []

@@ -1,0 +1,35 @@
+"""Write one page about trainings: what to do next, results, curves, pictures."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from mmkd.report.page import render, write
+from mmkd.runs import read_run
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        'runs', nargs='+', type=Path, metavar='WORK_DIR', help='folders of trainings'
+    )
+    parser.add_argument(
+        '--out', type=Path, default=Path('report.html'), help='page to write'
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Read the runs and write the page."""
+    args = parse_args()
+    folders = {folder.resolve(): folder for folder in args.runs}
+    try:
+        write(render([read_run(folder) for folder in folders.values()]), args.out)
+    except (OSError, ValueError) as error:
+        sys.exit(f'report.py: {error}')
+    print(f'The report of {len(folders)} runs stands in {args.out}.')
+
+
+if __name__ == '__main__':
+    main()

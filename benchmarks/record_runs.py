@@ -10,8 +10,9 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from benchmarks.commands import ROOT, TRAIN, run
@@ -19,20 +20,75 @@ from mmkd.runs import read_run
 
 RECORD = str(ROOT / 'tools' / 'record.py')
 IMAGES = 'resnet20_resnet8_tin100'
+MAPS = 'deeplabv3-w48_deeplabv3-w16_camvid'
 ALONE = [
     f'{split}_dataloader.{key}'
     for split in ('train', 'val', 'test')
     for key in ('num_workers=0', 'persistent_workers=False')
 ]
 LIVE = 'live'
-CONFIG = """
+CHANGED = {'binary_kl': ('kd', ['--set', 'kd.loss.type=BinaryKLLoss'])}
+"""What is no method of its own: the one that it changes, and how."""
+BASE = """
 _base_ = 'mmkd::_base_/pairs/{}.py'
+"""
+IN_MEMORY = """
 data_preprocessor = dict(
     type='mmkd.CropFlipDataPreprocessor', padding=4, flip_prob=0.5)
 train_dataloader = dict(
     dataset=dict(in_memory=True, pipeline=[dict(type='PackInputs')]))
 """
-"""The pair with its images held decoded, so that reading them takes no part."""
+"""Images held decoded, so that reading them takes no part."""
+
+
+def epochs(length: int) -> list[str]:
+    """Options for so many epochs: the rate falls after the same parts of them."""
+    milestones = [round(length * part) for part in (2 / 3, 5 / 6)]
+    text = f'param_scheduler.milestones={milestones}'.replace(' ', '')
+    return [f'train_cfg.max_epochs={length}', text, 'train_cfg.val_interval=2']
+
+
+def iterations(length: int) -> list[str]:
+    """Options for so many iterations, over which the rate falls to its end."""
+    keys = ('train_cfg.max_iters', 'train_cfg.val_interval', 'param_scheduler.0.end')
+    return [f'{key}={length}' for key in keys]
+
+
+@dataclass(frozen=True)
+class Task:
+    """How a pair is trained here.
+
+    Attributes:
+        config: Text of the config, the name of the pair left open.
+        score: The logged value that counts, in per cent.
+        schedule: From a length to options of the command line.
+        methods: Those that compare logits here.
+        lengths: Epochs or iterations of a run of each study.
+    """
+
+    config: str
+    score: str
+    schedule: Callable[[int], list[str]]
+    methods: tuple[str, ...]
+    lengths: dict[str, int]
+
+
+TASKS = {
+    IMAGES: Task(
+        config=BASE + IN_MEMORY,
+        score='accuracy/top1',
+        schedule=epochs,
+        methods=('kd', 'dhkd', 'dkd', 'dist', 'binary_kl'),
+        lengths=dict(float16=6, views=32, methods=32),
+    ),
+    MAPS: Task(
+        config=BASE,
+        score='mIoU',
+        schedule=iterations,
+        methods=('kd', 'dhkd', 'cwd', 'dist', 'binary_kl'),
+        lengths=dict(float16=2500, views=2500, methods=1000),
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -46,7 +102,7 @@ class Job:
         teacher: ``'live'``, or the dtype of a record.
         views: Of each sample; None for a new one at each visit.
         seed: Of the training.
-        epochs: How long it is.
+        length: Its epochs, or iterations where the pair's schedule counts those.
     """
 
     study: str
@@ -55,33 +111,33 @@ class Job:
     teacher: str
     views: int | None
     seed: int
-    epochs: int
+    length: int
 
 
-def jobs(study: str) -> Iterator[Job]:
-    """The trainings of a study, so that each comparison is whole as soon as can be."""
+def jobs(study: str, pair: str) -> Iterator[Job]:
+    """The trainings of a study, so that each comparison is whole as soon as can be.
+
+    Args:
+        study: A key of ``Task.lengths``.
+        pair: A key of ``TASKS``.
+    """
+    task = TASKS[pair]
+    job = partial(Job, study, pair, length=task.lengths[study])
     if study == 'float16':
         for seed in range(8):
             for teacher in (LIVE, 'float16'):
-                yield Job(study, IMAGES, 'kd', teacher, 16, seed, 6)
+                yield job('kd', teacher, 16, seed)
     if study == 'views':
         for seed in range(3):
             for method in ('kd', 'dhkd'):
                 for views in (1, 4, 16):
-                    yield Job(study, IMAGES, method, 'float16', views, seed, 32)
-                yield Job(study, IMAGES, method, LIVE, None, seed, 32)
+                    yield job(method, 'float16', views, seed)
+                yield job(method, LIVE, None, seed)
     if study == 'methods':
-        for method in ('kd', 'dhkd', 'dkd', 'dist'):
-            for seed in range(3):
+        for seed in range(3):
+            for method in task.methods:
                 for teacher in (LIVE, 'float16'):
-                    yield Job(study, IMAGES, method, teacher, 16, seed, 32)
-
-
-def schedule(job: Job) -> list[str]:
-    """The pair's schedule, stretched to the epochs of a job."""
-    milestones = [round(job.epochs * part) for part in (2 / 3, 5 / 6)]
-    milestones_text = f'param_scheduler.milestones={milestones}'
-    return [f'train_cfg.max_epochs={job.epochs}', milestones_text.replace(' ', '')]
+                    yield job(method, teacher, 16, seed)
 
 
 def train(job: Job, args: argparse.Namespace) -> dict[str, object]:
@@ -90,49 +146,56 @@ def train(job: Job, args: argparse.Namespace) -> dict[str, object]:
     Returns:
         Its line.
     """
-    command = [_config(job, args), '--method', job.method]
+    task = TASKS[job.pair]
+    method, changes = CHANGED.get(job.method, (job.method, []))
+    command = [_config(job, args), '--method', method, *changes]
     command += ['--data-root', str(args.data_root)]
     command += ['--no-teacher-check']
     if job.teacher == LIVE:
         command += ['--teacher', str(args.teacher)]
         if job.views is not None:
             command += ['--views', str(job.views), '--view-seed', '0']
+        recording = 0.0
     else:
-        command += ['--recorded', str(_record(job, args))]
+        record, recording = _record(job, args)
+        command += ['--recorded', str(record)]
     work = args.work_dir / '_'.join(map(str, asdict(job).values()))
     begin, used = time.time(), _processor()
     command += ['--resume', '--work-dir', str(work), '--cfg-options', *ALONE]
-    command += [*schedule(job), f'randomness.seed={job.seed}']
+    command += [*task.schedule(job.length), f'randomness.seed={job.seed}']
     if args.amp:
         command.insert(1, '--amp')
-    run([TRAIN, *command, 'train_cfg.val_interval=2'])
-    scores = read_run(work).score('accuracy/top1')
+    run([TRAIN, *command])
+    scores = read_run(work).score(task.score)
     return {
         **asdict(job),
+        'amp': args.amp,
         'last': round(scores[max(scores)], 2),
         'best': round(max(scores.values()), 2),
         'minutes': round((time.time() - begin) / 60, 2),
         'processor_minutes': round((_processor() - used) / 60, 2),
+        'record_processor_minutes': recording,
     }
 
 
-def _record(job: Job, args: argparse.Namespace) -> Path:
+def _record(job: Job, args: argparse.Namespace) -> tuple[Path, float]:
+    """The record of a job and the minutes of the processor that it took."""
     folder = args.work_dir / f'record_{job.pair}_{job.teacher}_{job.views}'
-    if not (folder / 'done.json').exists():
+    done = folder / 'done.json'
+    if not done.exists():
         begin = _processor()
         command = [RECORD, _config(job, args), '--method', 'kd', '--no-teacher-check']
         command += ['--data-root', str(args.data_root)]
         command += ['--teacher', str(args.teacher), '--out', str(folder)]
         command += ['--views', str(job.views), '--dtype', job.teacher]
         run([*command, '--cfg-options', *ALONE])
-        minutes = round((_processor() - begin) / 60, 2)
-        (folder / 'done.json').write_text(json.dumps({'processor_minutes': minutes}))
-    return folder
+        done.write_text(json.dumps(round((_processor() - begin) / 60, 2)))
+    return folder, json.loads(done.read_text())
 
 
 def _config(job: Job, args: argparse.Namespace) -> str:
     file = args.work_dir / f'{job.pair}.py'
-    file.write_text(CONFIG.format(job.pair))
+    file.write_text(TASKS[job.pair].config.format(job.pair))
     return str(file)
 
 
@@ -146,7 +209,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog='python -m benchmarks.record_runs', description=__doc__
     )
-    parser.add_argument('study', choices=('float16', 'views', 'methods'))
+    parser.add_argument('study', choices=sorted(TASKS[IMAGES].lengths))
+    parser.add_argument('--pair', choices=sorted(TASKS), default=IMAGES)
     parser.add_argument('--data-root', type=Path, required=True)
     parser.add_argument('--teacher', type=Path, required=True, help='its checkpoint')
     parser.add_argument('--amp', action='store_true', help='train in mixed precision')
@@ -156,7 +220,7 @@ def main() -> None:
     lines = args.work_dir / 'records.jsonl'
     done = lines.read_text().splitlines() if lines.exists() else []
     known = [json.loads(line) for line in done]
-    for job in jobs(args.study):
+    for job in jobs(args.study, args.pair):
         if any(asdict(job).items() <= line.items() for line in known):
             continue
         line = json.dumps(train(job, args))

@@ -12,7 +12,12 @@ from mmengine.runner import Runner
 from torch.distributed.elastic.multiprocessing.errors import record
 
 from mmkd.checks import check_config, check_shapes
-from mmkd.cli.command_line import KeyValues, parse_with_common_options
+from mmkd.cli.command_line import (
+    KeyValues,
+    parse_with_common_options,
+    positive,
+    seed,
+)
 from mmkd.cli.experiment import add_experiment_options, experiment_of
 from mmkd.cli.lasting import lasting
 from mmkd.config.changes import check_data, set_teacher, set_views
@@ -39,11 +44,15 @@ def part(text: str) -> tuple[int, int]:
     return int(number), int(count)
 
 
-def positive(text: str) -> int:
-    """Read a number from 1."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f'must be a number from 1, got {text!r}')
-    return int(text)
+def mebibytes(text: str) -> int:
+    """Read a size and return bytes."""
+    try:
+        size = int(float(text) * 2**20)
+    except (ValueError, OverflowError):
+        size = 0
+    if size < 1:
+        raise argparse.ArgumentTypeError(f'must be MiB above 0, got {text!r}')
+    return size
 
 
 def parse_args() -> argparse.Namespace:
@@ -54,10 +63,14 @@ def parse_args() -> argparse.Namespace:
         '--out', metavar='DIR', required=True, help='folder of the record'
     )
     parser.add_argument(
-        '--views', type=int, default=16, metavar='K', help='views of each sample (16)'
+        '--views',
+        type=positive,
+        default=16,
+        metavar='K',
+        help='views of each sample (16)',
     )
     parser.add_argument(
-        '--view-seed', type=int, default=0, metavar='S', help='seed of the views (0)'
+        '--view-seed', type=seed, default=0, metavar='S', help='seed of the views (0)'
     )
     parser.add_argument(
         '--dtype', choices=PRECISIONS, default='float16', help='how values are stored'
@@ -75,7 +88,11 @@ def parse_args() -> argparse.Namespace:
         '--live', nargs='+', default=[], metavar='TAP', help='taps not to be recorded'
     )
     parser.add_argument(
-        '--limit', type=float, default=2, metavar='MIB', help='of a tap of a view (2)'
+        '--limit',
+        type=mebibytes,
+        default='2',
+        metavar='MIB',
+        help='of a tap of a view (2)',
     )
     parser.add_argument(
         '--part', type=part, default=(1, 1), metavar='I/N', help='record a share alone'
@@ -144,8 +161,7 @@ def make_record(
     """Say what is to be stored, and store it."""
     folder, log = Path(args.out), runner.logger.info
     first, seconds = stream.trial()
-    limit = int(args.limit * 2**20)
-    wishes = Wishes(args.dtype, args.reduce, args.live, limit)
+    wishes = Wishes(args.dtype, args.reduce, args.live, args.limit)
     taps = stored_taps(first.values, wishes)
     log(described(taps, len(stream.loader.dataset), args.views))
     manifest: list[Any] = [None]

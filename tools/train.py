@@ -6,7 +6,13 @@ from mmengine.config import Config
 from torch.distributed.elastic.multiprocessing.errors import record
 
 from mmkd.checks import check_config, check_shapes
-from mmkd.cli.command_line import launch, parse_with_common_options, set_work_dir
+from mmkd.cli.command_line import (
+    launch,
+    parse_with_common_options,
+    positive,
+    seed,
+    set_work_dir,
+)
 from mmkd.cli.experiment import add_experiment_options, experiment_of
 from mmkd.cli.lasting import lasting
 from mmkd.config.changes import (
@@ -42,10 +48,13 @@ def parse_args() -> argparse.Namespace:
         help='go on from a checkpoint; without a value from the newest in the work dir',
     )
     parser.add_argument(
-        '--views', type=int, metavar='K', help='show K views of each sample in turn'
+        '--views',
+        type=positive,
+        metavar='K',
+        help='show K views of each sample in turn',
     )
     parser.add_argument(
-        '--view-seed', type=int, metavar='S', help="seed of the views; the training's"
+        '--view-seed', type=seed, metavar='S', help="seed of the views; the training's"
     )
     parser.add_argument('--amp', action='store_true', help='mixed precision')
     parser.add_argument(

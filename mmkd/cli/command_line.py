@@ -48,6 +48,20 @@ class KeyValues(DictAction):
             )
 
 
+def positive(text: str) -> int:
+    """Read a number from 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f'must be a number from 1, got {text!r}')
+    return int(text)
+
+
+def seed(text: str) -> int:
+    """Read a number from 0."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f'must be a number from 0, got {text!r}')
+    return int(text)
+
+
 def parse_with_common_options(
     parser: argparse.ArgumentParser, example: str
 ) -> argparse.Namespace:

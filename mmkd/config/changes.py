@@ -12,7 +12,7 @@ from mmengine.registry import DATASETS
 
 from mmkd.arguments import parameters_of
 from mmkd.checks.places import LOADERS, datasets_of
-from mmkd.models.teachers.recorded import SETTINGS
+from mmkd.models.teachers.recorded import RUNNING
 from mmkd.resilience.protect import RESUMABLE
 
 AMP_WRAPPERS = {
@@ -173,11 +173,10 @@ def set_record(cfg: Config, folder: str, live: bool = False) -> None:
             '--recorded has no meaning here; --views and --view-seed show it the views '
             'of a record.'
         )
-    kept = ('config', 'checkpoint', *SETTINGS)
-    teacher = {name: v for name, v in cfg.model.teacher.items() if name in kept}
-    cfg.model.teacher = ConfigDict(
-        type='RecordedTeacher', record=folder, live=live, **teacher
-    )
+    settings = {**cfg.model.teacher, 'type': 'RecordedTeacher', 'record': folder}
+    # How a teacher runs has no meaning for one that does not.
+    running = {name: settings.pop(name) for name in RUNNING if name in settings}
+    cfg.model.teacher = ConfigDict(**settings, live=live and (running or True))
 
 
 def enable_amp(cfg: Config) -> None:
@@ -199,8 +198,12 @@ def enable_amp(cfg: Config) -> None:
     if kind in AMP_WRAPPERS:
         wrapper.type = AMP_WRAPPERS[kind]
         wrapper.setdefault('loss_scale', 'dynamic')
-    teacher = cfg.model.get('teacher') or {}
-    if teacher.get('type', 'FrozenTeacher').endswith('FrozenTeacher'):
+    teacher: Any = cfg.model.get('teacher') or {}
+    if teacher.get('type', 'FrozenTeacher').endswith('RecordedTeacher'):
+        if teacher.get('live') is True:
+            teacher.live = {}
+        teacher = teacher.get('live', False)
+    if teacher is not False:
         on_processor = get_device() == 'cpu'
         half = 'bfloat16' if on_processor else wrapper.get('dtype') or 'float16'
         teacher.setdefault('dtype', half)

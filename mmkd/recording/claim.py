@@ -28,7 +28,7 @@ LOCK = 'part_{}_of_{}.lock'
 """What a recorder holds while it runs."""
 
 
-REFUSED = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
+REFUSED = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """How a disk says that it is full or not to be written to."""
 
 
@@ -53,7 +53,9 @@ def claimed(folder: Path, part: tuple[int, int]) -> Iterator[None]:
     try:
         yield from _claimed(folder, part)
     except OSError as error:
-        if error.errno not in REFUSED:
+        # The images, too, may be what this process has no right to.
+        is_here = Path(error.filename or '').is_relative_to(folder)
+        if error.errno not in REFUSED and not (error.errno == errno.EACCES and is_here):
             raise
         raise RecordError(
             f'{str(folder)!r} cannot be written to: {error}. What was recorded there '

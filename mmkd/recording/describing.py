@@ -69,7 +69,7 @@ def manifest_of(
             data=dict(samples=len(lines), sha256=hash_of_lines(lines)),
             inputs=dict(shape=shape, hashes=hashes),
             taps=taps,
-            rows=rows_of_a_shard(taps, batch),
+            rows=rows_of_a_shard(taps, batch, len(lines) * views.count),
             notes=notes_of(runner),
         ),
         lines,

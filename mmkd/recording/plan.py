@@ -23,7 +23,11 @@ MODEL = 'output'
 """What a user calls the model's own output, which has no path."""
 
 MOST_ROWS = 8192
-"""Rows of a shard at most: what a kill can lose."""
+"""Rows of a shard at most."""
+
+FEWEST_SHARDS = 64
+"""Shards of a record at least, batches permitting: a kill loses one, and processes
+and parts share them."""
 
 
 @dataclass(frozen=True)
@@ -95,9 +99,15 @@ def _is_channels_last(value: Tensor) -> bool:
     return is_map and value.is_contiguous(memory_format=torch.channels_last)
 
 
-def rows_of_a_shard(taps: list[StoredTap], batch: int) -> int:
-    """How many rows a shard has: whole batches."""
-    fit = min(SHARD // row_type(taps).itemsize, MOST_ROWS)
+def rows_of_a_shard(taps: list[StoredTap], batch: int, total: int) -> int:
+    """How many rows a shard has: whole batches.
+
+    Args:
+        taps: What is stored of each row.
+        batch: Rows of a batch.
+        total: Rows of the record.
+    """
+    fit = min(SHARD // row_type(taps).itemsize, MOST_ROWS, total // FEWEST_SHARDS)
     return max(batch, fit // batch * batch)
 
 

@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.registry import HOOKS
 
 from mmkd.checks.places import hooks_of
 from mmkd.resilience.label_reading import leaves
 from mmkd.resilience.start_checks import check_views
 
 SWITCHES = ('SwitchRecipeHook', 'PipelineSwitchHook')
-"""Hooks that change how samples are read while a training runs."""
+"""Hooks that change how samples are read while a training runs, and those of them."""
 
 
 def refuse_unrepeatable(cfg: Config, loader: Any, preprocessor: Any) -> None:
@@ -65,6 +66,8 @@ def _transforms(dataset: Any) -> Iterator[Any]:
 
 def _switching(cfg: Config) -> Iterator[str]:
     for hook in hooks_of(cfg).values():
-        name = str((hook or {}).get('type', '')).rpartition('.')[2]
-        if name in SWITCHES:
-            yield f'{name} changes the pipeline while the training runs'
+        kind = (hook or {}).get('type')
+        kind = HOOKS.get(kind) if isinstance(kind, str) else kind
+        names = [base.__name__ for base in getattr(kind, '__mro__', ())]
+        if not set(names).isdisjoint(SWITCHES):
+            yield f'{names[0]} changes the pipeline while the training runs'

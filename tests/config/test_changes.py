@@ -14,6 +14,7 @@ from mmkd.config.changes import (
     drop_unwanted_hooks,
     enable_amp,
     set_data_root,
+    set_record,
     set_teacher,
 )
 from mmkd.registry import OPTIM_WRAPPERS
@@ -198,6 +199,20 @@ def test_teacher_is_set(distillation: Config) -> None:
     )
 
 
+def test_a_record_takes_the_place_of_a_teacher(distillation: Config) -> None:
+    """How it runs goes with what still runs of it."""
+    distillation.model.teacher.update(fold=False, num_classes=5)
+    partly = copy.deepcopy(distillation)
+    kept = {**distillation.model.teacher, 'type': 'RecordedTeacher', 'record': 'r'}
+    kept.pop('fold')
+
+    set_record(distillation, 'r')
+    set_record(partly, 'r', live=True)
+
+    assert distillation.model.teacher == dict(kept, live=False)
+    assert partly.model.teacher == dict(kept, live=dict(fold=False))
+
+
 def test_teacher_needs_a_distiller(tmp_path: Path) -> None:
     path = tmp_path / 'student.py'
     path.write_text("model = dict(type='EncoderDecoder')")
@@ -249,14 +264,17 @@ def test_the_teacher_has_the_precision_of_the_training(
     own = copy.deepcopy(distillation)
     own.model.teacher.dtype = 'float32'
     recorded = copy.deepcopy(distillation)
-    recorded.model.teacher = dict(type='RecordedTeacher')
+    recorded.model.teacher = dict(type='RecordedTeacher', live=False)
+    partly = copy.deepcopy(distillation)
+    partly.model.teacher = dict(type='RecordedTeacher', live=True)
 
-    for cfg in (distillation, own, recorded):
+    for cfg in (distillation, own, recorded, partly):
         enable_amp(cfg)
 
     assert distillation.model.teacher.dtype == half
     assert own.model.teacher.dtype == 'float32'
-    assert 'dtype' not in recorded.model.teacher
+    assert recorded.model.teacher == dict(type='RecordedTeacher', live=False)
+    assert partly.model.teacher == dict(type='RecordedTeacher', live=dict(dtype=half))
 
 
 @pytest.mark.parametrize('kind', AMP_WRAPPERS.values())

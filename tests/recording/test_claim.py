@@ -69,3 +69,11 @@ def test_a_disk_that_is_full_is_named(tmp_path: Path) -> None:
         raise OSError(errno.ENOSPC, 'No space left on device')
     with pytest.raises(FileNotFoundError), claimed(tmp_path, (1, 1)):
         raise FileNotFoundError(errno.ENOENT, 'images')
+
+
+def test_a_folder_that_may_not_be_written_to_is_no_image_that_may_not_be_read(
+    tmp_path: Path,
+) -> None:
+    for name, expected in (('record/logs', RecordError), ('image', PermissionError)):
+        with pytest.raises(expected), claimed(tmp_path / 'record', (1, 1)):
+            raise PermissionError(errno.EACCES, 'denied', str(tmp_path / name))

@@ -5,7 +5,7 @@ import torch
 
 from mmkd.models.discovery import OUTPUT
 from mmkd.models.taps import Tap
-from mmkd.recording.plan import Wishes, stored_taps
+from mmkd.recording.plan import Wishes, rows_of_a_shard, stored_taps
 
 TAPS = {OUTPUT: torch.zeros(1, 4, 6, 6), Tap('neck'): torch.zeros(1, 2, 4, 4)}
 
@@ -20,3 +20,13 @@ def test_the_models_own_output_has_a_name() -> None:
         stored_taps(TAPS, Wishes(limit=100))
     with pytest.raises(ValueError, match=r"taps 'nack'.*Did you mean.*neck"):
         stored_taps(TAPS, Wishes(live=['nack']))
+
+
+def test_a_record_has_shards_for_a_kill_to_spare_and_processes_to_share() -> None:
+    """Whole batches, and files neither tiny where there are many rows nor huge."""
+    taps = stored_taps(TAPS, Wishes())
+    assert rows_of_a_shard(taps, batch=8, total=5872) == 88
+    assert rows_of_a_shard(taps, batch=8, total=100) == 8
+    assert rows_of_a_shard(taps, batch=64, total=800_000) == 8192
+    large = stored_taps({OUTPUT: torch.zeros(1, 512, 32, 32)}, Wishes())
+    assert rows_of_a_shard(large, batch=2, total=10**6) == 126

@@ -44,11 +44,13 @@ def record(made: list[str], folder: Path, rows: int | None = None) -> None:
     sys.argv = ['record.py', str(DEMO / 'dhkd.py'), *made, '--out', str(folder)]
     sys.argv += ['--views', '3', '--cfg-options', *SMALL]
     if rows is not None:
-        plan.MOST_ROWS = rows
+        plan.MOST_ROWS, plan.FEWEST_SHARDS = rows, 1
     runpy.run_path(str(ROOT / 'tools' / 'record.py'), run_name='__main__')
 
 
-def in_a_process(made: list[str], folder: Path, rows: int) -> multiprocessing.Process:
+def in_a_process(
+    made: list[str], folder: Path, rows: int | None = None
+) -> multiprocessing.Process:
     fork = multiprocessing.get_context('fork')
     process = fork.Process(target=record, args=(made, folder, rows))
     process.start()
@@ -118,7 +120,7 @@ def run(script: str, *arguments: object) -> str:
 def test_two_processes_record_and_follow_what_one_does(
     made: list[str], tmp_path: Path
 ) -> None:
-    alone = in_a_process(made, tmp_path / 'alone', 4096)
+    alone = in_a_process(made, tmp_path / 'alone')
     alone.join(PATIENCE)
     config = DEMO / 'dhkd.py'
     run(

@@ -9,6 +9,7 @@ import torch
 from mmengine.structures import BaseDataElement
 from torch import Tensor
 
+from mmkd.arguments import check_arguments
 from mmkd.checkpoints.identity import BEGINNING, file_hash, without
 from mmkd.models.build import build_model, model_dict
 from mmkd.models.class_names import both, keys
@@ -26,6 +27,9 @@ from mmkd.registry import TEACHERS
 SETTINGS = ('num_classes', 'classifier', 'classes')
 """What a teacher's config says of its classes, with None for what it does not."""
 
+RUNNING = ('fold', 'channels_last', 'dtype', 'compile', 'stream')
+"""What it says of how a teacher runs beside the student."""
+
 
 @TEACHERS.register_module()
 class RecordedTeacher(Teacher):
@@ -41,7 +45,8 @@ class RecordedTeacher(Teacher):
         config: The teacher's model dict or config path; the record's if it is None.
         checkpoint: The teacher's checkpoint: where it is there, it must be the one that
             was recorded.
-        live: Whether it runs for taps that were not recorded.
+        live: Whether it runs for taps that were not recorded; a dict is how, with
+            :data:`RUNNING` arguments of :class:`FrozenTeacher`.
         num_classes: As of :class:`FrozenTeacher`.
         classifier: As of :class:`FrozenTeacher`.
         classes: As of :class:`FrozenTeacher`.
@@ -61,7 +66,7 @@ class RecordedTeacher(Teacher):
         record: str,
         config: str | dict[str, Any] | None = None,
         checkpoint: str | None = None,
-        live: bool = False,
+        live: bool | dict[str, Any] = False,
         num_classes: int | None = None,
         classifier: str | None = None,
         classes: str | Sequence[str | int] | None = None,
@@ -94,7 +99,10 @@ class RecordedTeacher(Teacher):
         self._arguments: dict[str, Any] = dict(
             settings, config=known['config'], checkpoint=checkpoint
         )
-        self._may_run = live
+        self._may_run = live is not False
+        if isinstance(live, dict):
+            check_arguments('teacher.live', FrozenTeacher, live, self._arguments)
+            self._arguments |= live
         self._preprocessor: Any = None
 
     def match_inputs(self, preprocessor: Any) -> None:

@@ -11,6 +11,7 @@ from mmkd.engine.hooks import (
     PrepareMethodsHook,
     StartTableHook,
     StopOnCollapseHook,
+    ValidationLossHook,
 )
 from mmkd.engine.optim import (
     AmpGradientAlignOptimWrapper,
@@ -38,6 +39,7 @@ __all__ = [
     'PrepareMethodsHook',
     'StartTableHook',
     'StopOnCollapseHook',
+    'ValidationLossHook',
     'end_with_launcher',
     'join_processes',
     'leave_processes',

@@ -110,6 +110,22 @@ class ClassMoments:
         )
 
 
+def spread(valid: Tensor, count: int) -> Tensor:
+    """Numbers of some positions that have a class, spread evenly over them.
+
+    Args:
+        valid: Which have one, bool ``(P,)``.
+        count: How many are wanted, at most.
+
+    Returns:
+        Int64, of at most ``count``.
+    """
+    places = valid.nonzero().flatten()
+    count = min(count, len(places))
+    steps = torch.linspace(0, max(len(places) - 1, 0), count, device=places.device)
+    return places[steps.round().long()]
+
+
 def _angles(vectors: Tensor) -> float:
     """Mean absolute difference of their cosines from those of a simplex frame."""
     count = len(vectors)

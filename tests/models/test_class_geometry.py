@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mmkd.models.class_geometry import ClassMoments
+from mmkd.models.class_geometry import ClassMoments, spread
 
 CLASSES, WIDTH, EACH = 5, 12, 40
 
@@ -109,3 +109,12 @@ def test_classes_that_were_not_seen_are_left_out(labels: Tensor) -> None:
     one = torch.zeros(3, dtype=torch.int64)
     with pytest.raises(ValueError, match='features of 1 were seen'):
         moments(frame[one], one).collapse(frame)
+
+
+def test_some_positions_with_a_class_are_spread_evenly() -> None:
+    valid = torch.tensor([False, True] * 50)
+    places = spread(valid, 4)
+    assert valid[places].all()
+    assert places.tolist() == [1, 33, 67, 99]
+    assert spread(valid[:4], 4).tolist() == [1, 3]
+    assert spread(torch.zeros(5, dtype=torch.bool), 4).tolist() == []

@@ -9,6 +9,7 @@ from mmkd.engine.hooks.neural_collapse import NeuralCollapseHook
 from mmkd.engine.hooks.prepare_methods import PrepareMethodsHook
 from mmkd.engine.hooks.start_table import StartTableHook
 from mmkd.engine.hooks.stop_on_collapse import StopOnCollapseHook
+from mmkd.engine.hooks.validation_loss import ValidationLossHook
 
 __all__ = [
     'ChannelsLastHook',
@@ -20,4 +21,5 @@ __all__ = [
     'PrepareMethodsHook',
     'StartTableHook',
     'StopOnCollapseHook',
+    'ValidationLossHook',
 ]

@@ -71,16 +71,6 @@ def test_measures_are_those_of_all_validation_features(
     assert logged(runner) == pytest.approx(expected, rel=1e-4)
 
 
-def test_some_pixels_of_each_image_are_looked_at(tiny: Any) -> None:
-    hook = NeuralCollapseHook(positions=4)
-    valid = torch.tensor([False, True] * 50)
-    places = hook._spread(valid)
-    assert valid[places].all()
-    assert places.tolist() == [1, 33, 67, 99]
-    assert hook._spread(valid[:4]).tolist() == [1, 3]
-    assert hook._spread(torch.zeros(5, dtype=torch.bool)).tolist() == []
-
-
 def test_the_run_is_the_same_without_it(tiny: Any, task: str) -> None:
     model = tiny.distiller(task)
     other = copy.deepcopy(model)

@@ -1,0 +1,6 @@
+# What is logged of each of the four settings beside their scores.
+measures = dict(
+    logger=dict(interval=10),
+    validation_loss=dict(type='mmkd.ValidationLossHook'),
+    neural_collapse=dict(type='mmkd.NeuralCollapseHook'),
+    gradient_conflict=dict(type='mmkd.GradientConflictHook', interval=10))

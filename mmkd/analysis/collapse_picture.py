@@ -1,0 +1,140 @@
+"""Figure 2 of Dual-Head KD, and below it what is to explain it."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+from mmkd.analysis.four_settings import SETTINGS
+from mmkd.analysis.pictures import BLUE, GREEN, ORANGE, VERMILION, plain
+from mmkd.runs import Curve
+
+Runs = Mapping[str, Sequence[Mapping[str, Curve]]]
+"""The curves of each seed, by setting."""
+
+LOOKS = dict(
+    cross_entropy=(BLUE, '-'),
+    binary_kl=(ORANGE, (0, (5, 1.5))),
+    one_head=(VERMILION, '-'),
+    two_heads=(GREEN, (0, (5, 1.5))),
+)
+BOTH = ('one_head', 'two_heads')
+"""The settings with two losses, whose gradients have an angle."""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One plot.
+
+    Attributes:
+        title: What it shows.
+        key: The name of the logged value.
+        settings: Those whose value has a meaning.
+        log: Whether the axis is logarithmic.
+        zero: Whether a line marks 0.
+    """
+
+    title: str
+    key: str
+    settings: Sequence[str] = tuple(SETTINGS)
+    log: bool = False
+    zero: bool = False
+
+
+def panels(score: str) -> list[Panel]:
+    """The plots, row after row of two.
+
+    Args:
+        score: The score's name in the log.
+    """
+    collapse = 'collapse_{}'.format
+    return [
+        Panel(f'validation {score}', score),
+        Panel('validation cross-entropy', 'cross_entropy', log=True),
+        Panel(
+            "cosine of the losses' gradients: classifier",
+            'train/grad_cos_classifier',
+            BOTH,
+            zero=True,
+        ),
+        Panel('the same: all other weights', 'train/grad_cos_rest', BOTH, zero=True),
+        Panel('variability within / between classes', collapse('within'), log=True),
+        Panel('class means: angles off a simplex frame', collapse('mean_angles')),
+        Panel('classifier rows: the same', collapse('row_angles')),
+        Panel('rows and means: distance (0 aligned)', collapse('alignment')),
+    ]
+
+
+def draw(runs: Runs, score: str, title: str, unit: str) -> Figure:
+    """Draw all of it.
+
+    Args:
+        runs: What was logged; a setting without runs is left out.
+        score: The name of the score in it.
+        title: Stands above.
+        unit: What validations are counted by.
+
+    Returns:
+        The figure: a mean over seeds with a band from the lowest to the highest.
+    """
+    plots = panels(score)
+    figure, axes = plt.subplots(
+        len(plots) // 2, 2, figsize=(7.6, 8.4), dpi=95, sharex=True
+    )
+    for panel, place in zip(plots, axes.flat, strict=True):
+        _draw_panel(place, panel, runs)
+    for place in axes[-1]:
+        place.set_xlabel(unit, fontsize=9)
+    counts = {name: len(each) for name, each in runs.items() if each}
+    lines = [plt.Line2D([], [], color=LOOKS[n][0], ls=LOOKS[n][1]) for n in counts]
+    figure.suptitle(title, x=0.012, y=0.992, ha='left', fontsize=10.5)
+    figure.legend(
+        lines,
+        [SETTINGS[name] for name in counts],
+        loc='upper left',
+        bbox_to_anchor=(0.0, 0.972),
+        ncols=4,
+        frameon=False,
+        fontsize=9,
+    )
+    figure.tight_layout(rect=(0, 0, 1, 0.955), h_pad=0.9)
+    return figure
+
+
+def _draw_panel(axes: Axes, panel: Panel, runs: Runs) -> None:
+    plain(axes, panel.title)
+    if panel.zero:
+        axes.axhline(0, color='black', linewidth=0.8)
+    for name in panel.settings:
+        steps, columns = columns_of([each.get(panel.key, {}) for each in runs[name]])
+        if not steps:
+            continue
+        colour, dashes = LOOKS[name]
+        means = [sum(column) / len(column) for column in columns]
+        axes.plot(steps, means, color=colour, linestyle=dashes, linewidth=1.5)
+        low, high = ([end(column) for column in columns] for end in (min, max))
+        axes.fill_between(steps, low, high, color=colour, alpha=0.18, linewidth=0)
+    if panel.log:
+        axes.set_yscale('log')
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(StrMethodFormatter('{x:g}'))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+    if not axes.lines[panel.zero :]:
+        axes.text(0.5, 0.5, 'not logged', transform=axes.transAxes, ha='center')
+
+
+def columns_of(group: Sequence[Curve]) -> tuple[list[int], list[list[float]]]:
+    """The steps that all curves of a group have, and their values at each.
+
+    Args:
+        group: The curves; steps at which one has no finite value are left out.
+    """
+    if not group:
+        return [], []
+    common = set.intersection(*(set(curve) for curve in group))
+    steps = [s for s in sorted(common) if all(math.isfinite(c[s]) for c in group)]
+    return steps, [[curve[step] for curve in group] for step in steps]

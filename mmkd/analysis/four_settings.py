@@ -1,0 +1,158 @@
+"""The four settings of Dual-Head KD's Figure 2, on any pair."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmengine.config import Config
+
+from mmkd.config.experiments import CONFIGS, load_config
+from mmkd.resilience.files import whole_or_nothing
+
+SETTINGS = {
+    'cross_entropy': 'cross-entropy alone',
+    'binary_kl': 'BinaryKL alone',
+    'one_head': 'both on one head',
+    'two_heads': 'DHKD: a head for each',
+}
+"""What each is called, by the name of its config in ``configs/dhkd/collapse``."""
+
+METHODS = {'binary_kl': 'binary_kl', 'one_head': 'binary_kl', 'two_heads': 'dual_head'}
+"""The method whose weight and temperature count in a setting."""
+
+PARTS = ('_base_/methods/binary_kl', '_base_/methods/dhkd', 'dhkd/collapse/measures')
+PAIR = """# What the four settings beside this share.
+_base_ = {bases!r}
+default_hooks = _base_.measures
+"""
+EVERY_EPOCH = 'train_cfg = dict(val_interval=1)\n'
+
+
+def write_configs(folder: Path, pair: str) -> None:
+    """Write the configs of the four settings on a pair.
+
+    Args:
+        folder: Where to; it is made.
+        pair: Config file of a distillation, or the name of a pair.
+
+    Raises:
+        FileNotFoundError: If there is none.
+        ValueError: If it trains without a teacher.
+    """
+    cfg = load_config(pair)
+    if 'teacher' not in cfg.model:
+        raise ValueError(f'{pair} has no teacher: the settings are those of a pair.')
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in SETTINGS:
+        shutil.copy(CONFIGS / 'dhkd' / 'collapse' / f'{name}.py', folder)
+    bases = [str(Path(cfg.filename).resolve())]
+    for part in PARTS:
+        # Two bases cannot both define a variable.
+        if not Config.fromfile(CONFIGS / f'{part}.py').keys() & cfg.keys():
+            bases.append(f'mmkd::{part}.py')
+    text = PAIR.format(bases=bases)
+    if 'max_epochs' in cfg.train_cfg:
+        text += EVERY_EPOCH
+    (folder / 'pair.py').write_text(text)
+
+
+@dataclass(frozen=True)
+class Training:
+    """A training of one setting.
+
+    Attributes:
+        setting: Its name.
+        seed: Its seed.
+        command: What follows the interpreter's name.
+        work_dir: Its folder.
+    """
+
+    setting: str
+    seed: int
+    command: tuple[str, ...]
+    work_dir: Path
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it has ended, with this very command.
+
+        Raises:
+            ValueError: If it has ended with another one.
+        """
+        if not self._mark.exists():
+            return False
+        known = self._mark.read_text().strip()
+        if known != ' '.join(self.command):
+            raise ValueError(
+                f'{self.work_dir} holds the training of another command:\n{known}\n'
+                f'Choose another --work-dir for\n{" ".join(self.command)}'
+            )
+        return True
+
+    @property
+    def _mark(self) -> Path:
+        return self.work_dir / 'done.txt'
+
+    def run(self, threads: int | None = None) -> None:
+        """Train, going on from an interrupted training; what is done stays as it is.
+
+        Args:
+            threads: Of PyTorch; None leaves them as they are.
+
+        Raises:
+            RuntimeError: If it fails; the message names the file of its output.
+            ValueError: See :attr:`is_done`.
+        """
+        if self.is_done:
+            return
+        self.work_dir.mkdir(parents=True, exist_ok=True)
+        output = self.work_dir / 'output.txt'
+        environment = dict(os.environ)
+        if threads is not None:
+            environment['OMP_NUM_THREADS'] = str(threads)
+        with output.open('a') as file:
+            done = subprocess.run(
+                [sys.executable, *self.command],
+                stdout=file,
+                stderr=file,
+                env=environment,
+                check=False,
+            )
+        if done.returncode:
+            last = ''.join(output.read_text().strip().splitlines(True)[-3:])
+            raise RuntimeError(
+                f'{" ".join(self.command)} failed, see {output}. It ends with:\n{last}'
+            )
+        with whole_or_nothing(self._mark) as partial:
+            partial.write_text(' '.join(self.command))
+
+
+def trainings(
+    train: str,
+    work_dir: Path,
+    seeds: int,
+    options: Sequence[str],
+    changes: Sequence[str] = (),
+) -> Iterator[Training]:
+    """The trainings of all settings, seed after seed.
+
+    Args:
+        train: ``tools/train.py``.
+        work_dir: Where the configs stand in ``configs``.
+        seeds: How many seeds, from 0.
+        options: More options of ``tools/train.py``.
+        changes: ``SETTING=VALUE`` of the method, whichever it is.
+    """
+    for seed in range(seeds):
+        for name in SETTINGS:
+            config, run = work_dir / 'configs' / f'{name}.py', f'{name}_{seed}'
+            command = [train, str(config), '--work-dir', str(work_dir / run)]
+            command += ['--resume', *options]
+            if changes and name in METHODS:
+                command += ['--set', *(f'{METHODS[name]}.{each}' for each in changes)]
+            command += ['--cfg-options', f'randomness.seed={seed}']
+            yield Training(name, seed, tuple(command), work_dir / run)

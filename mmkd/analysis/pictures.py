@@ -1,0 +1,51 @@
+"""How the pictures of the analyses look, and how they are written."""
+
+import io
+from pathlib import Path
+
+import matplotlib as mpl
+
+mpl.use('Agg')
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from PIL import Image
+
+BLUE, ORANGE, GREEN = '#0072b2', '#e69f00', '#009e73'
+VERMILION, PURPLE, SKY = '#d55e00', '#cc79a7', '#56b4e9'
+BROWN, GREY, BLACK, YELLOW = '#8c510a', '#7f7f7f', '#000000', '#f0e442'
+COLOURS = (
+    BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, BROWN, GREY, BLACK, YELLOW
+)  # fmt: skip
+"""Told apart with every colour vision: those of Okabe and Ito, and two more."""
+
+SHADES = 96
+"""Colours of a PNG: enough for lines, bands and the edges of letters."""
+
+
+def plain(axes: Axes, title: str) -> None:
+    """Give axes a title above their left end, a light grid and no frame."""
+    axes.set_title(title, loc='left', fontsize=9.5)
+    axes.tick_params(labelsize=8.5)
+    axes.grid(alpha=0.25, linewidth=0.6)
+    axes.spines[['top', 'right']].set_visible(False)
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure, a PNG with few colours and so a fraction of its usual size.
+
+    Args:
+        figure: The figure.
+        path: The file; another suffix that Matplotlib knows is written by it. Folders
+            are made.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix != '.png':
+        figure.savefig(path)
+        return
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format='png')
+    with Image.open(drawn) as image:
+        image.convert('RGB').quantize(SHADES, dither=Image.Dither.NONE).save(
+            path, optimize=True
+        )

@@ -1,0 +1,110 @@
+"""What looks at one place of a model while it is validated."""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from functools import partial
+from typing import Any, ClassVar
+
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from torch import Tensor
+
+from mmkd.models.discovery import ModelView, view_of
+from mmkd.models.taps import Tap, find_module, first_tensor, watch
+from mmkd.resilience.runner_model import model_of
+from mmkd.structures import Targets
+
+
+class ValidationTapHook(Hook):
+    """See what a tap holds for every validation sample, with the sample's targets.
+
+    It serves a distiller's student and a model that is trained alone. Nothing is
+    changed in the model, and nothing drawn.
+    """
+
+    looked_for: ClassVar[str]
+    """What is measured, for a warning where it cannot be."""
+
+    def __init__(self) -> None:
+        self._seen: list[Tensor] = []
+        self._end: Callable[[], None] = lambda: None
+        self._told = False
+
+    @abstractmethod
+    def tap(self, view: ModelView) -> Tap:
+        """The place that is looked at."""
+
+    @abstractmethod
+    def begin(self) -> None:
+        """Forget what an earlier validation has shown."""
+
+    @abstractmethod
+    def add(self, value: Tensor, targets: Targets) -> None:
+        """Look at some samples.
+
+        Args:
+            value: What the tap holds, ``(N, C, *)``.
+            targets: What they are to be classified as, on a map of the value's size.
+        """
+
+    @abstractmethod
+    def measures(self) -> dict[str, float]:
+        """What is logged of this validation, by name; all processes call it."""
+
+    def before_run(self, runner: Runner) -> None:
+        """Find the place."""
+        self._view = view_of(model_of(runner))
+        self._tap = self.tap(self._view)
+
+    def before_val_epoch(self, runner: Runner) -> None:
+        """Begin to look."""
+        self.begin()
+        self._seen.clear()
+        module = find_module(self._view.model, self._tap.path)
+        self._end = watch(module, self._tap.kind, partial(self._note, self._seen))
+
+    @staticmethod
+    def _note(seen: list[Tensor], value: Any) -> None:
+        seen.append(first_tensor(value).detach())
+
+    def after_val_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Any = None,
+        outputs: Any = None,
+    ) -> None:
+        """Add the samples of a batch, whose labels its predictions carry."""
+        values, task = list(self._seen), self._view.task
+        self._seen.clear()
+        whole = len(values) == 1 and len(values[0]) == len(outputs or ())
+        if not whole or not task.one_class_each:
+            self._tell(runner, len(values))
+            return
+        [value] = values
+        # Images of one batch may have labels of several sizes.
+        alike = len({task.labels_of(sample).shape for sample in outputs}) == 1
+        size = len(value) if alike else 1
+        for begin in range(0, len(value), size):
+            samples = outputs[begin : begin + size]
+            targets = task.targets(samples).resized(value.shape[2:])
+            self.add(value[begin : begin + size], targets)
+
+    def after_val_epoch(
+        self, runner: Runner, metrics: dict[str, float] | None = None
+    ) -> None:
+        """Log the measures."""
+        self._end()
+        for name, value in self.measures().items():
+            runner.message_hub.update_scalar(f'val/{name}', value)
+
+    def _tell(self, runner: Runner, runs: int) -> None:
+        if self._told:
+            return
+        self._told = True
+        why = (
+            f'the classifier runs {runs} times for a batch, as in sliding windows'
+            if self._view.task.one_class_each
+            else 'images have several labels'
+        )
+        runner.logger.warning(f'{self.looked_for} is not measured: {why}.')

@@ -1,0 +1,75 @@
+"""The four settings trained and drawn by one command, on the embedded digits."""
+
+import json
+import runpy
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import cv2
+import pytest
+from mmengine.visualization import Visualizer
+
+from mmkd.analysis.four_settings import SETTINGS
+from mmkd_demo.digits import write_digits
+
+SHORT = ('train_cfg.max_epochs=1', 'default_hooks.checkpoint.interval=1')
+ALONE = [
+    f'{split}_dataloader.{key}'
+    for split in ('train', 'val')
+    for key in ('num_workers=0', 'persistent_workers=False')
+]
+
+
+@pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Trainings start without the seconds that a process takes."""
+    ran: list[str] = []
+
+    plain = subprocess.run
+
+    def run(command: Any, **options: Any) -> Any:
+        if command[0] != sys.executable:
+            return plain(command, **options)
+        monkeypatch.setattr(sys, 'argv', command[1:])
+        ran.append(command[2])
+        # What a process ends with is MMEngine's one visualiser.
+        for kind in (Visualizer, *Visualizer.__subclasses__()):
+            kind._instance_dict.clear()
+        runpy.run_path(command[1], run_name='__main__')
+        return SimpleNamespace(returncode=0)
+
+    monkeypatch.setattr(subprocess, 'run', run)
+    return ran
+
+
+def test_digits(
+    run_tool: Callable[..., None],
+    in_this_process: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    command = ('--seeds', 1, '--jobs', 1, '--teacher', tmp_path / 'teacher.pth')
+    teacher = ('--cfg-options', *ALONE, *SHORT)
+    config = str(Path(__file__).parents[2] / 'configs/demo/classification/teacher.py')
+    write_digits(Path('data/demo/digits'))
+    run_tool('train.py', config, '--work-dir', 'teacher', *teacher)
+    Path('teacher/epoch_1.pth').rename('teacher.pth')
+    for _ in range(2):
+        run_tool('analysis/collapse.py', *command, '--cfg-options', *ALONE, *SHORT)
+    assert [Path(name).stem for name in in_this_process] == list(SETTINGS)
+    folder = Path('work_dirs/collapse/digits')
+    assert cv2.imread(str(folder / 'collapse.png')).std() > 5
+    content = json.loads((folder / 'collapse.json').read_text())
+    assert content['score'] == 'accuracy/top1'
+    for name in SETTINGS:
+        [curves] = content['runs'][name]
+        assert list(curves['cross_entropy']) == ['1']
+        assert 'collapse_within' in curves
+        assert content['ends']['accuracy/top1'][name] == [curves['accuracy/top1']['1']]
+    assert 'train/grad_cos_classifier' in content['runs']['one_head'][0]
+    assert 'train/grad_cos_classifier' not in content['runs']['two_heads'][0]
+    assert '0 of 4 trainings to do' in capsys.readouterr().out

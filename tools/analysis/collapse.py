@@ -1,0 +1,161 @@
+"""Train the four settings of Dual-Head KD's Figure 2, and draw what came of them.
+
+Cross-entropy alone, BinaryKL alone, both on one head, and DHKD, with all else equal.
+Options that this command does not know are those of tools/train.py, as --amp.
+"""
+
+import argparse
+import json
+import shlex
+import statistics
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from os import cpu_count
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+
+from mmkd.analysis.collapse_picture import Runs, draw
+from mmkd.analysis.curves import by_validation
+from mmkd.analysis.four_settings import SETTINGS, Training, trainings, write_configs
+from mmkd.analysis.pictures import save
+from mmkd.config.experiments import CONFIGS
+from mmkd.runs import read_run
+from mmkd_demo.digits import write_digits
+
+TRAIN = Path(__file__).parents[1] / 'train.py'
+DIGITS = 'mmkd::demo/classification/{}.py'
+DATA = {
+    'digits': DIGITS.format('dhkd'),
+    'tin100': 'resnet20_resnet8_tin100',
+    'cifar100': 'resnet56_resnet20_cifar100',
+}
+SCORES = ('accuracy/top1', 'mIoU')
+
+
+def parse_args() -> tuple[argparse.Namespace, list[str]]:
+    """Read the command line, and what of it is for tools/train.py."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        '--data',
+        default='digits',
+        metavar='NAME',
+        help='digits (they need no download), tin100, cifar100, or the config or name '
+        'of any pair',
+    )
+    parser.add_argument('--seeds', type=int, default=3, help='how many (3)')
+    parser.add_argument(
+        '--settings', nargs='+', choices=SETTINGS, default=list(SETTINGS)
+    )
+    parser.add_argument('--weight', type=float, help="of the method, the paper's alpha")
+    parser.add_argument('--tau', type=float, help='temperature of the logit-level loss')
+    parser.add_argument('--work-dir', type=Path, metavar='DIR')
+    parser.add_argument('--out', type=Path, metavar='FILE', help='the picture')
+    parser.add_argument(
+        '--jobs', type=int, help='trainings at a time; as many as there are processors'
+    )
+    parser.add_argument('--score', help='its name in the log; accuracy or mIoU')
+    args, options = parser.parse_known_args()
+    if args.seeds < 1:
+        parser.error(f'--seeds must be at least 1, got {args.seeds}')
+    name = Path(args.data).stem
+    args.work_dir = args.work_dir or Path('work_dirs', 'collapse', name)
+    args.out = args.out or args.work_dir / 'collapse.png'
+    args.jobs = args.jobs or (1 if torch.cuda.is_available() else cpu_count() or 1)
+    return args, options
+
+
+def digits_teacher(work_dir: Path) -> list[str]:
+    """Write the digits and train their teacher, where that is not done yet."""
+    config = CONFIGS / 'demo' / 'classification' / 'teacher.py'
+    cfg = Config.fromfile(config)
+    write_digits(Path(cfg.data_root))
+    folder = work_dir / 'teacher'
+    command = [str(TRAIN), str(config), '--work-dir', str(folder), '--resume']
+    command += ['--cfg-options', 'randomness.seed=0']
+    Training('teacher', 0, tuple(command), folder).run(threads=1)
+    return ['--teacher', str(folder / f'epoch_{cfg.train_cfg.max_epochs}.pth')]
+
+
+def train_all(args: argparse.Namespace, options: Sequence[str]) -> list[Training]:
+    """Train what is missing."""
+    write_configs(args.work_dir / 'configs', DATA.get(args.data, args.data))
+    if args.data == 'digits' and '--teacher' not in options:
+        options = [*options, *digits_teacher(args.work_dir)]
+    values = {'weight': args.weight, 'loss.tau': args.tau}
+    changes = [f'{name}={value}' for name, value in values.items() if value is not None]
+    runs = [
+        run
+        for run in trainings(str(TRAIN), args.work_dir, args.seeds, options, changes)
+        if run.setting in args.settings
+    ]
+    missing = [run for run in runs if not run.is_done]
+    print(f'{len(missing)} of {len(runs)} trainings to do', flush=True)
+
+    def train(run: Training) -> None:
+        run.run(threads=1 if args.jobs > 1 else None)
+        print(f'done: {SETTINGS[run.setting]}, seed {run.seed}', flush=True)
+
+    with ThreadPoolExecutor(args.jobs) as pool:
+        for _ in pool.map(train, missing):
+            pass
+    return runs
+
+
+def score_of(runs: Runs, asked: str | None) -> str:
+    """The name of the score in the logs.
+
+    Raises:
+        ValueError: If they have none of that name.
+    """
+    logged = next(curves for each in runs.values() for curves in each)
+    found = [name for name in ([asked] if asked else SCORES) if name in logged]
+    if not found:
+        raise ValueError(
+            f'no {asked or " or ".join(SCORES)} was logged: --score takes one of '
+            f'{", ".join(sorted(logged))}.'
+        )
+    return found[0]
+
+
+def last_values(runs: Runs, key: str) -> dict[str, list[float]]:
+    """What stands at the end of each training."""
+    return {
+        name: [curves[key][max(curves[key])] for curves in each]
+        for name, each in runs.items()
+    }
+
+
+def in_words(values: Sequence[float]) -> str:
+    """Mean and standard deviation, then each value."""
+    spread = f' ± {statistics.stdev(values):.2f}' if len(values) > 1 else ''
+    each = ' '.join(f'{value:.2f}' for value in values)
+    return f'{statistics.fmean(values):.2f}{spread} ({each})'
+
+
+def main() -> None:
+    """Train, read, print, draw."""
+    args, options = parse_args()
+    done = train_all(args, options)
+    found = [(each.setting, read_run(each.work_dir)) for each in done]
+    runs = {
+        name: [by_validation(run) for setting, run in found if setting == name]
+        for name in SETTINGS
+    }
+    score = score_of(runs, args.score)
+    ends = {key: last_values(runs, key) for key in (score, 'cross_entropy')}
+    for name in args.settings:
+        told = (f'{key} {in_words(values[name])}' for key, values in ends.items())
+        print(f'{SETTINGS[name]:22}{"  ".join(told)}')
+    command = f'collapse.py {shlex.join(sys.argv[1:])}'.strip()
+    title = f'{args.data}, seeds: {args.seeds} (band: their range)'
+    save(draw(runs, score, title, found[0][1].unit), args.out)
+    content = dict(command=command, score=score, ends=ends, runs=runs)
+    args.out.with_suffix('.json').write_text(json.dumps(content))
+    print(f'{args.out} and, beside it, {args.out.with_suffix(".json").name}')
+
+
+if __name__ == '__main__':
+    main()

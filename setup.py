@@ -27,7 +27,7 @@ setup(
     # Links to configs/, which MMEngine looks for in the package.
     package_data={
         'mmkd': ['.mim/model-index.yml', '.mim/configs/**/*'],
-        'mmkd.report': ['page.html', 'page.css'],
+        'mmkd.report': ['page.css', 'page.html', 'seen.html'],
     },
     python_requires='>=3.10',
     install_requires=[

@@ -17,7 +17,16 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--out', type=Path, default=Path('report.html'), help='page to write'
     )
-    return parser.parse_args()
+    parser.add_argument(
+        '--images',
+        type=int,
+        metavar='N',
+        help='validation images to look at, 0 for none; 40 for pixels, else 2000',
+    )
+    args = parser.parse_args()
+    if args.images is not None and args.images < 0:
+        parser.error(f'--images must not be negative, got {args.images}.')
+    return args
 
 
 def main() -> None:
@@ -25,7 +34,8 @@ def main() -> None:
     args = parse_args()
     folders = {folder.resolve(): folder for folder in args.runs}
     try:
-        write(render([read_run(folder) for folder in folders.values()]), args.out)
+        runs = [read_run(folder) for folder in folders.values()]
+        write(render(runs, args.images), args.out)
     except (OSError, ValueError) as error:
         sys.exit(f'report.py: {error}')
     print(f'The report of {len(folders)} runs stands in {args.out}.')

@@ -92,6 +92,9 @@ def chart(
                 LEFT, y.place(level.value), WIDTH - RIGHT, level.label
             )
         )
+        # Under the line, where there is room for it.
+        beside = max(y.place(level.value) + 13, TOP + 20)
+        parts.append(_text(WIDTH - RIGHT, beside, level.label, 'end'))
     for line in lines:
         upper = [f'{x.place(p.step)} {y.place(p.high)}' for p in line.points]
         lower = [f'{x.place(p.step)} {y.place(p.low)}' for p in reversed(line.points)]

@@ -7,14 +7,22 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 import mmkd
+from mmkd.nearest import listed
 from mmkd.report.charts import style_class
 from mmkd.report.curves import sections
-from mmkd.report.groups import differing, group_runs, score_key
+from mmkd.report.groups import Group, group_runs, score_key
+from mmkd.report.interval import number
 from mmkd.report.results import NOTHING, group_rows, run_rows
 from mmkd.report.rules import advice
 from mmkd.report.rules.advice import score_name
+from mmkd.report.seen.classes import class_rows
+from mmkd.report.seen.confusions import confusions
+from mmkd.report.seen.look import Look, look
+from mmkd.report.seen.panels import panels
+from mmkd.report.settings import differing
 from mmkd.report.start_table import start_tables
 from mmkd.runs import Run
 
@@ -22,11 +30,12 @@ MOST_LETTERS = 120
 """Of a setting: more is a config inside of a config."""
 
 
-def render(runs: Sequence[Run]) -> str:
+def render(runs: Sequence[Run], images: int | None = None) -> str:
     """Write the page about runs.
 
     Args:
         runs: One at least.
+        images: How many validation images to look at; None for what suits the task.
 
     Returns:
         One HTML file, which needs nothing beside it.
@@ -40,9 +49,9 @@ def render(runs: Sequence[Run]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    page.filters['style'] = style_class
+    page.filters |= dict(style=style_class, dotted=_dotted)
     return page.get_template('page.html').render(
-        title=_title(runs),
+        title=_title(runs, groups),
         made=f'{datetime.now():%Y-%m-%d %H:%M}',
         version=mmkd.__version__,
         groups=groups,
@@ -50,16 +59,51 @@ def render(runs: Sequence[Run]) -> str:
         advice=advice(groups, key),
         results=group_rows(groups, key),
         runs=run_rows(groups, key),
-        settings=_settings(differing(groups)),
+        settings=_settings(differing([group.first for group in groups])),
         starts=[(g.label, start_tables(g.first.start)) for g in groups],
         sections=sections(groups, key),
-        nothing=NOTHING,
+        seen=None if images == 0 else _seen(look(groups, images)),
     )
 
 
-def _title(runs: Sequence[Run]) -> str:
-    names = [run.folder.resolve().name for run in runs]
-    return names[0] if len(names) == 1 else f'{len(names)} runs: {names[0]} …'
+def _seen(found: Look) -> dict[str, Any]:
+    """What the template shows of what networks see."""
+    shown: dict[str, Any] = dict(notes=found.notes, asked=found.asked)
+    if found.sample is None or found.task is None or not found.asked:
+        return shown | dict(asked=[])
+    names = found.sample.classes(len(found.asked[0].by_class))
+    pixels = found.task.spatial_dims > 0
+    tally = found.asked[0].first.tally
+    rows, unfound = class_rows(found, names)
+    shown |= dict(
+        count=len(found.sample.numbers),
+        total=found.sample.total,
+        compared=bool(found.pairs()),
+        metric=tally.metric,
+        measure='IoU' if pixels else 'accuracy',
+        scores=[(each, number(each.score)) for each in found.asked],
+        classes=rows,
+        unfound=unfound,
+        panels=[],
+        colours=[],
+        confusions={},
+    )
+    if pixels:
+        shown['panels'], shown['colours'] = panels(found, names)
+    else:
+        shown['confusions'] = confusions(found, names)
+    return shown
+
+
+def _dotted(place: str) -> Markup:
+    """A dotted name that may go on in another line after a dot."""
+    return Markup('.<wbr>').join(place.split('.'))
+
+
+def _title(runs: Sequence[Run], groups: Sequence[Group]) -> str:
+    if len(runs) == 1:
+        return runs[0].folder.resolve().name
+    return f'{len(runs)} runs: {listed(group.label for group in groups)}'
 
 
 def _settings(differing: dict[str, list[Any]]) -> dict[str, list[str]]:

@@ -5,10 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from mmengine.config import Config
+from tiny_models import Tiny
 
+from mmkd.models import build_model
 from mmkd.runs import Run, read_run
 
+MISSING = dict(config='big.py', checkpoint='big.pth')
 STUDENT = dict(type='ImageClassifier', backbone=dict(type='ResNet', depth=18))
 
 
@@ -16,15 +20,16 @@ def settings(
     methods: Mapping[str, Any] | None = None,
     seed: int | None = 0,
     length: int = 100,
+    student: Mapping[str, Any] = STUDENT,
+    teacher: Mapping[str, Any] = MISSING,
     **others: Any,
 ) -> dict[str, Any]:
     """The config of a training that counts iterations."""
-    model = dict(STUDENT)
+    model = dict(student)
     if methods is not None:
-        teacher = dict(config='big.py', checkpoint='big.pth')
         methods = {name: dict(value) for name, value in methods.items()}
         model = dict(
-            type='mmkd.Distiller', student=model, teacher=teacher, methods=methods
+            type='mmkd.Distiller', student=model, teacher=dict(teacher), methods=methods
         )
     train = dict(type='IterBasedTrainLoop', max_iters=length)
     return dict(model=model, randomness=dict(seed=seed), train_cfg=train) | others
@@ -78,3 +83,31 @@ def made_run(
     losses = {step: dict(loss=100 / step, lr=0.1) for step in range(10, 101, 10)}
     write_session(folder, losses if train is None else train, val, config)
     return read_run(folder)
+
+
+def save_student(folder: Path, seed: int = 0) -> None:
+    """Write random weights as the student that a training has ended with."""
+    model = Config(dict(read_run(folder).settings)).model
+    torch.manual_seed(seed)
+    state = build_model(model).state_dict()
+    torch.save(dict(state_dict=state), folder / 'student.pth')
+
+
+def street_parts(tiny: Tiny, streets: Path) -> dict[str, Any]:
+    """The parts of a config that make a tiny segmentor of the streets' two classes."""
+    pipeline = [
+        dict(type=name)
+        for name in ('LoadImageFromFile', 'LoadAnnotations', 'PackSegInputs')
+    ]
+    prefix = dict(img_path='leftImg8bit/val', seg_map_path='gtFine/val')
+    dataset = dict(
+        type='CityscapesDataset',
+        data_root=str(streets),
+        data_prefix=prefix,
+        pipeline=pipeline,
+    )
+    return dict(
+        student=tiny.segmentor(classes=19),
+        val_dataloader=dict(dataset=dataset),
+        default_scope='mmseg',
+    )

@@ -3,7 +3,9 @@ from pathlib import Path
 import pytest
 from made_runs import made_run
 
-from mmkd.report.groups import ALONE, baseline_of, differing, group_runs, score_key
+from mmkd.report.groups import baseline_of, group_runs, score_key
+from mmkd.report.labels import ALONE
+from mmkd.report.settings import differing
 
 KD = {'kd': dict(type='LogitsKD', weight=0.5)}
 
@@ -27,10 +29,10 @@ def test_what_differs_is_named_and_nothing_else(tmp_path: Path) -> None:
         for n, wrapper in enumerate(lr)
     ]
     groups = group_runs(runs)
-    assert differing(groups) == {'optim_wrapper.optimizer.lr': [0.1, 0.2]}
+    assert differing(runs) == {'optim_wrapper.optimizer.lr': [0.1, 0.2]}
     assert [group.label for group in groups] == [
-        'kd (optimizer.lr=0.1)',
-        'kd (optimizer.lr=0.2)',
+        'kd (lr=0.1)',
+        'kd (lr=0.2)',
     ]
 
 
@@ -40,7 +42,7 @@ def test_a_student_has_the_same_names_alone_and_taught(tmp_path: Path) -> None:
         made_run(tmp_path / 'a'),
         made_run(tmp_path / 'b', methods=KD, optim_wrapper=wrapper),
     ]
-    assert {place.partition('.')[0] for place in differing(group_runs(runs))} == {
+    assert {place.partition('.')[0] for place in differing(runs)} == {
         'methods',
         'teacher',
     }

@@ -3,7 +3,10 @@ from pathlib import Path
 
 import pytest
 from browser import browser, find_browser
-from made_runs import made_run, write_session
+from made_runs import made_run, save_student, street_parts, write_session
+from tiny_models import Tiny, tiny
+
+__all__ = ['tiny']
 
 KD = {'kd': dict(type='LogitsKD', weight=0.5)}
 SCORES = {25: 10.0, 50: 20.0, 75: 30.0, 100: 40.0}
@@ -14,9 +17,9 @@ Report = Callable[..., str]
 
 @pytest.fixture
 def report(run_tool: Callable[..., None], tmp_path: Path) -> Report:
-    def make(*runs: object) -> str:
+    def make(*runs: object, images: int = 0) -> str:
         out = tmp_path / 'out' / 'page.html'
-        run_tool('report.py', *runs, '--out', out)
+        run_tool('report.py', *runs, '--out', out, '--images', images)
         return out.read_text()
 
     return make
@@ -30,7 +33,7 @@ def test_a_page_of_groups(report: Report, tmp_path: Path) -> None:
     page = report(*sorted(tmp_path.glob('*[0-9]')))
     assert 'gains 2.0 [2.0, 2.0] over three seeds' in page
     assert 'still rising at the end' in page
-    assert 'methods.kd.weight' in page
+    assert 'methods.<wbr>kd.<wbr>weight' in page
     assert page.count('<figure>') == 3
     assert 'http' not in page.replace('http://www.w3.org', '')
 
@@ -91,17 +94,24 @@ DRAWN = """[...document.querySelectorAll('figure svg, img')].every(each =>
 
 
 @pytest.mark.skipif(find_browser() is None, reason='no Chromium or Chrome is installed')
-def test_a_browser_shows_it(report: Report, tmp_path: Path) -> None:
+def test_a_browser_shows_it(
+    report: Report, tmp_path: Path, tiny: Tiny, streets: Path
+) -> None:
+    parts = street_parts(tiny, streets)
     for seed in range(2):
-        made_run(tmp_path / f'alone{seed}', SCORES, seed=seed)
-        made_run(tmp_path / f'kd{seed}', SCORES, KD, seed)
-    report(*sorted(tmp_path.glob('*[0-9]')))
+        made_run(tmp_path / f'alone{seed}', SCORES, seed=seed, **parts)
+        made_run(tmp_path / f'kd{seed}', SCORES, KD, seed, **parts)
+        for run in (tmp_path / f'alone{seed}', tmp_path / f'kd{seed}'):
+            save_student(run)
+    report(*sorted(tmp_path.glob('*[0-9]')), images=4)
     page = tmp_path / 'out' / 'page.html'
     with browser(tmp_path / 'profile') as tab:
         for width, dark in ((400, False), (1400, True)):
             tab.open(page, width, dark)
             assert not tab.value(OVERFLOW)
             assert tab.value('document.querySelectorAll("figure svg").length') == 3
+            # Four images, each with its truth, two networks, and what changed.
+            assert tab.value('document.images.length') == 4 * 5
             assert tab.value(DRAWN)
             tab.picture(tmp_path / 'page.png')
             assert (tmp_path / 'page.png').stat().st_size > 10_000

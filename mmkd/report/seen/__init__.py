@@ -1,0 +1,1 @@
+"""What networks say of a sample of the validation images."""

@@ -1,0 +1,111 @@
+"""Students and teachers of runs, built to predict."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.model import revert_sync_batchnorm
+from mmengine.utils import import_modules_from_strings
+from torch import Tensor, nn
+
+from mmkd.checkpoints.loading import safe_load
+from mmkd.checkpoints.weight_fit import load_whole
+from mmkd.checkpoints.weights import weights_for
+from mmkd.models.build import build_model
+from mmkd.models.deploy import student_config
+from mmkd.models.tasks import Task, class_count, task_of
+from mmkd.models.teachers import FrozenTeacher
+from mmkd.report.seen.sample import scope_of
+from mmkd.runs import Run
+from mmkd.setup import setup
+
+TEACHER_SETTINGS = ('config', 'checkpoint', 'num_classes', 'classifier', 'classes')
+
+
+@dataclass
+class Network:
+    """What predicts.
+
+    Attributes:
+        model: Brings images to the form in which ``predict`` takes them.
+        predict: Gives data samples with predictions.
+        task: How these are read.
+        num_classes: That it tells apart.
+        to_student: From its classes to the data's.
+    """
+
+    model: Any
+    predict: Callable[[Tensor, Sequence[Any]], Sequence[Any]]
+    task: Task
+    num_classes: int
+    to_student: Callable[[Tensor], Tensor] = lambda predictions: predictions
+
+
+def student_of(run: Run) -> Network:
+    """Build the student of a run with the weights that it has left.
+
+    Raises:
+        FileNotFoundError: If there are none.
+        Exception: Whatever a model says that cannot be built, or the checkpoint.
+    """
+    setup()
+    if run.checkpoint is None:
+        raise FileNotFoundError(f'{run.folder} has no checkpoint')
+    cfg = student_config(Config(dict(run.settings)))
+    if cfg.get('custom_imports'):
+        import_modules_from_strings(**cfg.custom_imports)
+    model_cfg = dict(cfg.model, _scope_=cfg.get('default_scope'))
+    if cfg.get('data_preprocessor') is not None:
+        model_cfg.setdefault('data_preprocessor', cfg.data_preprocessor)
+    with scope_of(run.settings):
+        model: Any = revert_sync_batchnorm(build_model(model_cfg))
+    state = weights_for(model, safe_load(run.checkpoint), str(run.checkpoint))
+    load_whole(model, state, str(run.checkpoint))
+    _place(model)
+
+    def predict(inputs: Tensor, samples: Sequence[Any]) -> Sequence[Any]:
+        found: Sequence[Any] = model(inputs, samples, mode='predict')
+        return found
+
+    count = class_count(model)
+    return Network(model, predict, task_of(model), max(count or 2, 2))
+
+
+def teacher_of(run: Run, student: Network, names: Sequence[str] | None) -> Network:
+    """Build the teacher of a run, which sees what the student sees.
+
+    Args:
+        run: A distillation.
+        student: Its student.
+        names: Of the data's classes.
+
+    Raises:
+        FileNotFoundError: If its checkpoint is not there.
+        Exception: Whatever a teacher says that cannot be built.
+    """
+    model = run.settings['model']
+    settings: Mapping[str, Any] = model.get('teacher') or {}
+    checkpoint = settings.get('checkpoint')
+    if not checkpoint or not Path(checkpoint).is_file():
+        raise FileNotFoundError(f'its checkpoint is not there: {checkpoint}')
+    own = {key: settings[key] for key in TEACHER_SETTINGS if key in settings}
+    own.setdefault('num_classes', model.get('num_classes'))
+    with scope_of(run.settings):
+        teacher = FrozenTeacher(**own, fold=False, channels_last=False)
+    teacher.match_inputs(student.model.data_preprocessor)
+    teacher.classes.match(names)
+    _place(teacher.model)
+    return Network(
+        student.model,
+        teacher.predict,
+        student.task,
+        student.num_classes,
+        teacher.classes.numbers,
+    )
+
+
+def _place(model: nn.Module) -> None:
+    model.eval().to('cuda' if torch.cuda.is_available() else 'cpu')

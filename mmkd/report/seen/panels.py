@@ -1,0 +1,126 @@
+"""Images with their label maps, and where networks differ."""
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from mmkd.report.interval import number
+from mmkd.report.seen.classes import signed
+from mmkd.report.seen.look import Look, changes
+from mmkd.report.seen.pictures import class_map, data_uri, marked
+
+
+class Tile(NamedTuple):
+    """A picture with what it is.
+
+    Attributes:
+        picture: Its address.
+        caption: What it shows.
+    """
+
+    picture: str
+    caption: str
+
+
+class Panel(NamedTuple):
+    """One image.
+
+    Attributes:
+        title: What distillation did to it.
+        tiles: Image, truth, networks, differences.
+    """
+
+    title: str
+    tiles: list[Tile]
+
+
+class Colour(NamedTuple):
+    """A class of the maps.
+
+    Attributes:
+        name: The class.
+        rgb: Its colour, as CSS has it.
+    """
+
+    name: str
+    rgb: str
+
+
+def panels(look: Look, names: list[str]) -> tuple[list[Panel], list[Colour]]:
+    """The images that distillation helped and hurt most, with the one in the middle.
+
+    Where nothing is compared they are those with most and least right.
+
+    Args:
+        look: What was seen of pixels.
+        names: Of the classes.
+
+    Returns:
+        The images, and the classes that they hold.
+    """
+    assert look.sample is not None
+    assert look.task is not None
+    pairs = look.pairs()
+    if pairs:
+        order_by = changes(pairs, lambda each: np.array(each.first.right))
+    else:
+        order_by = np.array(look.asked[0].first.right)
+    palette = look.sample.palette(len(names))
+    shown, there = [], set()
+    for place in chosen(order_by):
+        share = 100 * float(order_by[place])
+        title = f'{signed(share)} points' if pairs else f'{number(share)} %'
+        labels = look.sample.labels(place, look.task)
+        there |= set(np.unique(labels).tolist())
+        tiles = _tiles(look, place, labels, palette)
+        shown.append(Panel(f'Pixels that are right: {title}', tiles))
+    colours = [
+        Colour(name, f'rgb({", ".join(map(str, colour))})')
+        for number, (name, colour) in enumerate(zip(names, palette, strict=True))
+        if number in there
+    ]
+    return shown, colours
+
+
+def chosen(order_by: np.ndarray, ends: int = 2) -> list[int]:
+    """The places of the highest values, of the middle one, and of the lowest.
+
+    Args:
+        order_by: Values, NaN of what is not to be chosen.
+        ends: How many of both ends.
+    """
+    order = [int(p) for p in np.argsort(-order_by) if not np.isnan(order_by[p])]
+    if len(order) <= 2 * ends + 1:
+        return order
+    return [*order[:ends], order[len(order) // 2], *order[-ends:]]
+
+
+def _tiles(
+    look: Look, place: int, labels: np.ndarray, palette: np.ndarray
+) -> list[Tile]:
+    assert look.sample is not None
+    image = look.sample.image(place)
+    height, width = labels.shape
+    # Test-time scaling gives the image another size than its labels have.
+    image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    tiles = [
+        Tile(data_uri(image), 'image'),
+        Tile(class_map(labels, palette), 'truth'),
+    ]
+    for each in look.asked:
+        picture = class_map(each.first.predicted[place], palette)
+        tiles.append(Tile(picture, each.label))
+    right = {
+        each.label: (each.first.predicted[place] == labels) | (labels < 0)
+        for each in look.asked
+    }
+    for alone, taught in look.pairs():
+        was, now = right[alone.label], right[taught.label]
+        picture = marked(image, now & ~was, was & ~now)
+        tiles.append(Tile(picture, f'{taught.label}, changed'))
+    if not look.pairs():
+        own = look.asked[-1].label
+        picture = marked(image, np.zeros_like(right[own]), ~right[own])
+        tiles.append(Tile(picture, f'{own}, wrong'))
+    return tiles

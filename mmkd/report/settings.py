@@ -1,0 +1,57 @@
+"""What makes a run's experiment, and in what runs differ."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from mmkd.checkpoints.identity import without
+from mmkd.resilience.work_dir import BESIDE_THE_POINT, PARTS
+from mmkd.runs import Run
+
+CONSTRUCTOR = 'optim_wrapper.constructor'
+BESIDE_A_GROUP = (*BESIDE_THE_POINT, 'seed')
+"""What runs of one group may differ in."""
+
+
+def settings_of(run: Run) -> dict[str, Any]:
+    """What makes a run's experiment, whatever its seed, by dotted names.
+
+    A student has the same names alone and in a distillation.
+    """
+    parts = {part: without(run.settings.get(part), BESIDE_A_GROUP) for part in PARTS}
+    model = parts.pop('model')
+    if isinstance(model, dict):
+        parts['student'] = model.pop('student', model)
+        if run.methods is not None:
+            parts |= {key: value for key, value in model.items() if key != 'type'}
+    settings = dict(_flat(parts, ''))
+    if str(settings.get(CONSTRUCTOR)).startswith('mmkd.'):
+        # The tools set it for a distillation.
+        settings.pop(CONSTRUCTOR)
+    return settings
+
+
+def _flat(value: Any, place: str) -> Iterator[tuple[str, Any]]:
+    holds_dicts = isinstance(value, list) and any(isinstance(v, dict) for v in value)
+    inner = dict(enumerate(value)) if holds_dicts else value
+    if isinstance(inner, dict) and inner:
+        for key, each in inner.items():
+            yield from _flat(each, f'{place}.{key}' if place else str(key))
+    elif value is not None:
+        yield place, value
+
+
+def differing(runs: Sequence[Run]) -> dict[str, list[Any]]:
+    """The settings in which runs differ, and what each has; None where it has not."""
+    own = [settings_of(run) for run in runs]
+    places = dict.fromkeys(place for settings in own for place in settings)
+    found = {place: [settings.get(place) for settings in own] for place in places}
+    return {
+        place: values
+        for place, values in found.items()
+        if any(value != values[0] for value in values)
+    }
+
+
+def backbone_of(run: Run) -> Any:
+    """The config of a student's backbone, by which networks are told apart."""
+    return without(run.student.get('backbone'), ('init_cfg',))

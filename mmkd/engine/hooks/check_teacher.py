@@ -1,6 +1,6 @@
 """Whether a teacher knows what it is to teach."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -17,6 +17,7 @@ from mmkd.models.ranking import Ranking
 from mmkd.models.tally import Tally
 from mmkd.models.teachers.frozen import FrozenTeacher
 from mmkd.models.teachers.published import Published, published
+from mmkd.models.teachers.recorded import RecordedTeacher
 from mmkd.models.undisturbed import undisturbed
 from mmkd.registry import HOOKS
 
@@ -62,6 +63,8 @@ class CheckTeacherHook(Hook):
         why_not = _why_not(runner, distiller)
         if why_not:
             runner.logger.info(f'The teacher is not checked: {why_not}.')
+            if isinstance(distiller.teacher, RecordedTeacher):
+                _log_score(runner, distiller.teacher.manifest.teacher['score'])
             return
         numbers, dataset = _sample(runner), runner.val_dataloader.dataset
         teacher = cast(FrozenTeacher, distiller.teacher)
@@ -73,11 +76,10 @@ class CheckTeacherHook(Hook):
             )
             return
         metric, score, to_beat = tally.metric, tally.score, tally.to_beat
-        self.score = dict(metric=metric, score=round(score, 2), images=len(numbers))
-        # Beside the student's scores, for what reads a training's log.
-        runner.visualizer.add_scalars(
-            {f'teacher/{tally.key}': score, 'teacher/images': len(numbers)}, step=0
+        self.score = dict(
+            metric=metric, key=tally.key, score=round(score, 2), images=len(numbers)
         )
+        _log_score(runner, self.score)
         known = _published(runner, metric)
         told = f', its metafile: {known.score:g} on {known.dataset}' if known else ''
         runner.logger.info(
@@ -112,6 +114,20 @@ class CheckTeacherHook(Hook):
                     f'the teacher ({score:.1f}) is worse than the student that '
                     f'it is to teach ({student.score:.1f}).'
                 )
+
+
+def _log_score(runner: Runner, score: Mapping[str, Any] | None) -> None:
+    """Log a score beside the student's, for what reads a training's log.
+
+    Args:
+        runner: Its visualiser writes it.
+        score: As in :attr:`CheckTeacherHook.score`; old records have no ``key``.
+    """
+    if score is not None and 'key' in score:
+        found = {f'teacher/{score["key"]}': score['score']}
+        runner.visualizer.add_scalars(
+            found | {'teacher/images': score['images']}, step=0
+        )
 
 
 def _why_not(runner: Runner, distiller: Distiller) -> str | None:

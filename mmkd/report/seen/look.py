@@ -94,7 +94,8 @@ def look(groups: Sequence[Group], count: int | None) -> Look:
         asked = Asked(group.label, group)
         for run in group.runs:
             try:
-                asked.answers.append(_ask(run, found, samples, count))
+                first = not asked.answers
+                asked.answers.append(_ask(run, found, samples, count, first))
             except Exception as error:
                 # Data and models are the user's, and fail in any way.
                 found.notes.append(f'{run.folder}: {_in_a_line(error)}')
@@ -104,8 +105,9 @@ def look(groups: Sequence[Group], count: int | None) -> Look:
 
 
 def _ask(
-    run: Run, found: Look, samples: dict[str, Sample], count: int | None
+    run: Run, found: Look, samples: dict[str, Sample], count: int | None, first: bool
 ) -> Answers:
+    """Ask a run's student, and its teacher if it is the first of its group."""
     student = student_of(run)
     loader: Mapping[str, Any] = run.settings.get('val_dataloader') or {}
     name = json.dumps(loader.get('dataset'), default=str, sort_keys=True)
@@ -120,13 +122,13 @@ def _ask(
         raise ValueError('its validation images or classes are others')
     if found.sample is None:
         found.sample, found.task = sample, student.task
-    if run.methods is not None and all(each.group for each in found.asked):
+    if first and run.methods is not None and all(each.group for each in found.asked):
         _ask_teacher(run, student, found, sample)
     return answers
 
 
 def _ask_teacher(run: Run, student: Network, found: Look, sample: Sample) -> None:
-    """Ask the teacher of the first run whose teacher can be."""
+    """Ask a teacher, for all students."""
     try:
         teacher = teacher_of(run, student, sample.classes(student.num_classes))
         answers = ask(teacher, sample)

@@ -49,11 +49,14 @@ def student_of(run: Run) -> Network:
 
     Raises:
         FileNotFoundError: If there are none.
+        ValueError: If its config has no model.
         Exception: Whatever a model says that cannot be built, or the checkpoint.
     """
     setup()
     if run.checkpoint is None:
-        raise FileNotFoundError(f'{run.folder} has no checkpoint')
+        raise FileNotFoundError('it has no checkpoint')
+    if not run.student:
+        raise ValueError('its config has no model')
     cfg = student_config(Config(dict(run.settings)))
     if cfg.get('custom_imports'):
         import_modules_from_strings(**cfg.custom_imports)

@@ -88,10 +88,12 @@ def read_sample(settings: Mapping[str, Any], count: int) -> Sample:
         count: How many images, if there are so many.
 
     Raises:
-        KeyError: If it has no validation set.
+        ValueError: If it has no validation set.
         Exception: Whatever the data set says that cannot be built.
     """
     setup()
+    if not settings.get('val_dataloader'):
+        raise ValueError('its config has no validation set')
     dataset = Config(dict(data=settings['val_dataloader']['dataset'])).data
     with scope_of(settings):
         built = DATASETS.build(dataset)

@@ -97,7 +97,7 @@ def test_pictures_are_upright_and_in_their_colours(run: Run, streets: Path) -> N
 def test_what_is_missing_is_named(run: Run, tmp_path: Path) -> None:
     student = student_of(run)
     (tmp_path / 'run' / 'student.pth').unlink()
-    with pytest.raises(FileNotFoundError, match='run has no checkpoint'):
+    with pytest.raises(FileNotFoundError, match='it has no checkpoint'):
         student_of(run)
     Path(run.settings['model']['teacher']['checkpoint']).unlink()
     with pytest.raises(FileNotFoundError, match=r'not there: .*teacher_1\.pth'):

@@ -76,6 +76,17 @@ def test_without_data_there_is_nothing(groups: list[Group]) -> None:
     assert '/nowhere' in found.notes[0]
 
 
+def test_what_a_config_lacks_is_said(tmp_path: Path, tiny: Tiny) -> None:
+    made_run(tmp_path, student=tiny.classifier(), default_scope='mmpretrain')
+    save_student(tmp_path)
+    [note] = look(group_runs([read_run(tmp_path)]), 1).notes
+    assert 'has no validation set' in note
+    made_run(tmp_path / 'a', model=None)
+    (tmp_path / 'a' / 'student.pth').touch()
+    [note] = look(group_runs([read_run(tmp_path / 'a')]), 1).notes
+    assert 'has no model' in note
+
+
 class Numbered:
     """Images that are as light as their number."""
 

@@ -13,11 +13,12 @@ from PIL import Image
 
 BLUE, ORANGE, GREEN = '#0072b2', '#e69f00', '#009e73'
 VERMILION, PURPLE, SKY = '#d55e00', '#cc79a7', '#56b4e9'
-BROWN, GREY, BLACK, YELLOW = '#8c510a', '#7f7f7f', '#000000', '#f0e442'
+BROWN, GREY, BLACK, INDIGO = '#8c510a', '#8c8c8c', '#000000', '#332288'
 COLOURS = (
-    BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, BROWN, GREY, BLACK, YELLOW
+    BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, BROWN, GREY, BLACK, INDIGO
 )  # fmt: skip
-"""Told apart with every colour vision: those of Okabe and Ito, and two more."""
+"""Those of Okabe and Ito, told apart with every colour vision; their yellow, too light
+for points on white, is left out, and others are added."""
 
 SHADES = 96
 """Colours of a PNG: enough for lines, bands and the edges of letters."""

@@ -1,7 +1,8 @@
-"""The four settings trained and drawn by one command, on the embedded digits."""
+"""The analyses by their commands, on the embedded digits."""
 
 import json
 import runpy
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -57,7 +58,7 @@ def test_digits(
     config = str(Path(__file__).parents[2] / 'configs/demo/classification/teacher.py')
     write_digits(Path('data/demo/digits'))
     run_tool('train.py', config, '--work-dir', 'teacher', *teacher)
-    Path('teacher/epoch_1.pth').rename('teacher.pth')
+    shutil.copy('teacher/epoch_1.pth', 'teacher.pth')
     for _ in range(2):
         run_tool('analysis/collapse.py', *command, '--cfg-options', *ALONE, *SHORT)
     assert [Path(name).stem for name in in_this_process] == list(SETTINGS)
@@ -73,3 +74,14 @@ def test_digits(
     assert 'train/grad_cos_classifier' in content['runs']['one_head'][0]
     assert 'train/grad_cos_classifier' not in content['runs']['two_heads'][0]
     assert '0 of 4 trainings to do' in capsys.readouterr().out
+    runs = [f'{name}={folder}/{name}_0' for name in ('one_head', 'two_heads')]
+    run_tool('analysis/gradients.py', *runs, '--images', 100, '--out', 'g.png')
+    cosines = json.loads(Path('g.json').read_text())['cosines']
+    assert cosines['one_head']['features']['count'] == 100
+    assert set(cosines['two_heads']) == {'features'}
+    shown = ('--classes', 3, '--points', 60, '--out', 't.png')
+    run_tool('analysis/tsne.py', 'teacher', *runs, '--images', 200, *shown)
+    silhouettes = json.loads(Path('t.json').read_text())['silhouettes']
+    assert list(silhouettes) == ['teacher', 'one_head', 'two_heads']
+    for picture in ('g.png', 't.png'):
+        assert cv2.imread(picture).std() > 5

@@ -1,0 +1,189 @@
+"""Where the gradients of task and distillation point, at features and classifier."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from mmkd.analysis.trained import Trained
+from mmkd.loss_groups import groups_of
+from mmkd.models.class_geometry import spread
+from mmkd.models.discovery import ModelView
+from mmkd.models.taps import Kind, find_module, first_tensor, watch
+
+
+@dataclass(frozen=True)
+class Directions:
+    """Features and classifier of a student, with the gradients of both losses.
+
+    Gradients are the task's, then distillation's; 0 where a loss does not reach.
+
+    Attributes:
+        features: What the main classifier reads, ``(P, C)``.
+        labels: The class of each feature, ``(P,)``.
+        rows: The main classifier's weights, ``(K, C)``.
+        head_rows: Those of a head that reads the same for distillation, ``(K, C)``;
+            None where there is no linear one.
+        at_features: With respect to the features, ``(2, P, C)``.
+        at_logits: With respect to the main classifier's logits, ``(2, P, K)``.
+        at_head_logits: Likewise to the head's, or None.
+    """
+
+    features: Tensor
+    labels: Tensor
+    rows: Tensor
+    head_rows: Tensor | None
+    at_features: Tensor
+    at_logits: Tensor
+    at_head_logits: Tensor | None
+
+    def at_rows(self, of: Tensor | None = None) -> Tensor:
+        """Gradients with respect to the main classifier's rows.
+
+        Args:
+            of: The features that count, bool ``(P,)``; None for all.
+
+        Returns:
+            ``(2, K, C)``: a logit is a row times a feature, so its gradient at the row
+            is that at the logit times the feature.
+        """
+        return self._at_rows(self.at_logits, of)
+
+    def at_head_rows(self, of: Tensor | None = None) -> Tensor | None:
+        """Likewise with respect to the head's rows, or None."""
+        if self.at_head_logits is None:
+            return None
+        return self._at_rows(self.at_head_logits, of)
+
+    def _at_rows(self, at_logits: Tensor, of: Tensor | None) -> Tensor:
+        of = torch.ones_like(self.labels, dtype=torch.bool) if of is None else of
+        return at_logits[:, of].mT @ self.features[of]
+
+    @property
+    def feature_cosines(self) -> Tensor:
+        """The cosine of both gradients at each feature that both reach."""
+        return cosines(self.at_features)
+
+    @property
+    def row_cosines(self) -> Tensor:
+        """Likewise at each row of the main classifier, over all features."""
+        return cosines(self.at_rows())
+
+
+def cosines(gradients: Tensor) -> Tensor:
+    """The cosine of two gradients at each place where neither is 0.
+
+    Args:
+        gradients: ``(2, P, C)``.
+    """
+    reached = gradients.abs().amax(2).gt(0).all(0)
+    return F.cosine_similarity(gradients[0], gradients[1], dim=1, eps=0)[reached]
+
+
+def directions_of(run: Trained, images: int, positions: int) -> Directions:
+    """Measure them on validation images, the model in evaluation mode.
+
+    Args:
+        run: A distiller and its images.
+        images: How many, spread evenly.
+        positions: Pixels of each whose features are looked at, spread evenly over those
+            with a class.
+
+    Raises:
+        ValueError: If the model is trained without a teacher, its classifier has not
+            one row for each class, or an image may have several classes.
+    """
+    model = run.model
+    view: ModelView | None = getattr(model, 'student_view', None)
+    if view is None:
+        raise ValueError('a model that is trained without a teacher has one loss only.')
+    if not view.task.one_class_each:
+        raise ValueError('images have several labels: a feature has no one class.')
+    classifier: Any = find_module(view.model, view.classifier)
+    rows = classifier.weight.detach().flatten(1)
+    if rows.shape != (view.num_classes, view.shape(view.feature)[1]):
+        raise ValueError(
+            f'{view.classifier!r} has not one row for each class: its weights are '
+            f'{tuple(classifier.weight.shape)}.'
+        )
+    head: Any = _head(model, rows)
+    watched: list[tuple[nn.Module, Kind]] = [
+        (classifier, 'input'),
+        (classifier, 'output'),
+    ]
+    if head is not None:
+        watched.append((head, 'output'))
+    labels, features, gradients = [], [], []
+    for data in run.batches(images):
+        with _watching(watched) as seen:
+            losses = model(**data, mode='loss')
+        values = [first_tensor(value) for value in seen]
+        groups = groups_of(model.parse_losses(losses)[0])
+        each = [_gradients(loss, values) for loss in groups]
+        targets = view.task.targets(data['data_samples']).resized(values[0].shape[2:])
+        valid = targets.valid.reshape(len(values[0]), -1).cpu()
+        places = torch.cat(
+            [n * valid.shape[1] + spread(v, positions) for n, v in enumerate(valid)]
+        )
+        labels.append(targets.labels.flatten().cpu()[places])
+        features.append(_vectors(values[0])[places])
+        pairs = zip(*each, strict=True)
+        gradients.append([torch.stack(pair)[:, places] for pair in pairs])
+    at_features, at_logits, *rest = (
+        torch.cat(parts, 1) for parts in zip(*gradients, strict=True)
+    )
+    return Directions(
+        torch.cat(features),
+        torch.cat(labels),
+        rows.double().cpu(),
+        head.weight.detach().flatten(1).double().cpu() if head else None,
+        at_features,
+        at_logits,
+        rest[0] if rest else None,
+    )
+
+
+def _head(model: nn.Module, rows: Tensor) -> nn.Module | None:
+    """The one linear layer among the methods that is shaped as the classifier."""
+    found = [
+        module
+        for module in model.get_submodule('methods').modules()
+        if isinstance(module, (nn.Linear, nn.modules.conv._ConvNd))
+        and module.weight.flatten(1).shape == rows.shape
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+@contextmanager
+def _watching(places: list[tuple[nn.Module, Kind]]) -> Iterator[list[Any]]:
+    """What modules take or give, each at its place in a list."""
+    seen: list[Any] = [None] * len(places)
+    with ExitStack() as stack:
+        for number, (module, kind) in enumerate(places):
+            stack.callback(watch(module, kind, _putting(seen, number)))
+        yield seen
+
+
+def _putting(seen: list[Any], number: int) -> Any:
+    return lambda value: seen.__setitem__(number, value)
+
+
+def _gradients(loss: Tensor | None, places: list[Tensor]) -> list[Tensor]:
+    """Of a loss with respect to some tensors, as vectors of each position."""
+    if loss is None or not loss.requires_grad:
+        found: Any = [None] * len(places)
+    else:
+        found = torch.autograd.grad(loss, places, retain_graph=True, allow_unused=True)
+    return [
+        _vectors(torch.zeros_like(place) if gradient is None else gradient)
+        for place, gradient in zip(places, found, strict=True)
+    ]
+
+
+def _vectors(value: Tensor) -> Tensor:
+    """From ``(N, C, *)`` to ``(positions, C)``, float64."""
+    return value.detach().double().cpu().movedim(1, -1).reshape(-1, value.shape[1])

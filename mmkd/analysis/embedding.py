@@ -1,0 +1,107 @@
+"""Features of several students laid out in planes, as Figure 5 of Dual-Head KD."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+from sklearn.manifold import TSNE
+from sklearn.metrics import silhouette_score
+from torch import Tensor
+
+from mmkd.analysis.features import Features
+from mmkd.analysis.pictures import COLOURS
+
+MARKS = 'osD^vP*X<>'
+PERPLEXITY = 30.0
+"""scikit-learn's default."""
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """Features laid out in a plane.
+
+    Attributes:
+        places: ``(P, 2)``.
+        silhouette: Of the features themselves, by their classes: 1 where classes are
+            tight and far apart, 0 where they overlap. The picture has another one, for
+            t-SNE pulls neighbours together.
+    """
+
+    places: np.ndarray
+    silhouette: float
+
+
+def embed(features: Features) -> Embedding:
+    """Lay features out by t-SNE, from their principal components: nothing is drawn.
+
+    Args:
+        features: Those that are shown.
+
+    Raises:
+        ValueError: If there are fewer than two classes, or no class has two features.
+    """
+    vectors, labels = features.vectors.numpy(), features.labels.numpy()
+    classes = len(set(labels.tolist()))
+    if not 1 < classes < len(labels):
+        raise ValueError(
+            f'{len(labels)} features of {classes} classes have no silhouette: it takes '
+            'two classes and one with two features. Look at more images.'
+        )
+    layout = TSNE(
+        perplexity=min(PERPLEXITY, (len(labels) - 1) / 3),
+        init='pca',
+        random_state=0,
+    )
+    silhouette = float(silhouette_score(vectors, labels))
+    return Embedding(layout.fit_transform(vectors), silhouette)
+
+
+def draw(
+    embeddings: Mapping[str, Embedding], labels: Tensor, names: Sequence[str]
+) -> Figure:
+    """Draw students side by side.
+
+    Args:
+        embeddings: By what each student is called.
+        labels: The class of each point, the same in all.
+        names: Those of all classes.
+    """
+    count = len(embeddings)
+    present = sorted(set(labels.tolist()))
+    columns = min(max(5 * count // 2, 1), len(present))
+    rows = -(-len(present) // columns)
+    figure, axes = plt.subplots(
+        1, count, figsize=(2.9 * count, 3.7), dpi=95, squeeze=False
+    )
+    for place, (name, found) in zip(axes.flat, embeddings.items(), strict=True):
+        for number, label in enumerate(present):
+            own = (labels == label).numpy()
+            place.scatter(
+                *found.places[own].T,
+                s=12,
+                color=COLOURS[number % len(COLOURS)],
+                marker=MARKS[number % len(MARKS)],
+                linewidths=0,
+                label=names[label],
+            )
+        title = f'{name}\nsilhouette {found.silhouette:.3f}'
+        place.set_title(title, loc='left', fontsize=9.5)
+        place.set_xticks([])
+        place.set_yticks([])
+        place.spines[:].set_color('#bbbbbb')
+    handles, told = axes.flat[0].get_legend_handles_labels()
+    figure.legend(
+        handles,
+        told,
+        loc='lower center',
+        ncols=columns,
+        frameon=False,
+        fontsize=8.5,
+        markerscale=1.6,
+        handletextpad=0.2,
+        columnspacing=1.0,
+    )
+    figure.tight_layout(rect=(0, 0.055 * rows, 1, 1))
+    return figure

@@ -1,0 +1,116 @@
+"""Models as trainings have left them, with the images that they were validated on."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+import numpy as np
+from mmengine.config import Config
+from mmengine.runner import Runner
+from torch import nn
+from torch.utils.data import DataLoader, Subset
+
+from mmkd.config.changes import set_data_root
+from mmkd.config.experiments import load_config
+from mmkd.models.deploy import drop_distillation
+from mmkd.resilience.resume import LAST
+from mmkd.runs.scalars import LOGS
+
+
+class Trained(NamedTuple):
+    """A model as a training has left it.
+
+    Attributes:
+        model: The distiller with its teacher, or the student; in evaluation mode.
+        loader: The loader of its validation images.
+    """
+
+    model: Any
+    loader: Any
+
+    @property
+    def classes(self) -> list[str]:
+        """The names of the classes, or their numbers where it has none."""
+        names = (self.loader.dataset.metainfo or {}).get('classes')
+        return list(map(str, names or range(self.model.num_classes)))
+
+    def batches(self, images: int) -> Iterator[dict[str, Any]]:
+        """Some of the images, spread evenly over all, as the model takes them.
+
+        Args:
+            images: How many, at most.
+        """
+        total = len(self.loader.dataset)
+        numbers = np.linspace(0, total - 1, min(images, total)).round().astype(int)
+        chosen = DataLoader(
+            Subset(self.loader.dataset, numbers.tolist()),
+            batch_size=self.loader.batch_size or 1,
+            collate_fn=self.loader.collate_fn,
+        )
+        for batch in chosen:
+            yield self.model.data_preprocessor(batch, False)
+
+
+def trained(
+    work_dir: Path, alone: bool = False, data_root: str | None = None
+) -> Trained:
+    """Build what a training has trained, with the weights of its last checkpoint.
+
+    Args:
+        work_dir: Its work directory.
+        alone: Whether of a distillation the student alone is wanted.
+        data_root: The data's folder where it is now another.
+
+    Raises:
+        FileNotFoundError: If the folder has no dumped config or no checkpoint.
+    """
+    cfg = _config(work_dir)
+    if data_root:
+        set_data_root(cfg, data_root)
+    if alone:
+        drop_distillation(cfg)
+    cfg.load_from, cfg.resume = str(_checkpoint(work_dir)), False
+    cfg.default_hooks, cfg.custom_hooks = {}, []
+    cfg.log_level, cfg.launcher = 'ERROR', 'none'
+    # MMEngine keeps visualisers, which write into the first one's folder.
+    cfg.visualizer = dict(type='Visualizer', vis_backends=[])
+    with TemporaryDirectory() as folder:
+        cfg.work_dir = folder
+        runner = Runner.from_cfg(cfg)
+        runner.load_or_resume()
+        loader = Runner.build_dataloader(cfg.val_dataloader)
+    model: nn.Module = runner.model
+    return Trained(model.eval(), loader)
+
+
+def _config(work_dir: Path) -> Config:
+    dumped = [log.with_name('config.py') for log in sorted(work_dir.glob(LOGS))]
+    if not dumped:
+        raise FileNotFoundError(f'{work_dir} is no work directory: it holds no {LOGS}.')
+    return load_config(str(dumped[-1]))
+
+
+def _checkpoint(work_dir: Path) -> Path:
+    noted = work_dir / LAST
+    # The folder may have been moved since.
+    path = work_dir / Path(noted.read_text().strip()).name if noted.exists() else noted
+    if not path.exists() or path == noted:
+        raise FileNotFoundError(f'{work_dir} holds no checkpoint.')
+    return path
+
+
+def labelled(texts: Sequence[str]) -> dict[str, Path]:
+    """Read work directories, each as ``LABEL=WORK_DIR`` or called by its name.
+
+    Raises:
+        ValueError: If two are called the same.
+    """
+    found: dict[str, Path] = {}
+    for text in texts:
+        label, sign, folder = text.partition('=')
+        label, path = (label, Path(folder)) if sign else (Path(text).name, Path(text))
+        if label in found:
+            raise ValueError(f'{found[label]} and {path} are both called {label!r}.')
+        found[label] = path
+    return found

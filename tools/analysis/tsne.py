@@ -1,0 +1,67 @@
+"""Draw what the classifiers of several students read, side by side, by t-SNE.
+
+The images are the same for all, and layouts begin from principal components, so that
+none depends on chance. With each stands the silhouette of its features: how far apart
+classes are, beside how wide each is.
+"""
+
+import argparse
+import json
+import shlex
+import sys
+from pathlib import Path
+
+from mmkd.analysis.embedding import draw, embed
+from mmkd.analysis.features import Features, chosen_of, features_of
+from mmkd.analysis.pictures import save
+from mmkd.analysis.trained import labelled, trained
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        'runs', nargs='+', metavar='[LABEL=]WORK_DIR', help='trainings'
+    )
+    parser.add_argument('--out', type=Path, default=Path('tsne.png'))
+    parser.add_argument('--data-root', metavar='DIR', help='if it is now another')
+    parser.add_argument('--images', type=int, default=5000, help='at most (5000)')
+    parser.add_argument('--positions', type=int, default=64, help='of a map (64)')
+    parser.add_argument('--classes', type=int, default=10, help='that are drawn (10)')
+    parser.add_argument('--points', type=int, default=1000, help='of them all (1000)')
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Collect, lay out, draw.
+
+    Raises:
+        ValueError: If the students classify different places.
+    """
+    args = parse_args()
+    embeddings, chosen, labels, names = {}, None, None, []
+    for label, folder in labelled(args.runs).items():
+        student = trained(folder, alone=True, data_root=args.data_root)
+        found = features_of(student, args.images, args.positions)
+        if chosen is None or labels is None:
+            names, labels = student.classes, found.labels
+            chosen = chosen_of(labels, args.classes, args.points)
+        elif not found.labels.equal(labels):
+            raise ValueError(
+                f'{folder} was validated on other images than {args.runs[0]}, or '
+                'its maps have another size.'
+            )
+        kept = Features(found.vectors[chosen], labels[chosen])
+        embeddings[label] = embed(kept)
+        print(f'{label}: silhouette {embeddings[label].silhouette:.3f}', flush=True)
+    assert labels is not None
+    save(draw(embeddings, labels[chosen], names), args.out)
+    content = dict(
+        command=f'tsne.py {shlex.join(sys.argv[1:])}',
+        silhouettes={name: found.silhouette for name, found in embeddings.items()},
+    )
+    args.out.with_suffix('.json').write_text(json.dumps(content, indent=1))
+
+
+if __name__ == '__main__':
+    main()

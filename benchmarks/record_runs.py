@@ -86,7 +86,7 @@ TASKS = {
         score='mIoU',
         schedule=iterations,
         methods=('kd', 'dhkd', 'cwd', 'dist', 'binary_kl'),
-        lengths=dict(float16=2500, views=2500, methods=1000),
+        lengths=dict(float16=2500, views=2500, methods=600),
     ),
 }
 

@@ -20,6 +20,7 @@ from mmkd.runs import read_run
 
 RECORD = str(ROOT / 'tools' / 'record.py')
 IMAGES = 'resnet20_resnet8_tin100'
+HEAVY = 'resnet32x4_resnet8x4_cifar100'
 MAPS = 'deeplabv3-w48_deeplabv3-w16_camvid'
 ALONE = [
     f'{split}_dataloader.{key}'
@@ -79,7 +80,14 @@ TASKS = {
         score='accuracy/top1',
         schedule=epochs,
         methods=('kd', 'dhkd', 'dkd', 'dist', 'binary_kl'),
-        lengths=dict(float16=6, views=32, methods=32),
+        lengths=dict(float16=6, views=32),
+    ),
+    HEAVY: Task(
+        config=BASE + IN_MEMORY,
+        score='accuracy/top1',
+        schedule=epochs,
+        methods=('kd', 'dhkd', 'dkd', 'dist', 'binary_kl'),
+        lengths=dict(methods=16),
     ),
     MAPS: Task(
         config=BASE,
@@ -118,10 +126,15 @@ def jobs(study: str, pair: str) -> Iterator[Job]:
     """The trainings of a study, so that each comparison is whole as soon as can be.
 
     Args:
-        study: A key of ``Task.lengths``.
+        study: Which one.
         pair: A key of ``TASKS``.
+
+    Raises:
+        ValueError: If the study has no length on this pair.
     """
     task = TASKS[pair]
+    if study not in task.lengths:
+        raise ValueError(f'on {pair} there are the studies {sorted(task.lengths)}.')
     job = partial(Job, study, pair, length=task.lengths[study])
     if study == 'float16':
         for seed in range(8):
@@ -209,7 +222,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog='python -m benchmarks.record_runs', description=__doc__
     )
-    parser.add_argument('study', choices=sorted(TASKS[IMAGES].lengths))
+    parser.add_argument('study', choices=('float16', 'views', 'methods'))
     parser.add_argument('--pair', choices=sorted(TASKS), default=IMAGES)
     parser.add_argument('--data-root', type=Path, required=True)
     parser.add_argument('--teacher', type=Path, required=True, help='its checkpoint')

@@ -9,10 +9,12 @@ import importlib.util
 import re
 from functools import cache
 from importlib.machinery import ModuleSpec
+from logging import INFO
 from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine import logging
 from mmengine import utils as engine_utils
 from mmengine.config import Config
 from mmengine.config import config as config_reader
@@ -203,3 +205,21 @@ def allow_mixed_precision_on_cpus() -> None:
     Removable with the release that looks for CPUs too.
     """
     amp_optimizer_wrapper.is_cuda_available = lambda: True
+
+
+def keep_debug_notes_unprinted() -> None:
+    """Let ``print_log(text, level=DEBUG)`` print nothing.
+
+    MMSegmentation and MMPretrain tell so, at every start and several times, that an
+    optional package is not there; without a logger MMEngine prints, whatever the level.
+
+    Upstream: onedl-mmsegmentation and onedl-mmpretrain (``Could not import OneDL``); no
+    report is known. Removable when they import it quietly.
+    """
+    told = logging.print_log
+
+    def tell(msg: Any, logger: Any = None, level: int = INFO) -> None:
+        if logger is not None or level >= INFO:
+            told(msg, logger, level)
+
+    logging.print_log = tell

@@ -27,6 +27,7 @@ def setup() -> None:
     compat.escape_quotes_in_paths()
     compat.mend_text_of_configs()
     compat.look_metafiles_up_once()
+    compat.keep_debug_notes_unprinted()
     read_as_data()
     check_pretrained_parts()
 

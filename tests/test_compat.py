@@ -1,10 +1,12 @@
 import runpy
+from logging import DEBUG
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import pytest
 from fresh_python import run_python
+from mmengine import logging
 from mmengine.config import Config
 from mmengine.config import utils as config_utils
 from mmengine.hub import get_config
@@ -13,6 +15,7 @@ from yapf.yapflib import yapf_api
 from yapf.yapflib.errors import YapfError
 
 from mmkd import compat
+from mmkd.setup import setup
 
 CONFIGS = [
     'mmseg::deeplabv3/deeplabv3_r18-d8_4xb2-80k_cityscapes-512x1024.py',
@@ -138,3 +141,12 @@ def test_what_no_metafile_names_is_looked_for_elsewhere(config: str) -> None:
     folder = get_installed_path('mmseg')
     with pytest.raises(ValueError, match=config):
         config_utils._get_cfg_metainfo(folder, config)
+
+
+def test_notes_for_debugging_are_unprinted(capsys: pytest.CaptureFixture[str]) -> None:
+    setup()
+
+    logging.print_log('of an optional package', level=DEBUG)
+    assert capsys.readouterr().out == ''
+    logging.print_log('of a scope')
+    assert capsys.readouterr().out == 'of a scope\n'

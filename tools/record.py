@@ -18,6 +18,7 @@ from mmkd.cli.command_line import (
     positive,
     seed,
 )
+from mmkd.cli.console import console
 from mmkd.cli.experiment import add_experiment_options, experiment_of
 from mmkd.cli.lasting import lasting
 from mmkd.config.changes import check_data, set_teacher, set_views
@@ -190,15 +191,16 @@ def make(cfg: Config, args: argparse.Namespace) -> None:
 @record
 def main() -> None:
     """Read the command line, and record."""
-    with lasting():
-        args = parse_args()
-        cfg = merged_config(args)
-        check_config(cfg)
-        check_data(cfg, ['train_dataloader'])
-    if cfg.launcher == 'pytorch':
-        end_with_launcher()
-    make(cfg, args)
-    leave_processes()
+    with console():
+        with lasting():
+            args = parse_args()
+            cfg = merged_config(args)
+            check_config(cfg)
+            check_data(cfg, ['train_dataloader'])
+        if cfg.launcher == 'pytorch':
+            end_with_launcher()
+        make(cfg, args)
+        leave_processes()
 
 
 if __name__ == '__main__':

@@ -13,6 +13,7 @@ from mmkd.cli.command_line import (
     set_work_dir,
     take_common_options,
 )
+from mmkd.cli.console import console
 from mmkd.cli.evaluation import (
     average_augmentations,
     draw_predictions,
@@ -73,11 +74,12 @@ def merged_config(args: argparse.Namespace) -> Config:
 @record
 def main() -> None:
     """Build the runner and test."""
-    with lasting():
-        cfg = merged_config(parse_args())
-        check_config(cfg)
-        check_data(cfg, ['test_dataloader'])
-    launch(cfg, 'test')
+    with console():
+        with lasting():
+            cfg = merged_config(parse_args())
+            check_config(cfg)
+            check_data(cfg, ['test_dataloader'])
+        launch(cfg, 'test')
 
 
 if __name__ == '__main__':

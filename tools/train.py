@@ -13,6 +13,7 @@ from mmkd.cli.command_line import (
     seed,
     set_work_dir,
 )
+from mmkd.cli.console import console
 from mmkd.cli.experiment import add_experiment_options, experiment_of
 from mmkd.cli.lasting import lasting
 from mmkd.config.changes import (
@@ -98,13 +99,14 @@ def merged_config(args: argparse.Namespace) -> Config:
 @record
 def main() -> None:
     """Build the runner and train."""
-    with lasting():
-        cfg = merged_config(parse_args())
-        check_config(cfg)
-        check_data(cfg)
-    choose_checkpoint(cfg)
-    with occupied(cfg):
-        launch(cfg, 'train')
+    with console():
+        with lasting():
+            cfg = merged_config(parse_args())
+            check_config(cfg)
+            check_data(cfg)
+        choose_checkpoint(cfg)
+        with occupied(cfg):
+            launch(cfg, 'train')
 
 
 if __name__ == '__main__':

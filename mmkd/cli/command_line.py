@@ -12,6 +12,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from mmkd.checks import warn_of_idle_keys
+from mmkd.cli.progress import progress_bar
 from mmkd.config.changes import set_data_root
 from mmkd.config.keys import check_options
 from mmkd.config.total_batch import compare_total_batch
@@ -125,7 +126,8 @@ def launch(cfg: Config, task: Literal['train', 'test']) -> None:
         if task == 'train':
             compare_total_batch(runner, cfg)
             warn_of_idle_keys(cfg, runner.model)
-        getattr(runner, task)()
+        with progress_bar(runner):
+            getattr(runner, task)()
         del runner
         leave_processes()
     except KeyboardInterrupt:

@@ -28,8 +28,6 @@ ALONE = [
     for key in ('num_workers=0', 'persistent_workers=False')
 ]
 LIVE = 'live'
-CHANGED = {'binary_kl': ('kd', ['--set', 'kd.loss.type=BinaryKLLoss'])}
-"""What is no method of its own: the one that it changes, and how."""
 BASE = """
 _base_ = 'mmkd::_base_/pairs/{}.py'
 """
@@ -160,8 +158,7 @@ def train(job: Job, args: argparse.Namespace) -> dict[str, object]:
         Its line.
     """
     task = TASKS[job.pair]
-    method, changes = CHANGED.get(job.method, (job.method, []))
-    command = [_config(job, args), '--method', method, *changes]
+    command = [_config(job, args), '--method', job.method]
     command += ['--data-root', str(args.data_root)]
     command += ['--no-teacher-check']
     if job.teacher == LIVE:

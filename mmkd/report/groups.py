@@ -74,17 +74,21 @@ class Group:
                 points.append(Point(step, mean, min(values), max(values)))
         return points
 
-    def scores(self, key: str, best: bool = False) -> dict[int, float]:
-        """The last or best score of each seed; runs of one seed count once.
+    @property
+    def finished(self) -> list[Run]:
+        """The runs that came to their end."""
+        return [run for run in self.runs if run.finished]
 
-        Runs without a seed, or without a score, are left out.
+    def scores(self, key: str) -> dict[int, float]:
+        """The last score of each seed; runs of one seed count once.
+
+        Runs that have not come to their end, without a seed or a score are left out.
         """
         by_seed: dict[int, list[float]] = {}
-        for run in self.runs:
+        for run in self.finished:
             curve = finite(run.score(key))
             if curve and run.seed is not None:
-                value = max(curve.values()) if best else curve[max(curve)]
-                by_seed.setdefault(run.seed, []).append(value)
+                by_seed.setdefault(run.seed, []).append(curve[max(curve)])
         return {seed: statistics.fmean(v) for seed, v in sorted(by_seed.items())}
 
 

@@ -22,7 +22,7 @@ from mmkd.report.seen.classes import class_rows
 from mmkd.report.seen.confusions import confusions
 from mmkd.report.seen.look import Look, look
 from mmkd.report.seen.panels import panels
-from mmkd.report.settings import differing
+from mmkd.report.settings import described
 from mmkd.report.start_table import start_tables
 from mmkd.runs import Run
 
@@ -59,7 +59,7 @@ def render(runs: Sequence[Run], images: int | None = None) -> str:
         advice=advice(groups, key),
         results=group_rows(groups, key),
         runs=run_rows(groups, key),
-        settings=_settings(differing([group.first for group in groups])),
+        settings=_settings(described([group.first for group in groups])),
         starts=[(g.label, start_tables(g.first.start)) for g in groups],
         sections=sections(groups, key),
         seen=None if images == 0 else _seen(look(groups, images)),
@@ -106,10 +106,10 @@ def _title(runs: Sequence[Run], groups: Sequence[Group]) -> str:
     return f'{len(runs)} runs: {listed(group.label for group in groups)}'
 
 
-def _settings(differing: dict[str, list[Any]]) -> dict[str, list[str]]:
+def _settings(found: dict[str, list[Any]]) -> dict[str, list[str]]:
     return {
         place: [NOTHING if value is None else _short(value) for value in values]
-        for place, values in differing.items()
+        for place, values in found.items()
     }
 
 

@@ -18,8 +18,9 @@ class GroupRow(NamedTuple):
 
     Attributes:
         group: The group.
-        runs: How many there are.
-        last: Mean and standard deviation of the last scores.
+        runs: How many there are, or have come to their end.
+        last: Mean and standard deviation of the last scores, of the runs that came to
+            their end or, where none has, of all.
         best: Of the best.
         gain: Over the student alone, with its interval.
         teacher: The teacher's score, and of how many images.
@@ -30,7 +31,7 @@ class GroupRow(NamedTuple):
     """
 
     group: Group
-    runs: int
+    runs: str
     last: str
     best: str
     gain: str
@@ -59,12 +60,13 @@ def group_rows(groups: Sequence[Group], key: str | None) -> list[GroupRow]:
 
 
 def _group_row(group: Group, groups: Sequence[Group], key: str | None) -> GroupRow:
-    runs = group.runs
+    runs = group.finished or group.runs
+    whole = len(group.finished) == len(group.runs)
     gain = gain_over_baseline(group, groups, key) if key else None
     taught = teacher_score(group, key) if key else None
     return GroupRow(
         group,
-        len(runs),
+        str(len(runs)) if whole else f'{len(group.finished)} of {len(group.runs)}',
         spread(_ends(runs, key, best=False), 2),
         spread(_ends(runs, key, best=True), 2),
         NOTHING if gain is None else gain.numbers,

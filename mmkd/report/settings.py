@@ -8,6 +8,20 @@ from mmkd.resilience.work_dir import BESIDE_THE_POINT, PARTS
 from mmkd.runs import Run
 
 CONSTRUCTOR = 'optim_wrapper.constructor'
+ESSENTIAL = (
+    'student.type',
+    'student.backbone.type',
+    'student.backbone.depth',
+    'train_dataloader.dataset.type',
+    'train_dataloader.dataset.data_root',
+    'train_dataloader.batch_size',
+    'optim_wrapper.optimizer.type',
+    'optim_wrapper.optimizer.lr',
+    'train_cfg.max_epochs',
+    'train_cfg.max_iters',
+)
+"""What is told of any training, where its config has it."""
+
 BESIDE_A_GROUP = (*BESIDE_THE_POINT, 'seed')
 """What runs of one group may differ in."""
 
@@ -44,12 +58,23 @@ def differing(runs: Sequence[Run]) -> dict[str, list[Any]]:
     """The settings in which runs differ, and what each has; None where it has not."""
     own = [settings_of(run) for run in runs]
     places = dict.fromkeys(place for settings in own for place in settings)
+    # What one run has alone stands with its like.
+    places = dict.fromkeys(sorted(places, key=lambda place: place.partition('.')[0]))
     found = {place: [settings.get(place) for settings in own] for place in places}
     return {
         place: values
         for place, values in found.items()
         if any(value != values[0] for value in values)
     }
+
+
+def described(runs: Sequence[Run]) -> dict[str, list[Any]]:
+    """What a reader asks of any training first, and then in what the runs differ."""
+    own = [settings_of(run) for run in runs]
+    known = [place for place in ESSENTIAL if any(place in each for each in own)]
+    return {place: [each.get(place) for each in own] for place in known} | differing(
+        runs
+    )
 
 
 def backbone_of(run: Run) -> Any:

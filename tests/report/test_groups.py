@@ -5,7 +5,7 @@ from made_runs import made_run
 
 from mmkd.report.groups import baseline_of, group_runs, score_key
 from mmkd.report.labels import ALONE
-from mmkd.report.settings import differing
+from mmkd.report.settings import described, differing
 
 KD = {'kd': dict(type='LogitsKD', weight=0.5)}
 
@@ -34,6 +34,16 @@ def test_what_differs_is_named_and_nothing_else(tmp_path: Path) -> None:
         'kd (lr=0.1)',
         'kd (lr=0.2)',
     ]
+
+
+def test_what_is_told_of_any_run(tmp_path: Path) -> None:
+    told = described([made_run(tmp_path)])
+    assert told == {
+        'student.type': ['ImageClassifier'],
+        'student.backbone.type': ['ResNet'],
+        'student.backbone.depth': [18],
+        'train_cfg.max_iters': [100],
+    }
 
 
 def test_a_student_has_the_same_names_alone_and_taught(tmp_path: Path) -> None:
@@ -76,7 +86,6 @@ def test_bands(tmp_path: Path) -> None:
         (30, 9.0, 9.0, 9.0),
     ]
     assert group.scores('mIoU') == {0: 9.0, 1: 4.0, 2: 6.0}
-    assert group.scores('mIoU', best=True) == {0: 9.0, 1: 8.0, 2: 6.0}
 
 
 @pytest.mark.parametrize('key', ['mIoU', 'accuracy/top1', 'multi-label/mAP', 'coco/x'])

@@ -41,6 +41,16 @@ def test_a_gain_that_is_not(tmp_path: Path) -> None:
     assert said(*runs).endswith('Train one more seed.')
 
 
+def test_a_run_that_is_not_over_shows_no_gain(tmp_path: Path) -> None:
+    runs = three(tmp_path, None, [50, 50, 50]) + three(tmp_path, KD, [52, 52])
+    part = {10: dict(loss=1.0)}
+    begun = made_run(tmp_path / 'begun', {50: 20.0}, KD, seed=2, train=part)
+    assert 'gains 2.0 [2.0, 2.0] over two seeds' in said(*runs, begun)
+    text = said(*three(tmp_path / 'again', None, [50]), begun)
+    assert 'gains' not in text
+    assert '--method none' not in text
+
+
 def test_without_a_baseline_it_asks_for_one(tmp_path: Path) -> None:
     assert '--method none' in said(made_run(tmp_path, FLAT, KD))
 

@@ -61,7 +61,7 @@ def test_a_run_without_a_config(report: Report, tmp_path: Path) -> None:
 
 def test_a_run_that_is_named_twice_counts_once(report: Report, tmp_path: Path) -> None:
     made_run(tmp_path / 'a', SCORES)
-    assert report('a', tmp_path / 'a').count('<th class="path">') == 1
+    assert report('a', tmp_path / 'a').count('<td>finished</td>') == 1
 
 
 def test_what_runs_say_is_text(report: Report, tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ def gain_over_baseline(
     """What a group's last scores gain over the student alone, seed by seed.
 
     Returns:
-        None where there is no student alone, or none of the same seeds.
+        None where there is no student alone, or none of the same seeds that came to its
+        end.
     """
     baseline = baseline_of(group, groups)
     if baseline is None:
@@ -36,7 +37,7 @@ def gains(groups: Sequence[Group], key: str | None) -> Iterator[Advice]:
         if group.alone or not group.scores(key):
             continue
         baseline = baseline_of(group, groups)
-        if baseline is None or not baseline.scores(key):
+        if baseline is None:
             yield Advice(
                 'do',
                 group.label,
@@ -46,15 +47,15 @@ def gains(groups: Sequence[Group], key: str | None) -> Iterator[Advice]:
             )
             continue
         gain = gain_over_baseline(group, groups, key)
-        if gain is None:
+        if gain is None and baseline.scores(key):
             yield Advice(
                 'do',
                 group.label,
                 'no seed in common with the student alone: train both with the same '
                 'seeds (randomness.seed).',
             )
-            continue
-        yield _verdict(group, baseline, gain, key)
+        if gain is not None:
+            yield _verdict(group, baseline, gain, key)
 
 
 def _verdict(group: Group, baseline: Group, gain: Gain, key: str) -> Advice:

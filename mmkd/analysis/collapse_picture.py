@@ -120,7 +120,9 @@ def _draw_panel(axes: Axes, panel: Panel, runs: Runs) -> None:
         axes.fill_between(steps, low, high, color=colour, alpha=0.18, linewidth=0)
     if panel.log:
         axes.set_yscale('log')
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        bottom, top = axes.get_ylim()
+        digits = (1.0,) if top > 100 * bottom else (1.0, 2.0, 5.0)
+        axes.yaxis.set_major_locator(LogLocator(subs=digits))
         axes.yaxis.set_major_formatter(StrMethodFormatter('{x:g}'))
         axes.yaxis.set_minor_formatter(NullFormatter())
     if not axes.lines[panel.zero :]:

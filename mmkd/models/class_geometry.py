@@ -1,15 +1,22 @@
 """How features and classifier lie to each other, as neural collapse describes it."""
 
+import math
 from dataclasses import asdict, dataclass
 
 import torch
 from mmengine.dist import all_reduce
 from torch import Tensor
 
+ROUNDING = 1e-12
+"""How far apart class means are that differ by rounding alone, in float64."""
+
 
 @dataclass(frozen=True)
 class Collapse:
     """How near features and classifier are to neural collapse: all 0 at its end.
+
+    Where all class means are the same, as where no unit answers any image, the measures
+    that take them are NaN.
 
     Attributes:
         within: Variability within classes divided by that between them, ``tr(S_W
@@ -95,19 +102,27 @@ class ClassMoments:
         weighed = (means * self.counts[seen, None]).T @ means
         within = (self.products - weighed) / self.counts.sum()
         centred = means - means.mean(0)
+        if centred.norm() <= ROUNDING * means.norm():
+            centred = torch.full_like(centred, torch.nan)
         between = centred.T @ centred / count
         rows = rows.detach().double().cpu()[seen]
         rows = rows - rows.mean(0)
         difference = rows / rows.norm() - centred / centred.norm()
         return Collapse(
-            within=(within * torch.linalg.pinv(between, hermitian=True)).sum().item()
-            / count,
+            within=_within(within, between) / count,
             mean_angles=_angles(centred),
             mean_norms=_spread(centred.norm(dim=1)),
             row_angles=_angles(rows),
             row_norms=_spread(rows.norm(dim=1)),
             alignment=difference.square().sum().item(),
         )
+
+
+def _within(within: Tensor, between: Tensor) -> float:
+    """``tr(S_W S_B^+)``; NaN where there is nothing between."""
+    if between.isnan().any():
+        return math.nan
+    return (within * torch.linalg.pinv(between, hermitian=True)).sum().item()
 
 
 def spread(valid: Tensor, count: int) -> Tensor:

@@ -1,5 +1,7 @@
 """Measures of neural collapse, on features that were made for it."""
 
+import math
+
 import pytest
 import torch
 from torch import Tensor
@@ -99,6 +101,16 @@ def test_batches_and_order_of_classes_play_no_part(labels: Tensor) -> None:
     order = torch.tensor([3, 1, 4, 0, 2])
     moved = moments(features, order.argsort()[labels]).collapse(rows[order]).as_dict()
     assert moved == pytest.approx(whole)
+
+
+def test_features_that_are_all_the_same_have_no_directions(labels: Tensor) -> None:
+    same = noise(1, WIDTH).expand(len(labels), -1)
+    found = moments(same, labels, 7).collapse(simplex()).as_dict()
+    nowhere = {'within', 'mean_angles', 'mean_norms', 'alignment'}
+    assert {name for name, value in found.items() if math.isnan(value)} == nowhere
+    assert moments(0 * same, labels).collapse(simplex()).as_dict() == pytest.approx(
+        found, nan_ok=True
+    )
 
 
 def test_classes_that_were_not_seen_are_left_out(labels: Tensor) -> None:

@@ -6,6 +6,7 @@ Options that this command does not know are those of tools/train.py, as --amp.
 
 import argparse
 import json
+import math
 import shlex
 import statistics
 import sys
@@ -13,6 +14,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from os import cpu_count
 from pathlib import Path
+from typing import Any
 
 import torch
 from mmengine.config import Config
@@ -128,6 +130,15 @@ def last_values(runs: Runs, key: str) -> dict[str, list[float]]:
     }
 
 
+def without_nan(value: Any) -> Any:
+    """The same with None for NaN and infinity, which JSON does not have."""
+    if isinstance(value, dict):
+        return {key: without_nan(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [without_nan(each) for each in value]
+    return value if not isinstance(value, float) or math.isfinite(value) else None
+
+
 def in_words(values: Sequence[float]) -> str:
     """Mean and standard deviation, then each value."""
     spread = f' ± {statistics.stdev(values):.2f}' if len(values) > 1 else ''
@@ -150,10 +161,11 @@ def main() -> None:
         told = (f'{key} {in_words(values[name])}' for key, values in ends.items())
         print(f'{SETTINGS[name]:22}{"  ".join(told)}')
     command = f'collapse.py {shlex.join(sys.argv[1:])}'.strip()
-    title = f'{args.data}, seeds: {args.seeds} (band: their range)'
+    seeds = f'{args.seeds} seeds (band: their range)' if args.seeds > 1 else 'one seed'
+    title = f'{Path(args.data).stem}, {seeds}'
     save(draw(runs, score, title, found[0][1].unit), args.out)
-    content = dict(command=command, score=score, ends=ends, runs=runs)
-    args.out.with_suffix('.json').write_text(json.dumps(content))
+    content = without_nan(dict(command=command, score=score, ends=ends, runs=runs))
+    args.out.with_suffix('.json').write_text(json.dumps(content, allow_nan=False))
     print(f'{args.out} and, beside it, {args.out.with_suffix(".json").name}')
 
 

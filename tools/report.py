@@ -38,7 +38,7 @@ def main() -> None:
         write(render(runs, args.images), args.out)
     except (OSError, ValueError) as error:
         sys.exit(f'report.py: {error}')
-    print(f'The report of {len(folders)} runs stands in {args.out}.')
+    print(f'The report stands in {args.out}.')
 
 
 if __name__ == '__main__':

@@ -9,7 +9,7 @@ from mmkd.report.axes import axis_of, short
 from mmkd.report.groups import Point
 
 WIDTH, HEIGHT = 360, 210
-LEFT, RIGHT, TOP, BOTTOM = 46, 8, 8, 34
+LEFT, RIGHT, TOP, BOTTOM = 54, 8, 8, 34
 
 MOST_POINTS = 160
 """Of a line: more are not seen at this size, and make the page large."""
@@ -108,10 +108,11 @@ def chart(
         last = line.points[-1]
         parts.append(
             Markup(
-                '<path class="line {}" d="M{}"><title>{}: {} at {} {}</title></path>'
+                '<path class="line {}{}" d="M{}"><title>{}: {} at {} {}</title></path>'
             ).format(
                 style_class(line.style),
                 # A single point is a stroke of no length, which round caps show.
+                ' dot' if len(middle) == 1 else '',
                 'L'.join(middle if len(middle) > 1 else middle * 2),
                 line.label,
                 short(last.mean),

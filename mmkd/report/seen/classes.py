@@ -46,7 +46,7 @@ class ClassRow(NamedTuple):
 def class_rows(look: Look, names: list[str]) -> tuple[list[ClassRow], list[str]]:
     """The classes that the sample has, by how much distillation helped them.
 
-    Where nothing is compared they stand by the IoU or accuracy of the first network.
+    Where nothing is compared they stand by the IoU or accuracy of the first group.
 
     Args:
         look: What was seen.
@@ -57,7 +57,10 @@ def class_rows(look: Look, names: list[str]) -> tuple[list[ClassRow], list[str]]
     """
     pairs = look.pairs()
     values = [each.by_class for each in look.asked]
-    order_by = changes(pairs, lambda each: each.by_class) if pairs else values[0]
+    if pairs:
+        order_by = changes(pairs, lambda each: each.by_class)
+    else:
+        order_by = look.students[0].by_class
     there = [place for place in range(len(names)) if not math.isnan(order_by[place])]
     known = [place for place in there if any(value[place] > 0 for value in values)]
     known.sort(key=lambda place: -order_by[place])

@@ -46,8 +46,7 @@ def confusions(look: Look, names: list[str]) -> dict[str, list[Confusion]]:
     """
     pairs = look.pairs()
     if not pairs:
-        [first, *_] = [each for each in look.asked if each.group]
-        return {'most frequent': _frequent(look, names, first)}
+        return {'most frequent': _frequent(look, names, look.students[0])}
     change = changes(pairs, _wrong)
     order = np.argsort(change, axis=None, kind='stable')
     places = [np.unravel_index(place, change.shape) for place in order]

@@ -67,6 +67,11 @@ class Look:
     sample: Sample | None = None
     task: Task | None = None
 
+    @property
+    def students(self) -> list[Asked]:
+        """All but the teacher."""
+        return [each for each in self.asked if each.group is not None]
+
     def pairs(self) -> list[tuple[Asked, Asked]]:
         """Each distillation behind the student alone that it is compared with."""
         groups = [each.group for each in self.asked if each.group is not None]

@@ -50,7 +50,8 @@ class Colour(NamedTuple):
 def panels(look: Look, names: list[str]) -> tuple[list[Panel], list[Colour]]:
     """The images that distillation helped and hurt most, with the one in the middle.
 
-    Where nothing is compared they are those with most and least right.
+    Where nothing is compared they are those of which the first group has most and least
+    right.
 
     Args:
         look: What was seen of pixels.
@@ -65,7 +66,7 @@ def panels(look: Look, names: list[str]) -> tuple[list[Panel], list[Colour]]:
     if pairs:
         order_by = changes(pairs, lambda each: np.array(each.first.right))
     else:
-        order_by = np.array(look.asked[0].first.right)
+        order_by = np.array(look.students[0].first.right)
     palette = look.sample.palette(len(names))
     shown, there = [], set()
     for place in chosen(order_by):
@@ -120,7 +121,7 @@ def _tiles(
         picture = marked(image, now & ~was, was & ~now)
         tiles.append(Tile(picture, f'{taught.label}, changed'))
     if not look.pairs():
-        own = look.asked[-1].label
+        own = look.students[0].label
         picture = marked(image, np.zeros_like(right[own]), ~right[own])
         tiles.append(Tile(picture, f'{own}, wrong'))
     return tiles

@@ -67,6 +67,21 @@ def test_without_the_teacher_the_students_are_asked(
     assert 'teacher_1.pth' in found.notes[0]
 
 
+def test_where_nothing_is_compared_the_student_counts(groups: list[Group]) -> None:
+    found = look(groups[1:], 4)
+    teacher, student = found.asked
+    teacher.first.right[:] = [0.0, 0.1, 0.2, 0.3]
+    student.first.right[:] = [0.6, 0.7, 0.8, 0.9]
+    shown, _ = panels(found, found.sample.classes(19))
+    assert [panel.title.split()[-2] for panel in shown] == [
+        '90.0',
+        '80.0',
+        '70.0',
+        '60.0',
+    ]
+    assert shown[0].tiles[-1].caption == 'kd, wrong'
+
+
 def test_without_data_there_is_nothing(groups: list[Group]) -> None:
     for group in groups:
         group.first.settings['val_dataloader']['dataset']['data_root'] = '/nowhere'

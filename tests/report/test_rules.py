@@ -122,6 +122,12 @@ def test_a_distillation_of_the_right_strength(tmp_path: Path) -> None:
 def test_losses_that_oppose_each_other(tmp_path: Path) -> None:
     run = with_gradients(tmp_path, grad_cos_classifier=-0.5, grad_cos_rest=0.9)
     assert 'oppose each other in the main classifier (cosine \u22120.50)' in said(run)
+    assert '--method dhkd' in said(run)
+    assert 'gradient_alignment' in said(run)
+    run.settings['model']['methods']['kd'] |= dict(
+        type='mmkd.DualHead', gradient_alignment=True
+    )
+    assert said(run).endswith(": lower the method's weight.")
     fine = with_gradients(tmp_path / 'fine', grad_cos_classifier=-0.1)
     assert 'oppose' not in said(fine)
 

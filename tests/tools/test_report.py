@@ -2,9 +2,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from browser import browser, find_browser
 from made_runs import made_run, save_student, street_parts, write_session
 from tiny_models import Tiny, tiny
+
+from mmkd.models import build_model
 
 __all__ = ['tiny']
 
@@ -86,6 +89,35 @@ def test_what_is_wrong_is_one_line(report: Report, tmp_path: Path, bad: str) -> 
     message = str(end.value)
     assert message.startswith(f'report.py: {bad}')
     assert '\n' not in message
+
+
+def test_a_training_of_the_tools(
+    report: Report, run_tool: Callable[..., None], streets: Path, tmp_path: Path
+) -> None:
+    weights = build_model('mmkd::teachers/deeplabv3-w48_camvid.py').state_dict()
+    torch.save(weights, tmp_path / 'teacher.pth')
+    run_tool(
+        'train.py',
+        *('deeplabv3-w48_deeplabv3-w16_camvid', '--method', 'kd'),
+        *('--data-root', streets, '--teacher', tmp_path / 'teacher.pth'),
+        *('--no-teacher-check', '--work-dir', tmp_path / 'run', '--cfg-options'),
+        *('train_cfg.max_iters=2', 'train_cfg.val_interval=2'),
+        *('train_dataloader.batch_size=2', 'default_hooks.logger.interval=1'),
+        *(
+            f'{split}_dataloader.{key}'
+            for split in ('train', 'val')
+            for key in ('num_workers=0', 'persistent_workers=False')
+        ),
+    )
+    page = report('run', images=2)
+    for part in (
+        '<td>kd (LogitsKD)</td>',
+        '<figcaption>distill.kd.loss</figcaption>',
+        '<td>finished</td>',
+        'mIoU on 2 of 4 validation images: teacher <b>',
+    ):
+        assert part in ' '.join(page.split())
+    assert page.count('<img ') == 2 * 5
 
 
 OVERFLOW = 'document.documentElement.scrollWidth > document.documentElement.clientWidth'

@@ -50,9 +50,19 @@ def gradients(groups: Sequence[Group], key: str | None) -> Iterator[Advice]:
                 'do',
                 group.label,
                 f'the two losses oppose each other in {part} (cosine '
-                f'{number(opposed[part], 2)}): lower the weight, teach a head of its '
-                'own (--method dhkd), or set gradient_alignment=True on the method.',
+                f'{number(opposed[part], 2)}): {_remedies(group)}.',
             )
+
+
+def _remedies(group: Group) -> str:
+    """What is to be tried against opposed losses, of what is not tried already."""
+    methods = [m for m in (group.first.methods or {}).values() if isinstance(m, dict)]
+    found = ["lower the method's weight"]
+    if not any(str(method.get('type')).endswith('DualHead') for method in methods):
+        found.append('teach a head of its own (--method dhkd)')
+    if not any(method.get('gradient_alignment') for method in methods):
+        found.append('set gradient_alignment=True on the method')
+    return ', or '.join(found)
 
 
 def _second_halves(group: Group, what: str) -> dict[str, list[float]]:

@@ -18,6 +18,9 @@ STAMP = '%Y/%m/%d %H:%M:%S'
 STUDENT = 'student.pth'
 """What a distillation ends with, unless told else."""
 
+EXPORTED = 'The student stands in '
+"""What :class:`mmkd.engine.hooks.ExportStudentHook` says of it."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -106,7 +109,7 @@ class Run:
     @property
     def finished(self) -> bool:
         """Whether it came to its end, by what it has left there."""
-        if self.length is None or (self.folder / STUDENT).exists():
+        if self.length is None or self._exported:
             return True
         ends = [name.format(self.length) for name in NAMES]
         if any((self.folder / end).exists() for end in ends):
@@ -116,15 +119,21 @@ class Run:
             counted += self.scalars.train.values()
         return any(self.length in curve for curve in counted)
 
+    @cached_property
+    def _exported(self) -> bool:
+        """Whether its last session, and no one before it, wrote the student."""
+        return bool(self.texts) and EXPORTED in self.texts[-1].read_text(
+            errors='replace'
+        )
+
     @property
     def checkpoint(self) -> Path | None:
         """Its student, or else the last checkpoint, if it is still there."""
-        if (self.folder / STUDENT).is_file():
-            return self.folder / STUDENT
         noted = self.folder / LAST
-        name = Path(noted.read_text().strip()).name if noted.is_file() else ''
         # The folder may have been moved since.
-        return self.folder / name if name and (self.folder / name).is_file() else None
+        last = Path(noted.read_text().strip()).name if noted.is_file() else STUDENT
+        names = (STUDENT, last) if self._exported else (last, STUDENT)
+        return next(filter(Path.is_file, (self.folder / name for name in names)), None)
 
     @cached_property
     def minutes(self) -> float | None:

@@ -65,10 +65,26 @@ def test_the_checkpoint_of_a_folder_that_was_moved(tmp_path: Path) -> None:
     assert run.checkpoint is None
     (tmp_path / 'last_checkpoint').write_text('/elsewhere/iter_50.pth')
     assert run.checkpoint is None
-    (tmp_path / 'iter_50.pth').touch()
-    assert run.checkpoint == tmp_path / 'iter_50.pth'
     (tmp_path / 'student.pth').touch()
     assert run.checkpoint == tmp_path / 'student.pth'
+    # The student is of the training before this one.
+    (tmp_path / 'iter_50.pth').touch()
+    assert run.checkpoint == tmp_path / 'iter_50.pth'
+
+
+def test_a_student_that_it_wrote_itself_is_its_end(tmp_path: Path) -> None:
+    for name in ('iter_50.pth', 'student.pth'):
+        (tmp_path / name).touch()
+    (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'iter_50.pth'))
+    text, begun = f'The student stands in {tmp_path}/student.pth.', {10: dict(loss=1.0)}
+    write_session(tmp_path, begun, config=settings(), name='1', text=text)
+    run = read_run(tmp_path)
+    assert run.finished
+    assert run.checkpoint == tmp_path / 'student.pth'
+    write_session(tmp_path, {20: dict(loss=1.0)}, config=settings(), name='2')
+    run = read_run(tmp_path)
+    assert not run.finished
+    assert run.checkpoint == tmp_path / 'iter_50.pth'
 
 
 def test_methods(tmp_path: Path) -> None:

@@ -26,6 +26,9 @@ from mmkd.report.settings import described
 from mmkd.report.start_table import start_tables
 from mmkd.runs import Run
 
+MOST_ADVICE = 10
+"""Sentences that are not folded away."""
+
 MOST_LETTERS = 120
 """Of a setting: more is a config inside of a config."""
 
@@ -57,6 +60,7 @@ def render(runs: Sequence[Run], images: int | None = None) -> str:
         groups=groups,
         score=None if key is None else score_name(key),
         advice=advice(groups, key),
+        most=MOST_ADVICE,
         results=group_rows(groups, key),
         runs=run_rows(groups, key),
         settings=_settings(described([group.first for group in groups])),

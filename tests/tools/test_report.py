@@ -130,9 +130,10 @@ def test_a_browser_shows_it(
     report: Report, tmp_path: Path, tiny: Tiny, streets: Path
 ) -> None:
     parts = street_parts(tiny, streets)
+    long = {'kd' * 50: dict(KD['kd'], note='long' * 50)}
     for seed in range(2):
         made_run(tmp_path / f'alone{seed}', SCORES, seed=seed, **parts)
-        made_run(tmp_path / f'kd{seed}', SCORES, KD, seed, **parts)
+        made_run(tmp_path / f'kd{seed}', SCORES, long, seed, **parts)
         for run in (tmp_path / f'alone{seed}', tmp_path / f'kd{seed}'):
             save_student(run)
     report(*sorted(tmp_path.glob('*[0-9]')), images=4)

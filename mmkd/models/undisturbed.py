@@ -50,7 +50,8 @@ def _undo(module: nn.Module) -> Iterator[Callable[[], Any]]:
         elif isinstance(value, dict):
             yield partial(_refill, value, dict(value))
     for buffer in module.buffers(recurse=False):
-        yield partial(_restore, buffer, buffer.clone())
+        if not buffer.is_meta:
+            yield partial(_restore, buffer, buffer.clone())
 
 
 def _refill(held: dict[Any, Any], content: dict[Any, Any]) -> None:

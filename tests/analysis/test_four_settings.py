@@ -1,8 +1,6 @@
 """The four settings on any pair, and their trainings."""
 
-import subprocess
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,7 +8,6 @@ import pytest
 from mmkd.analysis.four_settings import (
     METHODS,
     SETTINGS,
-    Training,
     trainings,
     write_configs,
 )
@@ -84,38 +81,14 @@ def test_a_student_alone_is_no_pair(tmp_path: Path) -> None:
 
 def test_commands_differ_in_setting_and_seed_alone(tmp_path: Path) -> None:
     runs = list(trainings('train.py', tmp_path, 2, ['--amp'], ['weight=0.1']))
-    assert [(run.setting, run.seed) for run in runs] == [
+    assert [(run.name, run.seed) for run in runs] == [
         (name, seed) for seed in (0, 1) for name in SETTINGS
     ]
     for run in runs:
         text = ' '.join(run.command)
-        assert text.startswith(f'train.py {tmp_path}/configs/{run.setting}.py')
+        assert text.startswith(f'train.py {tmp_path}/configs/{run.name}.py')
         assert text.endswith(f'--cfg-options randomness.seed={run.seed}')
         assert ' --amp ' in text
-        method = METHODS.get(run.setting)
+        method = METHODS.get(run.name)
         assert ('--set' in text) == (method is not None)
         assert method is None or f'--set {method}.weight=0.1 ' in text
-
-
-def test_what_is_done_is_not_trained_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ran = []
-
-    def run(command: list[str], **_: Any) -> Any:
-        ran.append(command[1:])
-        return SimpleNamespace(returncode='fails' in command)
-
-    monkeypatch.setattr(subprocess, 'run', run)
-    first = Training('one_head', 0, ('train.py', 'a'), tmp_path / 'run')
-    for _ in range(2):
-        first.run(threads=1)
-    assert ran == [['train.py', 'a']]
-    assert first.is_done
-    other = Training('one_head', 0, ('train.py', 'b'), tmp_path / 'run')
-    with pytest.raises(ValueError, match='training of another command'):
-        other.run()
-    failing = Training('one_head', 1, ('train.py', 'fails'), tmp_path / 'other')
-    with pytest.raises(RuntimeError, match=r'failed, see .*output\.txt'):
-        failing.run()
-    assert not failing.is_done

@@ -125,3 +125,11 @@ def test_hooks_of_others_see_the_training_alone(tiny: Any, task: str) -> None:
         runs.append(watching.runs)
 
     assert runs[0] == runs[1] == 8
+
+
+def test_shapes_alone_are_looked_at_too() -> None:
+    """A recorded teacher has no weights."""
+    model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)).to('meta')
+    with undisturbed(model):
+        assert model(torch.zeros(1, 3, 2, 2, device='meta')).shape == (1, 4, 2, 2)
+    assert model.training

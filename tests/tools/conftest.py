@@ -1,11 +1,15 @@
 import runpy
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from mmengine.visualization import Visualizer
 
 TOOLS = Path(__file__).parents[2] / 'tools'
 
@@ -43,3 +47,25 @@ def streets(tmp_path_factory: pytest.TempPathFactory) -> Path:
             name = f'{number}_gtFine_labelTrainIds.png'
             cv2.imwrite(str(labels / name), label)
     return root
+
+
+@pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Trainings start without the seconds that a process takes."""
+    ran: list[str] = []
+
+    plain = subprocess.run
+
+    def run(command: Any, **options: Any) -> Any:
+        if command[0] != sys.executable:
+            return plain(command, **options)
+        monkeypatch.setattr(sys, 'argv', command[1:])
+        ran.append(command[2])
+        # What a process ends with is MMEngine's one visualiser.
+        for kind in (Visualizer, *Visualizer.__subclasses__()):
+            kind._instance_dict.clear()
+        runpy.run_path(command[1], run_name='__main__')
+        return SimpleNamespace(returncode=0)
+
+    monkeypatch.setattr(subprocess, 'run', run)
+    return ran

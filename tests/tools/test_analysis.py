@@ -1,18 +1,12 @@
 """The analyses by their commands, on the embedded digits."""
 
 import json
-import runpy
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import cv2
 import pytest
-from mmengine.visualization import Visualizer
 
 from mmkd.analysis.four_settings import SETTINGS
 from mmkd_demo.digits import write_digits
@@ -23,28 +17,6 @@ ALONE = [
     for split in ('train', 'val')
     for key in ('num_workers=0', 'persistent_workers=False')
 ]
-
-
-@pytest.fixture
-def in_this_process(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Trainings start without the seconds that a process takes."""
-    ran: list[str] = []
-
-    plain = subprocess.run
-
-    def run(command: Any, **options: Any) -> Any:
-        if command[0] != sys.executable:
-            return plain(command, **options)
-        monkeypatch.setattr(sys, 'argv', command[1:])
-        ran.append(command[2])
-        # What a process ends with is MMEngine's one visualiser.
-        for kind in (Visualizer, *Visualizer.__subclasses__()):
-            kind._instance_dict.clear()
-        runpy.run_path(command[1], run_name='__main__')
-        return SimpleNamespace(returncode=0)
-
-    monkeypatch.setattr(subprocess, 'run', run)
-    return ran
 
 
 def test_digits(

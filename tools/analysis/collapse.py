@@ -21,10 +21,11 @@ from mmengine.config import Config
 
 from mmkd.analysis.collapse_picture import Runs, draw
 from mmkd.analysis.curves import by_validation
-from mmkd.analysis.four_settings import SETTINGS, Training, trainings, write_configs
+from mmkd.analysis.four_settings import SETTINGS, trainings, write_configs
 from mmkd.analysis.pictures import save
 from mmkd.config.experiments import CONFIGS
 from mmkd.runs import read_run
+from mmkd.runs.training import Training
 from mmkd_demo.digits import write_digits
 
 TRAIN = Path(__file__).parents[1] / 'train.py'
@@ -91,14 +92,14 @@ def train_all(args: argparse.Namespace, options: Sequence[str]) -> list[Training
     runs = [
         run
         for run in trainings(str(TRAIN), args.work_dir, args.seeds, options, changes)
-        if run.setting in args.settings
+        if run.name in args.settings
     ]
     missing = [run for run in runs if not run.is_done]
     print(f'{len(missing)} of {len(runs)} trainings to do', flush=True)
 
     def train(run: Training) -> None:
         run.run(threads=1 if args.jobs > 1 else None)
-        print(f'done: {SETTINGS[run.setting]}, seed {run.seed}', flush=True)
+        print(f'done: {SETTINGS[run.name]}, seed {run.seed}', flush=True)
 
     with ThreadPoolExecutor(args.jobs) as pool:
         for _ in pool.map(train, missing):
@@ -150,7 +151,7 @@ def main() -> None:
     """Train, read, print, draw."""
     args, options = parse_args()
     done = train_all(args, options)
-    found = [(each.setting, read_run(each.work_dir)) for each in done]
+    found = [(each.name, read_run(each.work_dir)) for each in done]
     runs = {
         name: [by_validation(run) for setting, run in found if setting == name]
         for name in SETTINGS

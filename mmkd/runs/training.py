@@ -1,0 +1,80 @@
+"""A training in a process of its own, which is done once."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmkd.resilience.files import whole_or_nothing
+
+
+@dataclass(frozen=True)
+class Training:
+    """A training.
+
+    Attributes:
+        name: What sets it apart from others beside it.
+        seed: Its seed.
+        command: What follows the interpreter's name.
+        work_dir: Its folder.
+    """
+
+    name: str
+    seed: int
+    command: tuple[str, ...]
+    work_dir: Path
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it has ended, with this very command.
+
+        Raises:
+            ValueError: If it has ended with another one.
+        """
+        if not self._mark.exists():
+            return False
+        known = self._mark.read_text().strip()
+        if known != ' '.join(self.command):
+            raise ValueError(
+                f'{self.work_dir} holds the training of another command:\n{known}\n'
+                f'Choose another folder for\n{" ".join(self.command)}'
+            )
+        return True
+
+    @property
+    def _mark(self) -> Path:
+        return self.work_dir / 'done.txt'
+
+    def run(self, threads: int | None = None) -> None:
+        """Train, going on from an interrupted training; what is done stays as it is.
+
+        Args:
+            threads: Of PyTorch; None leaves them as they are.
+
+        Raises:
+            RuntimeError: If it fails; the message names the file of its output.
+            ValueError: See :attr:`is_done`.
+        """
+        if self.is_done:
+            return
+        self.work_dir.mkdir(parents=True, exist_ok=True)
+        output = self.work_dir / 'output.txt'
+        environment = dict(os.environ)
+        if threads is not None:
+            environment['OMP_NUM_THREADS'] = str(threads)
+        with output.open('a') as file:
+            done = subprocess.run(
+                [sys.executable, *self.command],
+                stdout=file,
+                stderr=file,
+                env=environment,
+                check=False,
+            )
+        if done.returncode:
+            last = ''.join(output.read_text().strip().splitlines(True)[-3:])
+            raise RuntimeError(
+                f'{" ".join(self.command)} failed, see {output}. It ends with:\n{last}'
+            )
+        with whole_or_nothing(self._mark) as partial:
+            partial.write_text(' '.join(self.command))

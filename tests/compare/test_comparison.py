@@ -1,0 +1,58 @@
+"""Everything but the methods is equal."""
+
+from dataclasses import replace
+from pathlib import Path
+from unittest import mock
+
+import pytest
+
+from mmkd.compare import comparison
+from mmkd.compare.comparison import Comparison
+
+PAIR = 'resnet56_resnet20_cifar100'
+
+
+@pytest.fixture
+def compared(tmp_path: Path) -> Comparison:
+    return Comparison(
+        PAIR,
+        ['none', 'dhkd+dkd'],
+        seeds=2,
+        out=tmp_path,
+        tools=Path('tools'),
+        options=['--amp'],
+        teaching=['--teacher', 'teacher.pth'],
+        length=('epochs', 24),
+    )
+
+
+def test_runs_of_a_seed_differ_in_method_and_folder_alone(compared: Comparison) -> None:
+    alone, taught, *others = compared.trainings()
+    assert [(each.name, each.seed) for each in others] == [('none', 1), ('dhkd+dkd', 1)]
+    taught_more = ['--teacher', 'teacher.pth']
+    at = taught.command.index('--teacher')
+    left = [*taught.command[:at], *taught.command[at + len(taught_more) :]]
+    left[left.index('dhkd') : left.index('dkd') + 1] = ['none']
+    left.remove('model.methods.dkd.warmup=2')
+    folder = left.index('--work-dir') + 1
+    assert left[folder].endswith('dhkd+dkd_seed0')
+    left[folder] = str(alone.work_dir)
+    assert left == list(alone.command)
+    assert 'randomness.seed=0' in left
+    assert 'train_cfg.max_epochs=24' in left
+
+
+def test_all_see_the_views_of_a_record(
+    compared: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded = mock.Mock(views=dict(seed=3, count=4))
+    monkeypatch.setattr(comparison, 'read_manifest', lambda folder: recorded)
+    alone, taught, *_ = replace(compared, recorded=tmp_path / 'r').trainings()
+    views = ' '.join(['--views', '4', '--view-seed', '3'])
+    assert views in ' '.join(alone.command)
+    assert f'--recorded {tmp_path / "r"}' in ' '.join(taught.command)
+
+
+def test_one_record_serves_all_methods(compared: Comparison, tmp_path: Path) -> None:
+    made = replace(compared, methods=['none', 'kd', 'kd+dkd']).recording(tmp_path / 'r')
+    assert made.command[:5] == ('tools/record.py', PAIR, '--method', 'kd', 'dkd')

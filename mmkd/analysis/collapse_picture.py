@@ -7,7 +7,12 @@ from dataclasses import dataclass
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+from matplotlib.ticker import (
+    LogLocator,
+    MaxNLocator,
+    NullFormatter,
+    StrMethodFormatter,
+)
 
 from mmkd.analysis.four_settings import SETTINGS
 from mmkd.analysis.pictures import BLUE, GREEN, ORANGE, VERMILION, plain
@@ -89,6 +94,7 @@ def draw(runs: Runs, score: str, title: str, unit: str) -> Figure:
         _draw_panel(place, panel, runs)
     for place in axes[-1]:
         place.set_xlabel(unit, fontsize=9)
+        place.xaxis.set_major_locator(MaxNLocator(integer=True))
     counts = {name: len(each) for name, each in runs.items() if each}
     lines = [plt.Line2D([], [], color=LOOKS[n][0], ls=LOOKS[n][1]) for n in counts]
     figure.suptitle(title, x=0.012, y=0.992, ha='left', fontsize=10.5)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from mmkd.analysis.directions import Directions, cosines, directions_of
-from mmkd.analysis.directions_picture import draw, drawn, plane_of, three_classes
+from mmkd.analysis.directions_picture import draw
 from mmkd.loss_groups import groups_of
 
 ONE_HEAD = dict(kd=dict(type='LogitsKD', loss=dict(type='BinaryKLLoss')))
@@ -95,34 +95,6 @@ def test_a_head_of_its_own_takes_the_distillation_from_the_rows(
 def test_a_model_without_a_teacher(tiny: Any, trained_of: Callable) -> None:
     with pytest.raises(ValueError, match='one loss only'):
         directions_of(trained_of(tiny.plain('images'), 'images'), 8, 8)
-
-
-def test_the_plane_has_the_three_rows_as_they_lie() -> None:
-    torch.manual_seed(0)
-    rows = torch.randn(3, 7).double()
-    plane = plane_of(rows)
-    torch.testing.assert_close(plane @ plane.T, torch.eye(2).double())
-    places = rows @ plane.T
-    torch.testing.assert_close(torch.cdist(places, places), torch.cdist(rows, rows))
-    assert places[0, 1] > places[1, 1] == pytest.approx(places[2, 1])
-    assert places[1, 0] < places[2, 0]
-
-
-def test_steps_go_against_gradients_and_are_as_long() -> None:
-    plane = torch.eye(3).double()[:2]
-    steps = drawn(torch.tensor([[4.0, 0, 0], [0, 0, 0], [0, -1, 1]]).double(), plane)
-    assert steps[0].tolist() == [-1, 0]
-    assert steps[1].tolist() == [0, 0]
-    assert steps[2].tolist() == pytest.approx([0, 2**0.5 / 4])
-
-
-def test_the_two_classes_that_are_answered_most() -> None:
-    found = made(torch.zeros(2, 6, 4).double())
-    [own] = [found.features[found.labels == 3].mean(0)]
-    order = (found.rows @ own)[:3].argsort(descending=True)[:2].tolist()
-    assert three_classes(found, 3) == [3, *order]
-    with pytest.raises(ValueError, match='class 9 of 4 has 0 features'):
-        three_classes(found, 9)
 
 
 def test_a_row_of_panels_for_each_training() -> None:

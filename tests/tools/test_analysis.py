@@ -33,6 +33,9 @@ def test_digits(
     shutil.copy('teacher/epoch_1.pth', 'teacher.pth')
     for _ in range(2):
         run_tool('analysis/collapse.py', *command, '--cfg-options', *ALONE, *SHORT)
+    more = ('--settings', 'one_head', '--set', 'binary_kl.weight=0.5')
+    with pytest.raises(ValueError, match='holds the training of another command'):
+        run_tool('analysis/collapse.py', *command, *more)
     assert [Path(name).stem for name in in_this_process] == list(SETTINGS)
     folder = Path('work_dirs/collapse/digits')
     assert cv2.imread(str(folder / 'collapse.png')).std() > 5

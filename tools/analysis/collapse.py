@@ -40,7 +40,8 @@ SCORES = ('accuracy/top1', 'mIoU')
 
 def parse_args() -> tuple[argparse.Namespace, list[str]]:
     """Read the command line, and what of it is for tools/train.py."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    # An abbreviation might be an option of tools/train.py.
+    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument(
         '--data',
         default='digits',
@@ -56,6 +57,7 @@ def parse_args() -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument('--tau', type=float, help='temperature of the logit-level loss')
     parser.add_argument('--work-dir', type=Path, metavar='DIR')
     parser.add_argument('--out', type=Path, metavar='FILE', help='the picture')
+    parser.add_argument('--title', help="above the picture; the data's name")
     parser.add_argument(
         '--jobs', type=int, help='trainings at a time; as many as there are processors'
     )
@@ -163,7 +165,7 @@ def main() -> None:
         print(f'{SETTINGS[name]:22}{"  ".join(told)}')
     command = f'collapse.py {shlex.join(sys.argv[1:])}'.strip()
     seeds = f'{args.seeds} seeds (band: their range)' if args.seeds > 1 else 'one seed'
-    title = f'{Path(args.data).stem}, {seeds}'
+    title = f'{args.title or Path(args.data).stem}, {seeds}'
     save(draw(runs, score, title, found[0][1].unit), args.out)
     content = without_nan(dict(command=command, score=score, ends=ends, runs=runs))
     args.out.with_suffix('.json').write_text(json.dumps(content, allow_nan=False))

@@ -1,0 +1,58 @@
+"""From directions in the space of features to those in a picture."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+from mmkd.analysis.directions import Directions
+
+
+def three_classes(found: Directions, first: int) -> list[int]:
+    """A class and the two whose rows answer its features most.
+
+    Args:
+        found: Features and rows.
+        first: The class.
+
+    Raises:
+        ValueError: If the class has no feature, or there are fewer than three.
+    """
+    own = found.features[found.labels == first]
+    if not len(own) or len(found.rows) < 3:
+        raise ValueError(
+            f'class {first} of {len(found.rows)} has {len(own)} features: the picture '
+            'takes one with features, and two more.'
+        )
+    answers = (own @ found.rows.T).mean(0)
+    answers[first] = -torch.inf
+    return [first, *answers.topk(2).indices.tolist()]
+
+
+def plane_of(rows: Tensor) -> Tensor:
+    """The plane through the ends of three vectors, the first of them at the top.
+
+    Args:
+        rows: ``(3, C)``.
+
+    Returns:
+        Two axes of length 1, right and up, ``(2, C)``.
+    """
+    right = F.normalize(rows[2] - rows[1], dim=0)
+    up = rows[0] - rows.mean(0)
+    return torch.stack([right, F.normalize(up - (up @ right) * right, dim=0)])
+
+
+def drawn(gradients: Tensor, plane: Tensor) -> Tensor:
+    """Steps against gradients, as they are drawn.
+
+    Args:
+        gradients: ``(P, C)``.
+        plane: Two axes, ``(2, C)``.
+
+    Returns:
+        ``(P, 2)``: what of each lies in the plane has its direction, the whole of it
+        its length, beside the longest.
+    """
+    lengths = gradients.norm(dim=1, keepdim=True)
+    directions = F.normalize(-gradients @ plane.T, dim=1)
+    return directions * lengths / lengths.max().clamp(min=torch.finfo().tiny)

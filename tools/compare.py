@@ -5,6 +5,7 @@ Options that this command does not know are those of tools/train.py, as --amp an
 """
 
 import argparse
+import math
 import shlex
 import subprocess
 import sys
@@ -57,6 +58,12 @@ def parse_args(given: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
             metavar='N',
             help=f"{unit} of each run, with schedules stretched; the pair's own",
         )
+    length.add_argument(
+        '--minutes',
+        type=float,
+        metavar='M',
+        help='as many epochs or iterations of each method as take so long',
+    )
     record = parser.add_mutually_exclusive_group()
     record.add_argument('--recorded', type=Path, metavar='DIR', help='a record to read')
     record.add_argument(
@@ -74,6 +81,8 @@ def parse_args(given: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     args, options = parser.parse_known_args(given)
     if min(args.seeds, args.jobs, args.epochs or 1, args.iterations or 1) < 1:
         parser.error('--seeds, --jobs, --epochs and --iterations must be at least 1.')
+    if args.minutes is not None and not 0 < args.minutes < math.inf:
+        parser.error(f'--minutes must be above 0, got {args.minutes:g}.')
     if len(set(args.method)) < len(args.method):
         parser.error(f'--method names one twice: {" ".join(args.method)}.')
     return args, options
@@ -91,7 +100,7 @@ def comparison_of(args: argparse.Namespace, options: Sequence[str]) -> Compariso
         tools=TOOLS,
         options=options,
         teaching=teaching + (['--set', *args.set] if args.set else []),
-        length=lengths[0] if lengths else None,
+        lengths=dict.fromkeys(args.method, lengths[0]) if lengths else {},
         recorded=args.recorded,
     )
 
@@ -149,6 +158,8 @@ def main(given: Sequence[str]) -> None:
             print('recording the teacher', flush=True)
             recording.run()
         wanted = replace(wanted, recorded=folder)
+    if args.minutes is not None:
+        wanted = replace(wanted, lengths=wanted.lasting(args.minutes))
     trainings = wanted.trainings()
     names = {f'{each.name}:{each.seed}': each for each in trainings}
     if args.only is not None and args.only not in names:

@@ -1,11 +1,13 @@
 """What is compared: methods on one pair, each with several seeds, all else equal."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 
 from mmkd.compare.length import length_options
+from mmkd.compare.trial import SOON, timed_length, unit_of
 from mmkd.config.experiments import NONE, load_config, set_methods
 from mmkd.records import read_manifest
 from mmkd.runs.training import Training
@@ -27,7 +29,8 @@ class Comparison:
         tools: The folder of the commands.
         options: What every training is given, for ``tools/train.py``.
         teaching: What the distillations are given beside that.
-        length: ``'epochs'`` or ``'iterations'``, and how many; None for the pair's own.
+        lengths: By method ``'epochs'`` or ``'iterations'``, and how many; the pair's
+            own for those that it does not name.
         recorded: The record that distillations read; the student alone sees its views.
     """
 
@@ -38,7 +41,7 @@ class Comparison:
     tools: Path
     options: Sequence[str] = ()
     teaching: Sequence[str] = ()
-    length: tuple[str, int] | None = None
+    lengths: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     recorded: Path | None = None
 
     def trainings(self) -> list[Training]:
@@ -66,6 +69,41 @@ class Comparison:
         command += ['--out', str(folder), *self.options, *self.teaching]
         return Training('record', 0, tuple(command), self.out / 'recording')
 
+    def lasting(self, minutes: float) -> dict[str, tuple[str, int]]:
+        """How long each method is to train for the same minutes, from timed trials.
+
+        What was found is kept in the folder: a second call gives the same.
+
+        Args:
+            minutes: Of each training.
+
+        Raises:
+            RuntimeError: If a trial fails.
+            ValueError: If the folder's lengths are for other minutes.
+        """
+        path = self.out / 'lengths.json'
+        known = json.loads(path.read_text()) if path.exists() else {}
+        if known.setdefault('minutes', minutes) != minutes:
+            raise ValueError(
+                f'{path} has lengths for {known["minutes"]:g} minutes, not for '
+                f'{minutes:g}: choose another folder.'
+            )
+        unit = unit_of(load_config(self.pair).train_cfg)
+        lengths = known.setdefault(unit, {})
+        for method in self.methods:
+            if method not in lengths:
+                lengths[method] = timed_length(self._trial(method), minutes, unit)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(json.dumps(known, indent=1))
+        return {method: (unit, lengths[method]) for method in self.methods}
+
+    def _trial(self, method: str) -> Training:
+        plain = self._training(method, 0, list(SOON))
+        folder = self.out / 'trials' / method
+        swapped = {str(plain.work_dir): str(folder)}
+        command = tuple(swapped.get(word, word) for word in plain.command)
+        return replace(plain, command=command, work_dir=folder)
+
     def _training(self, method: str, seed: int, length: list[str]) -> Training:
         folder = self.out / f'{method}_seed{seed}'
         command = [str(self.tools / 'train.py'), self.pair]
@@ -87,4 +125,5 @@ class Comparison:
     def _length(self, method: str) -> list[str]:
         cfg = load_config(self.pair)
         set_methods(cfg, method.split(TOGETHER))
-        return length_options(cfg, *self.length) if self.length else []
+        known = self.lengths.get(method)
+        return length_options(cfg, *known) if known else []

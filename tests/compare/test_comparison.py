@@ -8,6 +8,7 @@ import pytest
 
 from mmkd.compare import comparison
 from mmkd.compare.comparison import Comparison
+from mmkd.runs.training import Training
 
 PAIR = 'resnet56_resnet20_cifar100'
 
@@ -22,7 +23,7 @@ def compared(tmp_path: Path) -> Comparison:
         tools=Path('tools'),
         options=['--amp'],
         teaching=['--teacher', 'teacher.pth'],
-        length=('epochs', 24),
+        lengths=dict.fromkeys(['none', 'dhkd+dkd'], ('epochs', 24)),
     )
 
 
@@ -56,3 +57,25 @@ def test_all_see_the_views_of_a_record(
 def test_one_record_serves_all_methods(compared: Comparison, tmp_path: Path) -> None:
     made = replace(compared, methods=['none', 'kd', 'kd+dkd']).recording(tmp_path / 'r')
     assert made.command[:5] == ('tools/record.py', PAIR, '--method', 'kd', 'dkd')
+
+
+def test_the_lengths_of_equal_minutes_are_kept(
+    compared: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = []
+
+    def timed(training: Training, minutes: float, unit: str) -> int:
+        tried.append((training.work_dir, training.command, minutes, unit))
+        return 12 if training.name == 'none' else 7
+
+    monkeypatch.setattr(comparison, 'timed_length', timed)
+    for _ in range(2):
+        lengths = compared.lasting(5)
+        assert lengths == {'none': ('epochs', 12), 'dhkd+dkd': ('epochs', 7)}
+    assert [each[2:] for each in tried] == [(5, 'epochs')] * 2
+    folder, command, *_ = tried[1]
+    assert folder == tmp_path / 'trials' / 'dhkd+dkd'
+    assert str(folder) in command
+    assert not any('seed0' in word for word in command)
+    with pytest.raises(ValueError, match='lengths for 5 minutes, not for 6'):
+        compared.lasting(6)

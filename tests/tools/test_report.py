@@ -114,7 +114,7 @@ def test_a_training_of_the_tools(
         '<td>kd (LogitsKD)</td>',
         '<figcaption>distill.kd.loss</figcaption>',
         '<td>finished</td>',
-        'mIoU on 2 of 4 validation images: teacher <b>',
+        'On 2 of 4 validation images, mIoU: teacher <b>',
     ):
         assert part in ' '.join(page.split())
     assert page.count('<img ') == 2 * 5

@@ -1,0 +1,88 @@
+"""How long a training may be for the same minutes: a few steps of it are timed."""
+
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from mmkd.compare.length import LENGTHS
+from mmkd.runs import Run, read_run
+from mmkd.runs.training import Training
+
+LINES = 6
+"""Logged lines that are waited for; the first holds the start."""
+
+SOON = ('default_hooks.logger.interval=5', 'train_cfg.val_begin=1000000000')
+"""Options of a trial: much is logged, nothing is validated."""
+
+EPOCH = re.compile(r'Epoch\(train\)\s+\[\d+\]\[\s*\d+/(\d+)\]')
+
+
+def timed_length(training: Training, minutes: float, unit: str) -> int:
+    """How many epochs or iterations of a training take so many minutes.
+
+    A step is the median of those that are logged, waiting for data included. Starts and
+    validations are not counted.
+
+    Args:
+        training: The trial; it is ended as soon as it was long enough.
+        minutes: For which the training is to last.
+        unit: ``'epochs'`` or ``'iterations'``, what it counts.
+
+    Raises:
+        RuntimeError: If it fails, or ends without enough steps.
+    """
+    run = _timed(training)
+    assert run.step_ms is not None
+    steps = minutes * 60_000 / run.step_ms
+    if unit == 'epochs':
+        steps /= _steps_of_an_epoch(run)
+    return max(1, round(steps))
+
+
+def _timed(training: Training) -> Run:
+    training.work_dir.mkdir(parents=True, exist_ok=True)
+    output = training.work_dir / 'output.txt'
+    with output.open('w') as file:
+        process = subprocess.Popen(
+            [sys.executable, *training.command], stdout=file, stderr=file
+        )
+        try:
+            while process.poll() is None and _logged(training.work_dir) < LINES:
+                time.sleep(0.2)
+        finally:
+            process.terminate()
+            process.wait()
+    if _logged(training.work_dir) < 2:
+        last = ''.join(output.read_text().strip().splitlines(True)[-3:])
+        raise RuntimeError(
+            f'{" ".join(training.command)} ended before it could be timed, see '
+            f'{output}. It ends with:\n{last}'
+        )
+    return read_run(training.work_dir)
+
+
+def _logged(work_dir: Path) -> int:
+    try:
+        return len(read_run(work_dir).scalars.train.get('time', {}))
+    except (FileNotFoundError, ValueError):
+        # Nothing yet, or half a line.
+        return 0
+
+
+def _steps_of_an_epoch(run: Run) -> int:
+    for text in run.texts:
+        found = EPOCH.search(text.read_text(errors='replace'))
+        if found:
+            return int(found[1])
+    raise RuntimeError(f'{run.folder} has logged no epoch.')
+
+
+def unit_of(train_cfg: dict[str, object]) -> str:
+    """What a training counts, ``'epochs'`` or ``'iterations'``.
+
+    Args:
+        train_cfg: Of its config.
+    """
+    return next(unit for unit, key in LENGTHS.items() if key in train_cfg)

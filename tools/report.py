@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from mmkd.cli.console import console
 from mmkd.report.page import render, write
 from mmkd.runs import read_run
 
@@ -35,7 +36,9 @@ def main() -> None:
     folders = {folder.resolve(): folder for folder in args.runs}
     try:
         runs = [read_run(folder) for folder in folders.values()]
-        write(render(runs, args.images), args.out)
+        with console():
+            page = render(runs, args.images)
+        write(page, args.out)
     except (OSError, ValueError) as error:
         sys.exit(f'report.py: {error}')
     print(f'The report stands in {args.out}.')

@@ -34,7 +34,7 @@ def test_digits(
     for _ in range(2):
         run_tool('analysis/collapse.py', *command, '--cfg-options', *ALONE, *SHORT)
     more = ('--settings', 'one_head', '--set', 'binary_kl.weight=0.5')
-    with pytest.raises(ValueError, match='holds the training of another command'):
+    with pytest.raises(SystemExit, match='holds the training of another command'):
         run_tool('analysis/collapse.py', *command, *more)
     assert [Path(name).stem for name in in_this_process] == list(SETTINGS)
     folder = Path('work_dirs/collapse/digits')
@@ -60,3 +60,37 @@ def test_digits(
     assert list(silhouettes) == ['teacher', 'one_head', 'two_heads']
     for picture in ('g.png', 't.png'):
         assert cv2.imread(picture).std() > 5
+
+
+@pytest.mark.parametrize('tool', ['collapse', 'gradients', 'tsne'])
+def test_what_is_wrong_ends_the_command_in_words(
+    run_tool: Callable[..., None], tool: str
+) -> None:
+    wrong = ('--data', 'nowhere') if tool == 'collapse' else ('nowhere',)
+    with pytest.raises(SystemExit, match=rf"^{tool}\.py: .*nowhere"):
+        run_tool(f'analysis/{tool}.py', *wrong)
+
+
+@pytest.mark.parametrize(
+    ('tool', 'option'),
+    [
+        ('collapse', 'seeds'),
+        ('collapse', 'jobs'),
+        ('gradients', 'images'),
+        ('gradients', 'positions'),
+        ('tsne', 'images'),
+        ('tsne', 'positions'),
+        ('tsne', 'classes'),
+        ('tsne', 'points'),
+    ],
+)
+def test_counts_begin_at_1(
+    run_tool: Callable[..., None],
+    capsys: pytest.CaptureFixture,
+    tool: str,
+    option: str,
+) -> None:
+    runs = () if tool == 'collapse' else ('run',)
+    with pytest.raises(SystemExit):
+        run_tool(f'analysis/{tool}.py', *runs, f'--{option}', 0)
+    assert f'--{option}: must be a number from 1' in capsys.readouterr().err

@@ -1,3 +1,4 @@
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -89,6 +90,21 @@ def test_what_is_wrong_is_one_line(report: Report, tmp_path: Path, bad: str) -> 
     message = str(end.value)
     assert message.startswith(f'report.py: {bad}')
     assert '\n' not in message
+
+
+def test_warnings_of_libraries_are_not_shown(
+    report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def warn(*_: object) -> None:
+        warnings.warn('of a library', stacklevel=1)
+        raise ValueError('it cannot be built')
+
+    monkeypatch.setattr('mmkd.report.seen.look.student_of', warn)
+    made_run(tmp_path / 'a', SCORES)
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter('always')
+        assert 'it cannot be built' in report('a', images=1)
+    assert 'of a library' not in [str(each.message) for each in shown]
 
 
 def test_a_training_of_the_tools(

@@ -23,6 +23,7 @@ from mmkd.analysis.collapse_picture import Runs, draw
 from mmkd.analysis.curves import by_validation
 from mmkd.analysis.four_settings import SETTINGS, trainings, write_configs
 from mmkd.analysis.pictures import save
+from mmkd.cli.command_line import positive
 from mmkd.config.experiments import CONFIGS
 from mmkd.runs import read_run
 from mmkd.runs.training import Training
@@ -49,7 +50,7 @@ def parse_args() -> tuple[argparse.Namespace, list[str]]:
         help='digits (they need no download), tin100, cifar100, or the config or name '
         'of any pair',
     )
-    parser.add_argument('--seeds', type=int, default=3, help='how many (3)')
+    parser.add_argument('--seeds', type=positive, default=3, help='how many (3)')
     parser.add_argument(
         '--settings', nargs='+', choices=SETTINGS, default=list(SETTINGS)
     )
@@ -59,12 +60,12 @@ def parse_args() -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument('--out', type=Path, metavar='FILE', help='the picture')
     parser.add_argument('--title', help="above the picture; the data's name")
     parser.add_argument(
-        '--jobs', type=int, help='trainings at a time; as many as there are processors'
+        '--jobs',
+        type=positive,
+        help='trainings at a time; as many as there are processors',
     )
     parser.add_argument('--score', help='its name in the log; accuracy or mIoU')
     args, options = parser.parse_known_args()
-    if args.seeds < 1:
-        parser.error(f'--seeds must be at least 1, got {args.seeds}')
     name = Path(args.data).stem
     args.work_dir = args.work_dir or Path('work_dirs', 'collapse', name)
     args.out = args.out or args.work_dir / 'collapse.png'
@@ -173,4 +174,7 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    try:
+        main()
+    except (OSError, ValueError, RuntimeError) as error:
+        sys.exit(f'collapse.py: {error}')

@@ -16,6 +16,8 @@ from mmkd.analysis.directions import Directions, directions_of
 from mmkd.analysis.directions_picture import draw
 from mmkd.analysis.pictures import save
 from mmkd.analysis.trained import labelled, trained
+from mmkd.cli.command_line import positive
+from mmkd.cli.console import console
 
 
 def parse_args() -> argparse.Namespace:
@@ -26,8 +28,8 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--out', type=Path, default=Path('gradients.png'))
     parser.add_argument('--data-root', metavar='DIR', help='if it is now another')
-    parser.add_argument('--images', type=int, default=1000, help='at most (1000)')
-    parser.add_argument('--positions', type=int, default=64, help='of a map (64)')
+    parser.add_argument('--images', type=positive, default=1000, help='at most (1000)')
+    parser.add_argument('--positions', type=positive, default=64, help='of a map (64)')
     parser.add_argument(
         '--of', type=int, default=0, metavar='CLASS', help='whose features (0)'
     )
@@ -64,4 +66,8 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    try:
+        with console():
+            main()
+    except (OSError, ValueError) as error:
+        sys.exit(f'gradients.py: {error}')

@@ -15,6 +15,8 @@ from mmkd.analysis.embedding import draw, embed
 from mmkd.analysis.features import Features, chosen_of, features_of
 from mmkd.analysis.pictures import save
 from mmkd.analysis.trained import labelled, trained
+from mmkd.cli.command_line import positive
+from mmkd.cli.console import console
 
 
 def parse_args() -> argparse.Namespace:
@@ -25,10 +27,14 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--out', type=Path, default=Path('tsne.png'))
     parser.add_argument('--data-root', metavar='DIR', help='if it is now another')
-    parser.add_argument('--images', type=int, default=5000, help='at most (5000)')
-    parser.add_argument('--positions', type=int, default=64, help='of a map (64)')
-    parser.add_argument('--classes', type=int, default=10, help='that are drawn (10)')
-    parser.add_argument('--points', type=int, default=1000, help='of them all (1000)')
+    parser.add_argument('--images', type=positive, default=5000, help='at most (5000)')
+    parser.add_argument('--positions', type=positive, default=64, help='of a map (64)')
+    parser.add_argument(
+        '--classes', type=positive, default=10, help='that are drawn (10)'
+    )
+    parser.add_argument(
+        '--points', type=positive, default=1000, help='of them all (1000)'
+    )
     return parser.parse_args()
 
 
@@ -64,4 +70,8 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    try:
+        with console():
+            main()
+    except (OSError, ValueError) as error:
+        sys.exit(f'tsne.py: {error}')

@@ -106,11 +106,12 @@ def _figure(
     levels: Sequence[Level] = (),
 ) -> Iterator[Figure]:
     bands = [(group, group.band(curve)) for group in groups]
-    lines = [Line(g.label, g.number, points) for g, points in bands if points]
-    if not lines:
+    there = [(group, points) for group, points in bands if points]
+    if not there:
         return
+    lines = [Line(group.label, group.number, points) for group, points in there]
     of_val = any(name in run.scalars.val for group in groups for run in group.runs)
-    unit = groups[0].first.unit if of_val else 'iteration'
+    unit = there[0][0].first.unit if of_val else 'iteration'
     signed = name.startswith('grad_cos') or of_val
     levels = [level for level in levels if math.isfinite(level.value)]
     drawn = chart(score_name(name), unit, lines, levels, logarithmic=not signed)

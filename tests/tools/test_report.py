@@ -48,6 +48,17 @@ def test_other_scores(report: Report, tmp_path: Path, key: str) -> None:
     assert '<b>40.00</b>' in report('a')
 
 
+def test_scores_are_counted_as_their_own_runs_count_them(
+    report: Report, tmp_path: Path
+) -> None:
+    epochs = dict(max_epochs=100)
+    made_run(tmp_path / 'a', SCORES, key='accuracy/top1', train_cfg=epochs)
+    made_run(tmp_path / 'b', SCORES)
+    page = report('a', 'b')
+    assert 'top-1 accuracy by epoch' in page
+    assert 'mIoU by iteration' in page
+
+
 def test_a_run_without_scores(report: Report, tmp_path: Path) -> None:
     made_run(tmp_path / 'a', methods=KD)
     assert 'No run has logged a score' in report('a')

@@ -26,6 +26,8 @@ def labels_of(runs: Sequence[Run]) -> list[str]:
         names = [f'{label} ({text})' if text else label for text in _short(alike)]
         if len(set(names)) < len(names):
             names = [run.folder.name for run in alike]
+        if len(set(names)) < len(names):
+            names = [str(run.folder) for run in alike]
         for place, name in zip(places, names, strict=True):
             labels[place] = name
     return labels

@@ -74,6 +74,12 @@ def test_a_run_without_a_config(report: Report, tmp_path: Path) -> None:
     assert '<b>3.00</b>' in report('a')
 
 
+def test_folders_of_one_name_are_told_apart(report: Report, tmp_path: Path) -> None:
+    for parent in 'ab':
+        write_session(tmp_path / parent / 'run', val={1: {'mIoU': 3.0}})
+    assert '<h1>2 runs: a/run, b/run</h1>' in report('a/run', 'b/run')
+
+
 def test_a_run_that_is_named_twice_counts_once(report: Report, tmp_path: Path) -> None:
     made_run(tmp_path / 'a', SCORES)
     assert report('a', tmp_path / 'a').count('<td>finished</td>') == 1

@@ -26,9 +26,10 @@ stages: $(INSTALLED)
 bench: $(INSTALLED)
 	$(RUN) -m benchmarks
 
-# Trainings from recorded teachers, docs/results.md: STUDY=float16 DATA=DIR TEACHER=CKPT
+# Trainings from recorded teachers, docs/results.md: STUDY=float16 DATA=DIR TEACHER=CKPT,
+# and OPTIONS="--pair PAIR --amp".
 record-runs: $(INSTALLED)
-	$(RUN) -m benchmarks.record_runs $(STUDY) --data-root $(DATA) --teacher $(TEACHER)
+	$(RUN) -m benchmarks.record_runs $(STUDY) --data-root $(DATA) --teacher $(TEACHER) $(OPTIONS)
 
 lint: $(INSTALLED)
 	$(RUN) -m ruff check .

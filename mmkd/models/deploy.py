@@ -52,10 +52,21 @@ def settle_preprocessor(cfg: Config) -> None:
 
     Args:
         cfg: The config of any training; changed in place.
+
+    Raises:
+        ValueError: If the top-level ``data_preprocessor`` says a third thing.
     """
     given, student = cfg.model.get('data_preprocessor'), cfg.model.get('student')
     if given and isinstance(student, dict) and student.get('data_preprocessor'):
-        student['data_preprocessor'].update(given)
+        own, top = student['data_preprocessor'], cfg.get('data_preprocessor') or {}
+        for name, value in given.items():
+            if name in top and str(top[name]) not in (str(value), str(own.get(name))):
+                raise ValueError(
+                    f'data_preprocessor.{name} is {top[name]} and '
+                    f'model.data_preprocessor.{name} is {value}: set the latter, which '
+                    'counts.'
+                )
+        own.update(given)
         cfg.model.pop('data_preprocessor')
         if cfg.get('data_preprocessor'):
             cfg.data_preprocessor.update(given)

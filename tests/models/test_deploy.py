@@ -101,6 +101,15 @@ def test_a_preprocessor_beside_the_student_acts(
     assert ('data_preprocessor' in model) == ('student' not in model)
 
 
+def test_a_third_value_of_a_preprocessor_is_refused(distillation: Config) -> None:
+    """As of a child config that changes the top level of a base with both."""
+    distillation.model.student.data_preprocessor = dict(size=(8, 8))
+    distillation.model.data_preprocessor = dict(size=(4, 4))
+    distillation.data_preprocessor = dict(size=(6, 6))
+    with pytest.raises(ValueError, match=r'size is \(6, 6\) and model\..* is \(4, 4\)'):
+        settle_preprocessor(distillation)
+
+
 def test_a_student_in_a_file(distillation: Config, tmp_path: Path) -> None:
     path = tmp_path / 'student.py'
     path.write_text(

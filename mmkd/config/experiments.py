@@ -29,6 +29,9 @@ CONFIGS = Path(mmkd.__file__).parent / '.mim' / 'configs'
 NONE = 'none'
 """The name that stands for the student alone."""
 
+CHANGED = 'changed'
+"""Where a setting comes from that the command line changes."""
+
 TAKEN_BY = {
     'distiller': 'model',
     'distill_hooks': 'default_hooks',
@@ -115,7 +118,7 @@ def set_methods(cfg: Config, names: Iterable[str]) -> None:
 
 
 def set_values(cfg: Config, values: Mapping[str, Any]) -> None:
-    """Change settings of methods.
+    """Change settings of methods, which are no published ones then.
 
     Args:
         cfg: The config of a distillation; changed in place.
@@ -134,7 +137,10 @@ def set_values(cfg: Config, values: Mapping[str, Any]) -> None:
                 f'--set takes METHOD.SETTING=VALUE, and got {name!r}.'
                 f'{nearest_and_known(method, methods)}'
             )
-    cfg.merge_from_dict({f'model.methods.{name}': v for name, v in values.items()})
+    touched = {name.partition('.')[0] for name in values}
+    changes: dict[str, Any] = {f'{method}.source': CHANGED for method in touched}
+    changes |= values
+    cfg.merge_from_dict({f'model.methods.{name}': v for name, v in changes.items()})
 
 
 def name_missing_hooks(cfg: Config) -> None:

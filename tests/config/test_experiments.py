@@ -85,6 +85,7 @@ def test_the_pairs_setting_goes_before_the_methods() -> None:
 def test_values_go_before_both() -> None:
     values = {'dual_head.weight': 0.5, 'dual_head.loss.tau': 4.0}
     cfg = composed('resnet34_resnet18_imagenet', 'dhkd', **values)
+    assert cfg.model.methods.dual_head.source == 'changed'
     assert cfg.model.methods.dual_head.weight == 0.5
     assert cfg.model.methods.dual_head.loss == dict(type='BinaryKLNormLoss', tau=4.0)
     assert cfg.model.methods.dual_head.stop == 49

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mmkd.cli.console import console
 from mmkd.report.page import render, write
-from mmkd.runs import read_run
+from mmkd.runs import Run, read_run
 
 
 def parse_args() -> argparse.Namespace:
@@ -30,12 +30,32 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
+def readable(folders: list[Path]) -> list[Run]:
+    """The runs, with a line for each folder of several that has no log yet.
+
+    Raises:
+        FileNotFoundError: If a folder is missing, or none has a log.
+        ValueError: If a log or the dumped config cannot be read.
+    """
+    runs = []
+    for folder in folders:
+        try:
+            runs.append(read_run(folder))
+        except FileNotFoundError as error:
+            if not folder.is_dir() or len(folders) == 1:
+                raise
+            print(f'report.py: left out: {error}', file=sys.stderr)
+    if not runs:
+        raise FileNotFoundError(f'none of the {len(folders)} folders holds a log')
+    return runs
+
+
 def main() -> None:
     """Read the runs and write the page."""
     args = parse_args()
     folders = {folder.resolve(): folder for folder in args.runs}
     try:
-        runs = [read_run(folder) for folder in folders.values()]
+        runs = readable(list(folders.values()))
         with console():
             page = render(runs, args.images)
         write(page, args.out)

@@ -85,6 +85,20 @@ def test_a_run_that_is_named_twice_counts_once(report: Report, tmp_path: Path) -
     assert report('a', tmp_path / 'a').count('<td>finished</td>') == 1
 
 
+def test_a_run_that_has_logged_nothing_does_not_end_the_others(
+    report: Report, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made_run(tmp_path / 'a', SCORES)
+    (tmp_path / 'b').mkdir()
+    (tmp_path / 'c').mkdir()
+    assert '<b>40.00</b>' in report('a', 'b')
+    assert 'left out: b holds no log' in capsys.readouterr().err
+    with pytest.raises(SystemExit, match='none of the 2 folders holds a log'):
+        report('b', 'c')
+    with pytest.raises(SystemExit, match='d: there is no such folder'):
+        report('a', 'd')
+
+
 def test_what_runs_say_is_text(report: Report, tmp_path: Path) -> None:
     bad = {'kd<script>&': dict(type='LogitsKD', note=SCRIPT)}
     train = {step: {'loss': 1.0, f'loss{SCRIPT}': 1.0} for step in (50, 100)}
@@ -96,10 +110,9 @@ def test_what_runs_say_is_text(report: Report, tmp_path: Path) -> None:
     assert '<img' not in page
 
 
-@pytest.mark.parametrize('bad', ['nowhere', 'empty', 'broken'])
+@pytest.mark.parametrize('bad', ['nowhere', 'broken'])
 def test_what_is_wrong_is_one_line(report: Report, tmp_path: Path, bad: str) -> None:
     made_run(tmp_path / 'good', SCORES)
-    (tmp_path / 'empty').mkdir()
     log = write_session(tmp_path / 'broken')
     log.write_text('{"loss"\n{"loss": 1, "step": 1}\n')
     with pytest.raises(SystemExit) as end:

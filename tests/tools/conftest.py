@@ -9,6 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from mmengine.logging import MessageHub, MMLogger
 from mmengine.visualization import Visualizer
 
 TOOLS = Path(__file__).parents[2] / 'tools'
@@ -61,8 +62,8 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             return plain(command, **options)
         monkeypatch.setattr(sys, 'argv', command[1:])
         ran.append(command[2])
-        # What a process ends with is MMEngine's one visualiser.
-        for kind in (Visualizer, *Visualizer.__subclasses__()):
+        # They end with a process, and are named by the second that it begins in.
+        for kind in (MessageHub, MMLogger, Visualizer, *Visualizer.__subclasses__()):
             kind._instance_dict.clear()
         runpy.run_path(command[1], run_name='__main__')
         return SimpleNamespace(returncode=0)

@@ -10,27 +10,27 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 
-from mmkd.cli.console import console
+from mmkd.cli.command_line import positive
+from mmkd.cli.console import ending_in_words
 from mmkd.compare.comparison import Comparison
 from mmkd.compare.length import LENGTHS
 from mmkd.compare.outcome import (
     BEST,
     LINES,
     markdown,
+    read_done,
     rows_of,
     table,
     write_best,
     write_lines,
 )
 from mmkd.report.page import render, write
-from mmkd.runs import read_run
-from mmkd.runs.training import Training
+from mmkd.runs.training import Training, train_all
 
 TOOLS = Path(__file__).parent
 
@@ -46,7 +46,7 @@ def parse_args(given: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         metavar='NAME',
         help='none for the student alone, kd, dhkd, dhkd+reviewkd, ...',
     )
-    parser.add_argument('--seeds', type=int, default=3, help='how many (3)')
+    parser.add_argument('--seeds', type=positive, default=3, help='how many (3)')
     parser.add_argument(
         '--out', type=Path, required=True, metavar='DIR', help='folder of all runs'
     )
@@ -54,7 +54,7 @@ def parse_args(given: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     for unit in LENGTHS:
         length.add_argument(
             f'--{unit}',
-            type=int,
+            type=positive,
             metavar='N',
             help=f"{unit} of each run, with schedules stretched; the pair's own",
         )
@@ -73,14 +73,14 @@ def parse_args(given: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument(
         '--set', nargs='+', metavar='METHOD.SETTING=VALUE', help='change methods'
     )
-    parser.add_argument('--jobs', type=int, default=1, help='trainings at a time (1)')
+    parser.add_argument(
+        '--jobs', type=positive, default=1, help='trainings at a time (1)'
+    )
     parser.add_argument(
         '--plan', action='store_true', help='print a command a run, and train nothing'
     )
     parser.add_argument('--only', metavar='METHOD:SEED', help='train this run alone')
     args, options = parser.parse_known_args(given)
-    if min(args.seeds, args.jobs, args.epochs or 1, args.iterations or 1) < 1:
-        parser.error('--seeds, --jobs, --epochs and --iterations must be at least 1.')
     if args.minutes is not None and not 0 < args.minutes < math.inf:
         parser.error(f'--minutes must be above 0, got {args.minutes:g}.')
     if len(set(args.method)) < len(args.method):
@@ -105,20 +105,6 @@ def comparison_of(args: argparse.Namespace, options: Sequence[str]) -> Compariso
     )
 
 
-def train(trainings: Sequence[Training], jobs: int) -> None:
-    """Train what is missing."""
-    missing = [each for each in trainings if not each.is_done]
-    print(f'{len(missing)} of {len(trainings)} trainings to do', flush=True)
-
-    def run(each: Training) -> None:
-        each.run(threads=1 if jobs > 1 else None)
-        print(f'done: {each.name}, seed {each.seed}', flush=True)
-
-    with ThreadPoolExecutor(jobs) as pool:
-        for _ in pool.map(run, missing):
-            pass
-
-
 def commit() -> str | None:
     """The commit of the code, where it is a clone."""
     command = ['git', '-C', str(TOOLS), 'rev-parse', 'HEAD']
@@ -128,12 +114,12 @@ def commit() -> str | None:
 
 def report(trainings: Sequence[Training], args: argparse.Namespace) -> None:
     """Write and print what came of the runs that are done."""
-    rows = rows_of(trainings)
-    write_lines(trainings, rows[0].key, args.out, commit())
+    done = read_done(trainings)
+    rows = rows_of(done)
+    write_lines(done, rows[0].key, args.out, commit())
     (args.out / 'table.md').write_text(markdown(rows))
     best = write_best(rows, args.out)
-    done = [read_run(each.work_dir) for each in trainings if each.is_done]
-    write(render(done), args.out / 'report.html')
+    write(render([run for _, run in done]), args.out / 'report.html')
     Console().print(table(rows, args.pair))
     for row in rows:
         print(row.verdict)
@@ -169,15 +155,12 @@ def main(given: Sequence[str]) -> None:
             rest = [each for each in given if each != '--plan']
             print(shlex.join([sys.executable, __file__, *rest, '--only', name]))
     elif args.only is not None:
-        train([names[args.only]], 1)
+        train_all([names[args.only]], 1)
     else:
-        train(trainings, args.jobs)
+        train_all(trainings, args.jobs)
         report(trainings, args)
 
 
 if __name__ == '__main__':
-    try:
-        with console():
-            main(sys.argv[1:])
-    except (OSError, ValueError, RuntimeError) as error:
-        sys.exit(f'compare.py: {error}')
+    with ending_in_words(RuntimeError):
+        main(sys.argv[1:])

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmkd.cli.console import console
+from mmkd.cli.console import ending_in_words
 from mmkd.report.page import render, write
 from mmkd.runs import Run, read_run
 
@@ -54,15 +54,10 @@ def main() -> None:
     """Read the runs and write the page."""
     args = parse_args()
     folders = {folder.resolve(): folder for folder in args.runs}
-    try:
-        runs = readable(list(folders.values()))
-        with console():
-            page = render(runs, args.images)
-        write(page, args.out)
-    except (OSError, ValueError) as error:
-        sys.exit(f'report.py: {error}')
+    write(render(readable(list(folders.values())), args.images), args.out)
     print(f'The report stands in {args.out}.')
 
 
 if __name__ == '__main__':
-    main()
+    with ending_in_words():
+        main()

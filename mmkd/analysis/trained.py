@@ -5,7 +5,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-import numpy as np
 from mmengine.config import Config
 from mmengine.runner import Runner
 from torch import nn
@@ -13,8 +12,10 @@ from torch.utils.data import DataLoader, Subset
 
 from mmkd.config.changes import set_data_root
 from mmkd.config.experiments import load_config
+from mmkd.evenly import evenly
+from mmkd.models.class_names import names_of
 from mmkd.models.deploy import drop_distillation
-from mmkd.resilience.resume import LAST
+from mmkd.runs.run import last_checkpoint
 from mmkd.runs.scalars import LOGS
 
 
@@ -32,7 +33,7 @@ class Trained(NamedTuple):
     @property
     def classes(self) -> list[str]:
         """The names of the classes, or their numbers where it has none."""
-        names = (self.loader.dataset.metainfo or {}).get('classes')
+        names = names_of(self.loader.dataset)
         return list(map(str, names or range(self.model.num_classes)))
 
     def batches(self, images: int) -> Iterator[dict[str, Any]]:
@@ -41,10 +42,9 @@ class Trained(NamedTuple):
         Args:
             images: How many, at most.
         """
-        total = len(self.loader.dataset)
-        numbers = np.linspace(0, total - 1, min(images, total)).round().astype(int)
+        dataset = self.loader.dataset
         chosen = DataLoader(
-            Subset(self.loader.dataset, numbers.tolist()),
+            Subset(dataset, evenly(len(dataset), images)),
             batch_size=self.loader.batch_size or 1,
             collate_fn=self.loader.collate_fn,
         )
@@ -92,10 +92,8 @@ def _config(work_dir: Path) -> Config:
 
 
 def _checkpoint(work_dir: Path) -> Path:
-    noted = work_dir / LAST
-    # The folder may have been moved since.
-    path = work_dir / Path(noted.read_text().strip()).name if noted.exists() else noted
-    if not path.exists() or path == noted:
+    path = last_checkpoint(work_dir)
+    if path is None or not path.exists():
         raise FileNotFoundError(f'{work_dir} holds no checkpoint.')
     return path
 

@@ -1,6 +1,7 @@
 """What people see of a command, whose log file has all there is."""
 
 import logging
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from logging.handlers import MemoryHandler
@@ -59,6 +60,22 @@ def console() -> Iterator[None]:
         logging.captureWarnings(False)
         logger.removeHandler(held)
         logger.propagate = propagate
+
+
+@contextmanager
+def ending_in_words(*errors: type[Exception]) -> Iterator[None]:
+    """Let a command whose input is wrong end in a line that says so.
+
+    Args:
+        errors: What tells of wrong input beside ``OSError`` and ``ValueError``.
+    """
+    name = Path(sys.argv[0]).name
+    wrong: tuple[type[Exception], ...] = (OSError, ValueError, *errors)
+    try:
+        with console():
+            yield
+    except wrong as error:
+        sys.exit(f'{name}: {error}')
 
 
 def _quieten(logger: MMLogger, held: MemoryHandler) -> None:

@@ -22,12 +22,15 @@ from rich.progress import (
 )
 
 from mmkd.cli.console import console_handlers
-from mmkd.report.groups import SCORES
+from mmkd.runs.scores import SCORES
 
 IN_THE_BAR = ('after_train_iter', 'after_val_iter', 'after_test_iter')
 """What MMEngine's LoggerHook logs of single steps."""
 
 DISTILL = 'distill.'
+CALLED = {'val': 'validation', 'test': 'test'}
+"""What evaluations are called on their bars."""
+
 SECONDS = 0.5
 """Between two drawings of the bar."""
 
@@ -82,7 +85,7 @@ def _is_no_step(record: logging.LogRecord) -> bool:
 class ProgressHook(Hook):
     """Tells a progress bar how far a runner is.
 
-    Losses are read as often as MMEngine's ``LoggerHook`` logs them, so that the bar
+    Losses are read when MMEngine's ``LoggerHook`` logs them, so that the bar
     waits for no GPU by itself.
 
     Args:
@@ -94,9 +97,13 @@ class ProgressHook(Hook):
         self._tasks: dict[str, TaskID] = {}
         self._best: dict[str, float] = {}
         self._drawn = -SECONDS
+        self._interval = 50
 
     def before_train(self, runner: Runner) -> None:
         """Begin at where the training is, which may have been resumed."""
+        loggers = [hook for hook in runner.hooks if isinstance(hook, LoggerHook)]
+        if loggers:
+            self._interval = loggers[0].interval
         self._begin('training', runner.max_iters, runner.iter)
 
     def after_train_iter(
@@ -108,27 +115,13 @@ class ProgressHook(Hook):
     ) -> None:
         """Count an iteration, and show its losses now and then."""
         fields = {}
-        if outputs and self.every_n_train_iters(runner, self._interval(runner)):
+        if outputs and self.every_n_inner_iters(batch_idx, self._interval):
             fields['losses'] = losses_text(outputs)
         self._count('training', runner.iter + 1, **fields)
 
     def after_train(self, runner: Runner) -> None:
         """End the bar where it is."""
         self.progress.stop_task(self._tasks['training'])
-
-    def before_val_epoch(self, runner: Runner) -> None:
-        """Show a second bar."""
-        self._begin('validation', len(runner.val_dataloader))
-
-    def after_val_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: Any = None,
-        outputs: Any = None,
-    ) -> None:
-        """Count a batch."""
-        self._count('validation', batch_idx + 1)
 
     def after_val_epoch(
         self, runner: Runner, metrics: Mapping[str, Any] | None = None
@@ -138,19 +131,21 @@ class ProgressHook(Hook):
         if 'training' in self._tasks:
             self._count('training', runner.iter, score=self._score(metrics or {}))
 
-    def before_test_epoch(self, runner: Runner) -> None:
-        """Show a bar."""
-        self._begin('test', len(runner.test_dataloader))
+    def _before_epoch(self, runner: Runner, mode: str = 'train') -> None:
+        """Show a bar of its own for an evaluation."""
+        if mode != 'train':
+            self._begin(CALLED[mode], len(getattr(runner, f'{mode}_dataloader')))
 
-    def after_test_iter(
+    def _after_iter(
         self,
         runner: Runner,
         batch_idx: int,
         data_batch: Any = None,
         outputs: Any = None,
+        mode: str = 'train',
     ) -> None:
-        """Count a batch."""
-        self._count('test', batch_idx + 1)
+        """Count a batch of an evaluation."""
+        self._count(CALLED[mode], batch_idx + 1)
 
     def _begin(self, name: str, total: int, completed: int = 0) -> None:
         self._tasks[name] = self.progress.add_task(
@@ -165,11 +160,6 @@ class ProgressHook(Hook):
         self.progress.update(
             self._tasks[name], completed=completed, refresh=is_due, **fields
         )
-
-    @staticmethod
-    def _interval(runner: Runner) -> int:
-        loggers = [hook for hook in runner.hooks if isinstance(hook, LoggerHook)]
-        return loggers[0].interval if loggers else 50
 
     def _score(self, metrics: Mapping[str, Any]) -> str:
         known = [name for name in SCORES if name in metrics]

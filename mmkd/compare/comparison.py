@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 
-from mmkd.compare.length import length_options
-from mmkd.compare.trial import SOON, timed_length, unit_of
+from mmkd.compare.length import length_options, unit_of
+from mmkd.compare.trial import SOON, timed_length
 from mmkd.config.experiments import NONE, load_config, set_methods
 from mmkd.records import read_manifest
 from mmkd.runs.training import Training

@@ -1,6 +1,6 @@
 """A training of another length: what has to change with it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mmengine.config import Config
@@ -15,6 +15,15 @@ MOMENTS = ('begin', 'end', 'T_max', 'milestones', 'warmup_iters')
 
 SCHEDULE = ('start', 'warmup', 'stop')
 """A method's times."""
+
+
+def unit_of(train_cfg: Mapping[str, Any]) -> str:
+    """What a training counts, ``'epochs'`` or ``'iterations'``.
+
+    Args:
+        train_cfg: Of its config.
+    """
+    return next(unit for unit, key in LENGTHS.items() if key in train_cfg)
 
 
 def length_options(cfg: Config, unit: str, length: int) -> list[str]:
@@ -34,7 +43,7 @@ def length_options(cfg: Config, unit: str, length: int) -> list[str]:
     """
     key = LENGTHS[unit]
     if key not in cfg.train_cfg:
-        [own] = [name for name, field in LENGTHS.items() if field in cfg.train_cfg]
+        own = unit_of(cfg.train_cfg)
         raise ValueError(
             f'{cfg.filename} counts {own} ({cfg.train_cfg[LENGTHS[own]]} of them): '
             f'give --{own}, not --{unit}.'

@@ -75,20 +75,28 @@ class Row:
         return f'{self.method}: {self.gain.verdict}'
 
 
-def rows_of(trainings: Sequence[Training]) -> list[Row]:
-    """The rows of what is done, in the order of the methods.
+def read_done(trainings: Iterable[Training]) -> list[tuple[Training, Run]]:
+    """What the trainings that are done have left.
 
     Args:
         trainings: All that are to be compared.
+    """
+    return [(each, read_run(each.work_dir)) for each in trainings if each.is_done]
+
+
+def rows_of(done: Sequence[tuple[Training, Run]]) -> list[Row]:
+    """The rows of what is done, in the order of the methods.
+
+    Args:
+        done: Of :func:`read_done`.
 
     Raises:
         ValueError: If none has logged a score.
     """
     found: dict[str, dict[int, Run]] = {}
-    for each in trainings:
-        if each.is_done:
-            found.setdefault(each.name, {})[each.seed] = read_run(each.work_dir)
-    key = score_key([run for runs in found.values() for run in runs.values()])
+    for each, run in done:
+        found.setdefault(each.name, {})[each.seed] = run
+    key = score_key([run for _, run in done])
     if key is None:
         raise ValueError('no run has logged a score: the pair has no validation.')
     alone = {seed: last(run, key) for seed, run in found.get(NONE, {}).items()}
@@ -138,12 +146,12 @@ def line(training: Training, run: Run, key: str, commit: str | None) -> dict[str
 
 
 def write_lines(
-    trainings: Iterable[Training], key: str, out: Path, commit: str | None
+    done: Iterable[tuple[Training, Run]], key: str, out: Path, commit: str | None
 ) -> None:
     """Write the line of each finished run that has none yet.
 
     Args:
-        trainings: All that are compared.
+        done: Of :func:`read_done`.
         key: The score.
         out: The folder of the comparison.
         commit: See :func:`line`.
@@ -152,10 +160,9 @@ def write_lines(
     known = path.read_text().splitlines() if path.exists() else []
     there = {(old['method'], old['seed']) for old in map(json.loads, known)}
     with path.open('a') as file:
-        for each in trainings:
-            if each.is_done and (each.name, each.seed) not in there:
-                new = line(each, read_run(each.work_dir), key, commit)
-                file.write(f'{json.dumps(new)}\n')
+        for each, run in done:
+            if (each.name, each.seed) not in there:
+                file.write(f'{json.dumps(line(each, run, key, commit))}\n')
 
 
 def table(rows: Sequence[Row], title: str) -> Table:

@@ -6,7 +6,6 @@ import sys
 import time
 from pathlib import Path
 
-from mmkd.compare.length import LENGTHS
 from mmkd.runs import Run, read_run
 from mmkd.runs.training import Training
 
@@ -77,12 +76,3 @@ def _steps_of_an_epoch(run: Run) -> int:
         if found:
             return int(found[1])
     raise RuntimeError(f'{run.folder} has logged no epoch.')
-
-
-def unit_of(train_cfg: dict[str, object]) -> str:
-    """What a training counts, ``'epochs'`` or ``'iterations'``.
-
-    Args:
-        train_cfg: Of its config.
-    """
-    return next(unit for unit, key in LENGTHS.items() if key in train_cfg)

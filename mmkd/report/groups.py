@@ -10,9 +10,7 @@ from typing import NamedTuple
 from mmkd.report.labels import labels_of
 from mmkd.report.settings import backbone_of, differing, settings_of
 from mmkd.runs import Curve, Run
-
-SCORES = ('mIoU', 'accuracy/top1', 'multi-label/mAP')
-"""The score that leads, where there are several."""
+from mmkd.runs.scores import SCORES
 
 NO_SCORES = ('time', 'data_time')
 

@@ -129,11 +129,10 @@ class Run:
     @property
     def checkpoint(self) -> Path | None:
         """Its student, or else the last checkpoint, if it is still there."""
-        noted = self.folder / LAST
-        # The folder may have been moved since.
-        last = Path(noted.read_text().strip()).name if noted.is_file() else STUDENT
-        names = (STUDENT, last) if self._exported else (last, STUDENT)
-        return next(filter(Path.is_file, (self.folder / name for name in names)), None)
+        student = self.folder / STUDENT
+        last = last_checkpoint(self.folder) or student
+        there = (student, last) if self._exported else (last, student)
+        return next(filter(Path.is_file, there), None)
 
     @cached_property
     def minutes(self) -> float | None:
@@ -160,6 +159,13 @@ class Run:
     def score(self, key: str) -> Curve:
         """A score over the training; empty where there is none."""
         return self.scalars.val.get(key, {})
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """Where the last checkpoint of a training was saved; None if none was."""
+    noted = folder / LAST
+    # The folder may have been moved since.
+    return folder / Path(noted.read_text().strip()).name if noted.is_file() else None
 
 
 def read_run(folder: Path) -> Run:

@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,3 +80,26 @@ class Training:
             )
         with whole_or_nothing(self._mark) as partial:
             partial.write_text(' '.join(self.command))
+
+
+def train_all(
+    trainings: Sequence[Training], jobs: int, called: Mapping[str, str] | None = None
+) -> None:
+    """Train what is missing, and print what is done.
+
+    Args:
+        trainings: All of them.
+        jobs: How many run at a time; each has one thread where several do.
+        called: What names are printed as.
+    """
+    missing = [each for each in trainings if not each.is_done]
+    print(f'{len(missing)} of {len(trainings)} trainings to do', flush=True)
+
+    def train(each: Training) -> None:
+        each.run(threads=1 if jobs > 1 else None)
+        name = (called or {}).get(each.name, each.name)
+        print(f'done: {name}, seed {each.seed}', flush=True)
+
+    with ThreadPoolExecutor(jobs) as pool:
+        for _ in pool.map(train, missing):
+            pass

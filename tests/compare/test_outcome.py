@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 from made_runs import made_run
 
-from mmkd.compare.outcome import BEST, LINES, markdown, rows_of, write_best, write_lines
+from mmkd.compare.outcome import (
+    BEST,
+    LINES,
+    markdown,
+    read_done,
+    rows_of,
+    write_best,
+    write_lines,
+)
 from mmkd.report.results import NOTHING
 from mmkd.runs.training import Training
 
@@ -35,7 +43,7 @@ def trainings(tmp_path: Path) -> list[Training]:
 
 def test_gains_are_paired_by_seed(trainings: list[Training]) -> None:
     """Differences 2, 1.5, 2.5: mean 2, deviation 0.5, t 4.303 at two degrees."""
-    alone, kd, dhkd = rows_of(trainings)
+    alone, kd, dhkd = rows_of(read_done(trainings))
     assert (alone.gain, alone.scores) == (None, {0: 40.0, 1: 42.0, 2: 41.0})
     assert kd.gain is not None
     assert kd.gain.mean == pytest.approx(2)
@@ -46,7 +54,7 @@ def test_gains_are_paired_by_seed(trainings: list[Training]) -> None:
 
 
 def test_the_table_is_text_too(trainings: list[Training]) -> None:
-    lines = markdown(rows_of(trainings)).splitlines()
+    lines = markdown(rows_of(read_done(trainings))).splitlines()
     assert lines[0].startswith('| method | runs | mIoU |')
     assert lines[2].startswith(f'| none | 3 | 41.00 ± 1.00 | {NOTHING} |')
     assert lines[3].startswith('| kd | 3 | 43.00 ± 0.87 | 2.0 [0.8, 3.2] |')
@@ -54,8 +62,8 @@ def test_the_table_is_text_too(trainings: list[Training]) -> None:
 
 
 def test_each_run_has_one_line(trainings: list[Training], tmp_path: Path) -> None:
-    write_lines(trainings[:2], 'mIoU', tmp_path, 'abc')
-    write_lines(trainings, 'mIoU', tmp_path, 'def')
+    write_lines(read_done(trainings[:2]), 'mIoU', tmp_path, 'abc')
+    write_lines(read_done(trainings), 'mIoU', tmp_path, 'def')
     lines = [json.loads(each) for each in (tmp_path / LINES).read_text().splitlines()]
     assert [(each['method'], each['seed']) for each in lines] == [
         (name, seed) for name in SCORES for seed in range(3)
@@ -66,7 +74,7 @@ def test_each_run_has_one_line(trainings: list[Training], tmp_path: Path) -> Non
 
 
 def test_the_best_can_be_taken_up(trainings: list[Training], tmp_path: Path) -> None:
-    assert write_best(rows_of(trainings), tmp_path) == 'kd'
+    assert write_best(rows_of(read_done(trainings)), tmp_path) == 'kd'
     assert 'LogitsKD' in (tmp_path / BEST).read_text()
 
 
@@ -74,4 +82,4 @@ def test_without_a_score_there_is_nothing_to_compare(tmp_path: Path) -> None:
     made_run(tmp_path / 'a')
     (tmp_path / 'a' / 'done.txt').write_text('train.py')
     with pytest.raises(ValueError, match='no run has logged a score'):
-        rows_of([Training('kd', 0, ('train.py',), tmp_path / 'a')])
+        rows_of(read_done([Training('kd', 0, ('train.py',), tmp_path / 'a')]))

@@ -5,16 +5,10 @@ Options that this command does not know are those of tools/train.py, as --amp.
 """
 
 import argparse
-import json
-import math
-import shlex
 import statistics
-import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from os import cpu_count
 from pathlib import Path
-from typing import Any
 
 import torch
 from mmengine.config import Config
@@ -22,11 +16,13 @@ from mmengine.config import Config
 from mmkd.analysis.collapse_picture import Runs, draw
 from mmkd.analysis.curves import by_validation
 from mmkd.analysis.four_settings import SETTINGS, trainings, write_configs
-from mmkd.analysis.pictures import save
 from mmkd.cli.command_line import positive
+from mmkd.cli.console import ending_in_words
+from mmkd.cli.pictures import write
 from mmkd.config.experiments import CONFIGS
 from mmkd.runs import read_run
-from mmkd.runs.training import Training
+from mmkd.runs.scores import SCORES
+from mmkd.runs.training import Training, train_all
 from mmkd_demo.digits import write_digits
 
 TRAIN = Path(__file__).parents[1] / 'train.py'
@@ -36,7 +32,6 @@ DATA = {
     'tin100': 'resnet20_resnet8_tin100',
     'cifar100': 'resnet56_resnet20_cifar100',
 }
-SCORES = ('accuracy/top1', 'mIoU')
 
 
 def parse_args() -> tuple[argparse.Namespace, list[str]]:
@@ -85,7 +80,7 @@ def digits_teacher(work_dir: Path) -> list[str]:
     return ['--teacher', str(folder / f'epoch_{cfg.train_cfg.max_epochs}.pth')]
 
 
-def train_all(args: argparse.Namespace, options: Sequence[str]) -> list[Training]:
+def train_settings(args: argparse.Namespace, options: Sequence[str]) -> list[Training]:
     """Train what is missing."""
     write_configs(args.work_dir / 'configs', DATA.get(args.data, args.data))
     if args.data == 'digits' and '--teacher' not in options:
@@ -97,16 +92,7 @@ def train_all(args: argparse.Namespace, options: Sequence[str]) -> list[Training
         for run in trainings(str(TRAIN), args.work_dir, args.seeds, options, changes)
         if run.name in args.settings
     ]
-    missing = [run for run in runs if not run.is_done]
-    print(f'{len(missing)} of {len(runs)} trainings to do', flush=True)
-
-    def train(run: Training) -> None:
-        run.run(threads=1 if args.jobs > 1 else None)
-        print(f'done: {SETTINGS[run.name]}, seed {run.seed}', flush=True)
-
-    with ThreadPoolExecutor(args.jobs) as pool:
-        for _ in pool.map(train, missing):
-            pass
+    train_all(runs, args.jobs, SETTINGS)
     return runs
 
 
@@ -134,15 +120,6 @@ def last_values(runs: Runs, key: str) -> dict[str, list[float]]:
     }
 
 
-def without_nan(value: Any) -> Any:
-    """The same with None for NaN and infinity, which JSON does not have."""
-    if isinstance(value, dict):
-        return {key: without_nan(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [without_nan(each) for each in value]
-    return value if not isinstance(value, float) or math.isfinite(value) else None
-
-
 def in_words(values: Sequence[float]) -> str:
     """Mean and standard deviation, then each value."""
     spread = f' ± {statistics.stdev(values):.2f}' if len(values) > 1 else ''
@@ -153,7 +130,7 @@ def in_words(values: Sequence[float]) -> str:
 def main() -> None:
     """Train, read, print, draw."""
     args, options = parse_args()
-    done = train_all(args, options)
+    done = train_settings(args, options)
     found = [(each.name, read_run(each.work_dir)) for each in done]
     runs = {
         name: [by_validation(run) for setting, run in found if setting == name]
@@ -164,17 +141,13 @@ def main() -> None:
     for name in args.settings:
         told = (f'{key} {in_words(values[name])}' for key, values in ends.items())
         print(f'{SETTINGS[name]:22}{"  ".join(told)}')
-    command = f'collapse.py {shlex.join(sys.argv[1:])}'.strip()
     seeds = f'{args.seeds} seeds (band: their range)' if args.seeds > 1 else 'one seed'
     title = f'{args.title or Path(args.data).stem}, {seeds}'
-    save(draw(runs, score, title, found[0][1].unit), args.out)
-    content = without_nan(dict(command=command, score=score, ends=ends, runs=runs))
-    args.out.with_suffix('.json').write_text(json.dumps(content, allow_nan=False))
+    figure = draw(runs, score, title, found[0][1].unit)
+    write(figure, args.out, score=score, ends=ends, runs=runs)
     print(f'{args.out} and, beside it, {args.out.with_suffix(".json").name}')
 
 
 if __name__ == '__main__':
-    try:
+    with ending_in_words(RuntimeError):
         main()
-    except (OSError, ValueError, RuntimeError) as error:
-        sys.exit(f'collapse.py: {error}')

@@ -6,29 +6,19 @@ classes are, beside how wide each is.
 """
 
 import argparse
-import json
-import shlex
-import sys
-from pathlib import Path
 
 from mmkd.analysis.embedding import draw, embed
 from mmkd.analysis.features import Features, chosen_of, features_of
-from mmkd.analysis.pictures import save
 from mmkd.analysis.trained import labelled, trained
 from mmkd.cli.command_line import positive
-from mmkd.cli.console import console
+from mmkd.cli.console import ending_in_words
+from mmkd.cli.pictures import add_run_options, write
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        'runs', nargs='+', metavar='[LABEL=]WORK_DIR', help='trainings'
-    )
-    parser.add_argument('--out', type=Path, default=Path('tsne.png'))
-    parser.add_argument('--data-root', metavar='DIR', help='if it is now another')
-    parser.add_argument('--images', type=positive, default=5000, help='at most (5000)')
-    parser.add_argument('--positions', type=positive, default=64, help='of a map (64)')
+    add_run_options(parser, 'trainings', 'tsne.png', images=5000)
     parser.add_argument(
         '--classes', type=positive, default=10, help='that are drawn (10)'
     )
@@ -61,17 +51,10 @@ def main() -> None:
         embeddings[label] = embed(kept)
         print(f'{label}: silhouette {embeddings[label].silhouette:.3f}', flush=True)
     assert labels is not None
-    save(draw(embeddings, labels[chosen], names), args.out)
-    content = dict(
-        command=f'tsne.py {shlex.join(sys.argv[1:])}',
-        silhouettes={name: found.silhouette for name, found in embeddings.items()},
-    )
-    args.out.with_suffix('.json').write_text(json.dumps(content, indent=1))
+    silhouettes = {name: found.silhouette for name, found in embeddings.items()}
+    write(draw(embeddings, labels[chosen], names), args.out, silhouettes=silhouettes)
 
 
 if __name__ == '__main__':
-    try:
-        with console():
-            main()
-    except (OSError, ValueError) as error:
-        sys.exit(f'tsne.py: {error}')
+    with ending_in_words():
+        main()

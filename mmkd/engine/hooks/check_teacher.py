@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, cast
 
-import numpy as np
 from mmengine.dist import get_dist_info
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -12,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Subset
 
 from mmkd.engine.runner_distiller import distiller_of
+from mmkd.evenly import evenly
 from mmkd.models.distiller import Distiller
 from mmkd.models.ranking import Ranking
 from mmkd.models.tally import Tally
@@ -148,8 +148,7 @@ def _sample(runner: Runner) -> list[int]:
     """Numbers of validation images, evenly spread."""
     total = len(runner.val_dataloader.dataset)
     seen = runner.max_iters * (runner.train_dataloader.batch_size or 1)
-    count = min(total, max(FEWEST, int(SHARE * seen * get_dist_info()[1])))
-    return np.linspace(0, total - 1, count).round().astype(int).tolist()
+    return evenly(total, max(FEWEST, int(SHARE * seen * get_dist_info()[1])))
 
 
 def _tally(

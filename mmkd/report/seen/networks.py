@@ -18,11 +18,12 @@ from mmkd.models.build import build_model
 from mmkd.models.deploy import student_config
 from mmkd.models.tasks import Task, class_count, task_of
 from mmkd.models.teachers import FrozenTeacher
+from mmkd.models.teachers.recorded import SETTINGS
 from mmkd.report.seen.sample import scope_of
 from mmkd.runs import Run
 from mmkd.setup import setup
 
-TEACHER_SETTINGS = ('config', 'checkpoint', 'num_classes', 'classifier', 'classes')
+TEACHER_SETTINGS = ('config', 'checkpoint', *SETTINGS)
 
 
 @dataclass

@@ -10,6 +10,7 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS, DefaultScope
 from torch import Tensor
 
+from mmkd.evenly import evenly
 from mmkd.models.class_names import names_of
 from mmkd.models.tasks import Task
 from mmkd.setup import setup
@@ -97,8 +98,7 @@ def read_sample(settings: Mapping[str, Any], count: int) -> Sample:
     dataset = Config(dict(data=settings['val_dataloader']['dataset'])).data
     with scope_of(settings):
         built = DATASETS.build(dataset)
-    chosen = np.linspace(0, len(built) - 1, min(count, len(built)))
-    return Sample(built, chosen.round().astype(int).tolist())
+    return Sample(built, evenly(len(built), count))
 
 
 def scope_of(settings: Mapping[str, Any]) -> Any:

@@ -8,10 +8,11 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from mmkd.report.charts import Level, Line, chart
-from mmkd.report.groups import NO_SCORES, Group
+from mmkd.report.groups import Group
 from mmkd.report.rules.advice import score_name
 from mmkd.report.rules.teacher import teacher_score
 from mmkd.runs import Curve, Run
+from mmkd.runs.scores import is_score
 
 
 class Figure(NamedTuple):
@@ -58,9 +59,7 @@ def sections(groups: Sequence[Group], key: str | None) -> list[Section]:
 
 def _scores(groups: Sequence[Group], key: str | None) -> Iterator[Figure]:
     names = _names(groups, lambda run: run.scalars.val)
-    wanted = [n for n in names if n not in NO_SCORES and '/images' not in n]
-    wanted = [n for n in wanted if not n.startswith(('teacher/', 'collapse_'))]
-    for name in sorted(wanted, key=lambda name: name != key):
+    for name in sorted(filter(is_score, names), key=lambda name: name != key):
         levels = []
         for group in groups:
             found = teacher_score(group, name)

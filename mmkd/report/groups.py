@@ -10,9 +10,7 @@ from typing import NamedTuple
 from mmkd.report.labels import labels_of
 from mmkd.report.settings import backbone_of, differing, settings_of
 from mmkd.runs import Curve, Run
-from mmkd.runs.scores import SCORES
-
-NO_SCORES = ('time', 'data_time')
+from mmkd.runs.scores import SCORES, is_score
 
 
 class Point(NamedTuple):
@@ -136,11 +134,6 @@ def baseline_of(group: Group, groups: Sequence[Group]) -> Group | None:
 
 def score_key(runs: Sequence[Run]) -> str | None:
     """The score that leads on the page; None where no run has any."""
-    keys = Counter(
-        key
-        for run in runs
-        for key in run.scalars.val
-        if key not in NO_SCORES and not key.startswith(('teacher/', 'collapse_'))
-    )
+    keys = Counter(key for run in runs for key in run.scalars.val if is_score(key))
     known = [key for key in SCORES if key in keys]
     return known[0] if known else next(iter(keys), None)

@@ -1,0 +1,79 @@
+import zipfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from mmkd.originals import new_folder, read_image, read_text
+from mmkd.resilience.files import PARTIAL
+
+
+def png(*shape: int) -> bytes:
+    return cv2.imencode('.png', np.full(shape, 7, np.uint8))[1].tobytes()
+
+
+def test_reads_from_a_folder_and_from_an_archive(tmp_path: Path) -> None:
+    (tmp_path / 'a.png').write_bytes(png(4, 6, 3))
+    (tmp_path / 'a.txt').write_text('one two')
+    with zipfile.ZipFile(tmp_path / 'all.zip', 'w') as archive:
+        for name in ('a.png', 'a.txt'):
+            archive.write(tmp_path / name, f'set/{name}')
+    for root in (tmp_path, zipfile.Path(tmp_path / 'all.zip', 'set/')):
+        assert read_text(root / 'a.txt') == 'one two'
+        assert (read_image(root / 'a.png', (4, 6, 3)) == 7).all()
+        with pytest.raises(FileNotFoundError, match=r'b\.png is missing'):
+            read_image(root / 'b.png', (4, 6, 3))
+
+
+def test_an_image_without_colours_gets_three_channels(tmp_path: Path) -> None:
+    (tmp_path / 'grey.png').write_bytes(png(4, 6))
+    assert read_image(tmp_path / 'grey.png', (4, 6, 3)).shape == (4, 6, 3)
+
+
+@pytest.mark.parametrize(
+    ('content', 'message'),
+    [
+        (b'', 'is no image'),
+        (b'GIF89a and no more', 'is no image'),
+        (png(6, 4), r'must be uint8 of shape \(4, 6\), got uint8 of shape \(6, 4\)'),
+        (png(4, 6, 3), r'must be .*, got uint8 of shape \(4, 6, 3\)'),
+    ],
+)
+def test_what_is_not_expected_is_refused_by_name(
+    tmp_path: Path, content: bytes, message: str
+) -> None:
+    (tmp_path / 'b.png').write_bytes(content)
+    with pytest.raises(ValueError, match=rf'b\.png {message}'):
+        read_image(tmp_path / 'b.png', (4, 6))
+
+
+def test_a_folder_is_there_when_it_is_whole(tmp_path: Path) -> None:
+    target = tmp_path / 'data' / 'set'
+    with new_folder(target) as partial:
+        (partial / 'a').write_text('a')
+        assert not target.exists()
+    assert [path.name for path in target.iterdir()] == ['a']
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_what_fails_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), new_folder(tmp_path / 'set') as partial:
+        read_text(partial / 'a')
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_kill_has_left_goes(tmp_path: Path) -> None:
+    half = tmp_path / f'set{PARTIAL}'
+    half.mkdir()
+    (half / 'some').write_text('a')
+    with new_folder(tmp_path / 'set'):
+        pass
+    assert list((tmp_path / 'set').iterdir()) == []
+
+
+def test_a_folder_that_is_there_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / 'mine').write_text('a')
+    with pytest.raises(FileExistsError, match='is there already'), new_folder(tmp_path):
+        raise AssertionError
+    assert (tmp_path / 'mine').read_text() == 'a'

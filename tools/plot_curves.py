@@ -10,6 +10,7 @@ matplotlib.use('Agg')
 import matplotlib.pyplot as plt
 
 from mmkd.runs.scalars import LOGS, Curve, read_scalars
+from mmkd.spread import band
 
 
 def parse_args() -> argparse.Namespace:
@@ -43,16 +44,9 @@ def plot(curves: dict[str, list[Curve]], key: str, out: str) -> None:
     """Draw one line a label, with a band from its lowest to its highest run."""
     figure, axes = plt.subplots(figsize=(6, 3.6), dpi=110)
     for label, group in curves.items():
-        steps = sorted(set.intersection(*(set(curve) for curve in group)))
-        columns = [[curve[step] for curve in group] for step in steps]
-        means = [sum(column) / len(column) for column in columns]
+        steps, means, lows, highs = zip(*band(group), strict=True)
         axes.plot(steps, means, marker='.', label=f'{label} ({len(group)})')
-        axes.fill_between(
-            steps,
-            [min(column) for column in columns],
-            [max(column) for column in columns],
-            alpha=0.2,
-        )
+        axes.fill_between(steps, lows, highs, alpha=0.2)
     axes.set_xlabel('step')
     axes.set_ylabel(key)
     axes.grid(alpha=0.3)

@@ -1,6 +1,5 @@
 """Figure 2 of Dual-Head KD, and below it what is to explain it."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +16,7 @@ from matplotlib.ticker import (
 from mmkd.analysis.four_settings import SETTINGS
 from mmkd.analysis.pictures import BLUE, GREEN, ORANGE, VERMILION, plain
 from mmkd.runs import Curve
+from mmkd.spread import band
 
 Runs = Mapping[str, Sequence[Mapping[str, Curve]]]
 """The curves of each seed, by setting."""
@@ -116,14 +116,13 @@ def _draw_panel(axes: Axes, panel: Panel, runs: Runs) -> None:
     if panel.zero:
         axes.axhline(0, color='black', linewidth=0.8)
     for name in panel.settings:
-        steps, columns = columns_of([each.get(panel.key, {}) for each in runs[name]])
-        if not steps:
+        points = band(each.get(panel.key, {}) for each in runs[name])
+        if not points:
             continue
         colour, dashes = LOOKS[name]
-        means = [sum(column) / len(column) for column in columns]
+        steps, means, lows, highs = zip(*points, strict=True)
         axes.plot(steps, means, color=colour, linestyle=dashes, linewidth=1.5)
-        low, high = ([end(column) for column in columns] for end in (min, max))
-        axes.fill_between(steps, low, high, color=colour, alpha=0.18, linewidth=0)
+        axes.fill_between(steps, lows, highs, color=colour, alpha=0.18, linewidth=0)
     if panel.log:
         axes.set_yscale('log')
         bottom, top = axes.get_ylim()
@@ -133,16 +132,3 @@ def _draw_panel(axes: Axes, panel: Panel, runs: Runs) -> None:
         axes.yaxis.set_minor_formatter(NullFormatter())
     if not axes.lines[panel.zero :]:
         axes.text(0.5, 0.5, 'not logged', transform=axes.transAxes, ha='center')
-
-
-def columns_of(group: Sequence[Curve]) -> tuple[list[int], list[list[float]]]:
-    """The steps that all curves of a group have, and their values at each.
-
-    Args:
-        group: The curves; steps at which one has no finite value are left out.
-    """
-    if not group:
-        return [], []
-    common = set.intersection(*(set(curve) for curve in group))
-    steps = [s for s in sorted(common) if all(math.isfinite(c[s]) for c in group)]
-    return steps, [[curve[step] for curve in group] for step in steps]

@@ -14,11 +14,10 @@ from rich.table import Table
 import mmkd
 from mmkd.config.experiments import NONE
 from mmkd.report.groups import score_key
-from mmkd.report.interval import Gain, number, paired_gain
-from mmkd.report.results import NOTHING, spread
 from mmkd.runs import Run, read_run
 from mmkd.runs.scalars import LOGS
 from mmkd.runs.training import Training
+from mmkd.spread import NOTHING, Gain, number, paired_gain, spread
 
 LINES = 'runs.jsonl'
 BEST = 'best.py'

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from mmkd.report.interval import MINUS
+from mmkd.spread import MINUS
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from mmkd.report.axes import axis_of, short
-from mmkd.report.groups import Point
+from mmkd.spread import Point
 
 WIDTH, HEIGHT = 360, 210
 LEFT, RIGHT, TOP, BOTTOM = 54, 8, 8, 34

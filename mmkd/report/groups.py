@@ -5,28 +5,12 @@ import statistics
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from mmkd.report.labels import labels_of
 from mmkd.report.settings import backbone_of, differing, settings_of
 from mmkd.runs import Curve, Run
 from mmkd.runs.scores import SCORES, is_score
-
-
-class Point(NamedTuple):
-    """Values of several runs at one step.
-
-    Attributes:
-        step: An iteration or epoch.
-        mean: Of the values.
-        low: The lowest.
-        high: The highest.
-    """
-
-    step: int
-    mean: float
-    low: float
-    high: float
+from mmkd.spread import Point, band
 
 
 @dataclass
@@ -54,21 +38,8 @@ class Group:
         return self.first.methods is None
 
     def band(self, curve: Callable[[Run], Curve]) -> list[Point]:
-        """A value over the training: mean, lowest and highest of the runs.
-
-        At a step that not all runs have which came so far there is no point.
-        """
-        curves = [finite(curve(run)) for run in self.runs]
-        curves = [each for each in curves if each]
-        ends = [max(each) for each in curves]
-        points = []
-        for step in sorted({step for each in curves for step in each}):
-            going = [c for c, end in zip(curves, ends, strict=True) if end >= step]
-            if all(step in each for each in going):
-                values = [each[step] for each in going]
-                mean = statistics.fmean(values)
-                points.append(Point(step, mean, min(values), max(values)))
-        return points
+        """A value over the training: mean, lowest and highest of the runs."""
+        return band(map(curve, self.runs))
 
     @property
     def finished(self) -> list[Run]:

@@ -14,8 +14,7 @@ from mmkd.nearest import listed
 from mmkd.report.charts import style_class
 from mmkd.report.curves import sections
 from mmkd.report.groups import Group, group_runs, score_key
-from mmkd.report.interval import number
-from mmkd.report.results import NOTHING, group_rows, run_rows
+from mmkd.report.results import group_rows, run_rows
 from mmkd.report.rules import advice
 from mmkd.report.rules.advice import score_name
 from mmkd.report.seen.classes import class_rows
@@ -25,6 +24,7 @@ from mmkd.report.seen.panels import panels
 from mmkd.report.settings import described
 from mmkd.report.start_table import start_tables
 from mmkd.runs import Run
+from mmkd.spread import NOTHING, number
 
 MOST_ADVICE = 10
 """Sentences that are not folded away."""

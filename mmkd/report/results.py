@@ -1,16 +1,13 @@
 """The table of results: scores with their spread, time and cost."""
 
-import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from mmkd.report.groups import Group, finite
-from mmkd.report.interval import number
 from mmkd.report.rules.gains import gain_over_baseline
 from mmkd.report.rules.teacher import teacher_score
 from mmkd.runs import Run
-
-NOTHING = '\N{EN DASH}'
+from mmkd.spread import NOTHING, number, spread
 
 
 class GroupRow(NamedTuple):
@@ -93,17 +90,6 @@ def run_rows(groups: Sequence[Group], key: str | None) -> list[RunRow]:
         for group in groups
         for run in group.runs
     ]
-
-
-def spread(values: Iterable[float | None], digits: int) -> str:
-    """Mean and standard deviation of what is there."""
-    known = [value for value in values if value is not None]
-    if not known:
-        return NOTHING
-    mean = number(statistics.fmean(known), digits)
-    if len(known) == 1 or max(known) == min(known):
-        return mean
-    return f'{mean} ± {number(statistics.stdev(known), digits)}'
 
 
 def _ends(runs: Sequence[Run], key: str | None, best: bool) -> list[float]:

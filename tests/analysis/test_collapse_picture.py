@@ -1,11 +1,10 @@
 """What is drawn of curves that were made for it."""
 
-import math
 from pathlib import Path
 
 import cv2
 
-from mmkd.analysis.collapse_picture import BOTH, columns_of, draw, panels
+from mmkd.analysis.collapse_picture import BOTH, draw, panels
 from mmkd.analysis.four_settings import SETTINGS
 from mmkd.analysis.pictures import save
 
@@ -36,9 +35,3 @@ def test_a_setting_that_was_not_run_is_left_out() -> None:
     assert [len(axes.collections) for axes in figure.axes] == [1] * 8
     [legend] = figure.legends
     assert [text.get_text() for text in legend.texts] == [SETTINGS['one_head']]
-
-
-def test_steps_that_all_seeds_have() -> None:
-    group = [{1: 1.0, 2: 2.0, 3: math.inf}, {2: 4.0, 3: 1.0, 4: 1.0}]
-    assert columns_of(group) == ([2], [[2.0, 4.0]])
-    assert columns_of([]) == ([], [])

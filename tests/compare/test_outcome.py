@@ -15,8 +15,8 @@ from mmkd.compare.outcome import (
     write_best,
     write_lines,
 )
-from mmkd.report.results import NOTHING
 from mmkd.runs.training import Training
+from mmkd.spread import NOTHING
 
 KD = {'kd': dict(type='LogitsKD', weight=0.5)}
 SCORES = {

@@ -14,7 +14,7 @@ from mmkd.report.charts import (
     style_class,
     thinned,
 )
-from mmkd.report.groups import Point
+from mmkd.spread import Point
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ Options that this command does not know are those of tools/train.py, as --amp.
 """
 
 import argparse
-import statistics
 from collections.abc import Sequence
 from os import cpu_count
 from pathlib import Path
@@ -23,6 +22,7 @@ from mmkd.config.experiments import CONFIGS
 from mmkd.runs import read_run
 from mmkd.runs.scores import SCORES
 from mmkd.runs.training import Training, train_all
+from mmkd.spread import spread
 from mmkd_demo.digits import write_digits
 
 TRAIN = Path(__file__).parents[1] / 'train.py'
@@ -122,9 +122,8 @@ def last_values(runs: Runs, key: str) -> dict[str, list[float]]:
 
 def in_words(values: Sequence[float]) -> str:
     """Mean and standard deviation, then each value."""
-    spread = f' ± {statistics.stdev(values):.2f}' if len(values) > 1 else ''
     each = ' '.join(f'{value:.2f}' for value in values)
-    return f'{statistics.fmean(values):.2f}{spread} ({each})'
+    return f'{spread(values, 2)} ({each})'
 
 
 def main() -> None:

@@ -4,10 +4,10 @@ import math
 import statistics
 from collections.abc import Iterator, Sequence
 
-from mmkd.report.groups import Group, Point
-from mmkd.report.interval import number
+from mmkd.report.groups import Group
 from mmkd.report.rules.advice import Advice, score_name
 from mmkd.runs import Run
+from mmkd.spread import Point, number
 
 LATE = 0.75
 """The part of a training after which a score should hardly change."""

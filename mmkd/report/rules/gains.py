@@ -4,8 +4,8 @@ import statistics
 from collections.abc import Iterator, Sequence
 
 from mmkd.report.groups import Group, baseline_of
-from mmkd.report.interval import Gain, in_words, number, paired_gain
 from mmkd.report.rules.advice import Advice, score_name
+from mmkd.spread import Gain, in_words, number, paired_gain
 
 
 def gain_over_baseline(

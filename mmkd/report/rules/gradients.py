@@ -5,8 +5,8 @@ import statistics
 from collections.abc import Iterator, Sequence
 
 from mmkd.report.groups import Group, finite
-from mmkd.report.interval import number
 from mmkd.report.rules.advice import Advice
+from mmkd.spread import number
 
 STRONG = 10.0
 """A distillation gradient so many times the task's drowns it."""

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from mmkd.report.groups import Group, baseline_of
-from mmkd.report.interval import number
 from mmkd.report.rules.advice import Advice, score_name
+from mmkd.spread import number
 
 ENOUGH = 1.0
 """Points that a teacher should be above what it teaches."""

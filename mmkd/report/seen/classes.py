@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mmkd.report.interval import number
 from mmkd.report.seen.look import Asked, Look, changes
+from mmkd.spread import number
 
 ENDS = 10
 """Classes that are shown of both ends of a long list; the rest is folded away."""

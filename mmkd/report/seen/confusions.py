@@ -5,9 +5,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from mmkd.report.interval import number
 from mmkd.report.seen.look import Asked, Look, changes
 from mmkd.report.seen.pictures import data_uri
+from mmkd.spread import number
 
 MOST = 5
 """Confusions that are shown of each kind."""

@@ -5,10 +5,10 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from mmkd.report.interval import number
 from mmkd.report.seen.classes import signed
 from mmkd.report.seen.look import Look, changes
 from mmkd.report.seen.pictures import class_map, data_uri, marked
+from mmkd.spread import number
 
 
 class Tile(NamedTuple):

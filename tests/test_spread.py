@@ -1,6 +1,8 @@
+import math
+
 import pytest
 
-from mmkd.report.interval import gain_of, number, paired_gain
+from mmkd.spread import NOTHING, band, gain_of, number, paired_gain, spread
 
 # Student's t for 95 %, from a printed table.
 T = {2: 12.706, 3: 4.303, 5: 2.776}
@@ -42,3 +44,23 @@ def test_equal_scores_show_nothing() -> None:
 def test_no_negative_zero() -> None:
     assert number(-0.01) == '0.0'
     assert number(-0.06) == '\u22120.1'
+
+
+def test_mean_and_deviation_of_what_is_there() -> None:
+    assert spread([1.0, None, 2.0, 3.0], 1) == '2.0 ± 1.0'
+    assert spread([-2.0], 2) == '\u22122.00'
+    assert spread([5.0, 5.0], 0) == '5'
+    assert spread([None], 1) == NOTHING
+
+
+def test_a_band_is_of_all_that_came_so_far() -> None:
+    """15 is not of all, at 20 one is infinite, and 40 is of the one that went on."""
+    curves = [
+        {10: 1.0, 20: math.inf, 30: 3.0, 40: 9.0},
+        {10: 3.0, 15: 8.0, 20: 4.0, 30: 5.0},
+        {},
+        {10: math.nan},
+    ]
+    points = [(10, 2.0, 1.0, 3.0), (30, 4.0, 3.0, 5.0), (40, 9.0, 9.0, 9.0)]
+    assert band(curves) == points
+    assert band([]) == []

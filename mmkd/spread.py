@@ -1,9 +1,10 @@
-"""How much two settings differ, seed by seed."""
+"""What several seeds say together: mean, spread, and how much two settings differ."""
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from scipy.special import stdtrit
 
@@ -11,6 +12,9 @@ LEVEL = 0.95
 """How often an interval holds what it is of."""
 
 MINUS = '\N{MINUS SIGN}'
+
+NOTHING = '\N{EN DASH}'
+"""What stands in a table where there is no value."""
 
 WORDS = ('no', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine')
 
@@ -53,6 +57,54 @@ class Gain:
             return f'not shown: {self.numbers} over {seeds}'
         verb = 'gains' if self.mean > 0 else 'loses'
         return f'{verb} {self.numbers} over {seeds}'
+
+
+class Point(NamedTuple):
+    """Values of several runs at one step.
+
+    Attributes:
+        step: An iteration or epoch.
+        mean: Of the values.
+        low: The lowest.
+        high: The highest.
+    """
+
+    step: int
+    mean: float
+    low: float
+    high: float
+
+
+def band(curves: Iterable[Mapping[int, float]]) -> list[Point]:
+    """A value over several runs: mean, lowest and highest.
+
+    Args:
+        curves: The value by step, of each run; one without any counts for nothing.
+
+    Returns:
+        A point for each step at which all runs that came so far have a finite value.
+    """
+    curves = [curve for curve in curves if any(map(math.isfinite, curve.values()))]
+    ends = [max(curve) for curve in curves]
+    points = []
+    for step in sorted({step for curve in curves for step in curve}):
+        going = [c for c, end in zip(curves, ends, strict=True) if end >= step]
+        values = [curve.get(step, math.nan) for curve in going]
+        if all(map(math.isfinite, values)):
+            mean = statistics.fmean(values)
+            points.append(Point(step, mean, min(values), max(values)))
+    return points
+
+
+def spread(values: Iterable[float | None], digits: int) -> str:
+    """Mean and standard deviation of what is there."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return NOTHING
+    mean = number(statistics.fmean(known), digits)
+    if len(known) == 1 or max(known) == min(known):
+        return mean
+    return f'{mean} ± {number(statistics.stdev(known), digits)}'
 
 
 def paired_gain(

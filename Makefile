@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/python
 
 export MMCV_WITH_OPS := 0
 
-.PHONY: demo test soak stages bench record-runs lint install
+.PHONY: demo test soak stages bench record-runs results lint install
 
 demo: $(INSTALLED)
 	$(RUN) tools/demo.py --task $(TASK)
@@ -30,6 +30,10 @@ bench: $(INSTALLED)
 # and OPTIONS="--pair PAIR --amp".
 record-runs: $(INSTALLED)
 	$(RUN) -m benchmarks.record_runs $(STUDY) --data-root $(DATA) --teacher $(TEACHER) $(OPTIONS)
+
+# The tables of docs/results.md and the README, from the lines in docs/results.
+results: $(INSTALLED)
+	$(RUN) tools/results.py
 
 lint: $(INSTALLED)
 	$(RUN) -m ruff check .

@@ -185,7 +185,16 @@ def train(job: Job, args: argparse.Namespace) -> dict[str, object]:
         'minutes': round((time.time() - begin) / 60, 2),
         'processor_minutes': round((_processor() - used) / 60, 2),
         'record_processor_minutes': recording,
+        'command': _make(job, args),
     }
+
+
+def _make(job: Job, args: argparse.Namespace) -> list[str]:
+    """What makes this line and its study's others, without this machine's paths."""
+    options = ['--amp'] if args.amp else []
+    options += ['--pair', job.pair] if job.pair != IMAGES else []
+    command = ['make', 'record-runs', f'STUDY={job.study}', 'DATA=DIR', 'TEACHER=CKPT']
+    return command + ([f'OPTIONS={" ".join(options)}'] if options else [])
 
 
 def _record(job: Job, args: argparse.Namespace) -> tuple[Path, float]:

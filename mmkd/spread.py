@@ -43,9 +43,14 @@ class Gain:
     @property
     def numbers(self) -> str:
         """As ``0.6 [-0.5, 1.7]``, with proper minus signs."""
+        return self.written(1)
+
+    def written(self, digits: int) -> str:
+        """The same with so many digits after the point."""
+        mean = number(self.mean, digits)
         if self.low is None or self.high is None:
-            return number(self.mean)
-        return f'{number(self.mean)} [{number(self.low)}, {number(self.high)}]'
+            return mean
+        return f'{mean} [{number(self.low, digits)}, {number(self.high, digits)}]'
 
     @property
     def verdict(self) -> str:

@@ -1,0 +1,139 @@
+"""Finished runs, from the lines that they have left."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmkd.spread import NOTHING, number, paired_gain, spread
+
+NOT_RECORDED = 'not recorded'
+
+Line = Mapping[str, Any]
+"""What is kept of a run, see :func:`mmkd.compare.outcome.line`.
+
+``seed``, ``last`` and ``command`` are there; what no run has left names its ``source``.
+"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """Runs that differ in their seed alone.
+
+    Attributes:
+        label: What they are called.
+        lines: What they have left, by seed.
+    """
+
+    label: str
+    lines: Mapping[int, Line]
+
+    @property
+    def scores(self) -> dict[int, float]:
+        """The last score of each seed."""
+        return {seed: line['last'] for seed, line in self.lines.items()}
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """What its first seed was made by."""
+        return tuple(next(iter(self.lines.values()))['command'])
+
+    @property
+    def sources(self) -> list[str]:
+        """Where lines are from that no run has left."""
+        found = (line.get('source') for line in self.lines.values())
+        return list(dict.fromkeys(filter(None, found)))
+
+    def cell(self, kind: str, baseline: 'Row | None', digits: int = 2) -> str:
+        """What stands in a column of a table.
+
+        Args:
+            kind: ``'seeds'``; of the scores ``'mean'``, ``'each'`` or the ``'gain'``
+                over the baseline; or a field of the lines, of which it is the mean.
+            baseline: A row to compare with.
+            digits: Of scores, after the point.
+        """
+        scores = self.scores.values()
+        if kind == 'seeds':
+            return _seeds(list(self.lines))
+        if kind == 'mean':
+            return spread(scores, digits)
+        if kind == 'each':
+            return ', '.join(number(score, digits) for score in scores)
+        if kind == 'gain':
+            if baseline is None or baseline is self:
+                return NOTHING
+            gain = paired_gain(self.scores, baseline.scores)
+            return gain.written(digits) if gain else NOTHING
+        values = [line.get(kind) for line in self.lines.values()]
+        if None in values:
+            return NOT_RECORDED
+        if all(isinstance(value, int) for value in values) and len(set(values)) == 1:
+            return f'{values[0]:,}'
+        return spread(values, 2)
+
+
+class Results:
+    """The lines of the files in a folder.
+
+    Args:
+        folder: With files ``*.jsonl``, a line a run.
+
+    Raises:
+        ValueError: If a line is no JSON.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._lines: dict[str, list[Line]] = {
+            path.name: [json.loads(line) for line in path.read_text().splitlines()]
+            for path in sorted(folder.glob('*.jsonl'))
+        }
+        self._shown: set[tuple[str, int]] = set()
+
+    def rows(self, file: str, wanted: Mapping[str, Mapping[str, Any]]) -> Iterator[Row]:
+        """The rows of a table.
+
+        Args:
+            file: Of which lines.
+            wanted: By label, what these fields of a line are; None of one without.
+
+        Raises:
+            ValueError: If there is no such file, a row has no line, two of one seed or
+                one that is another row's.
+        """
+        if file not in self._lines:
+            raise ValueError(f'there is no {file}, but {", ".join(self._lines)}')
+        taken: dict[int, str] = {}
+        for label, fields in wanted.items():
+            lines: dict[int, Line] = {}
+            for place, line in enumerate(self._lines[file]):
+                if any(line.get(key) != value for key, value in fields.items()):
+                    continue
+                if place in taken or line['seed'] in lines:
+                    other = taken.get(place, f'another of seed {line["seed"]}')
+                    raise ValueError(
+                        f'{file}, line {place + 1} is of {label!r} and of {other!r}'
+                    )
+                taken[place] = label
+                lines[line['seed']] = line
+            if not lines:
+                raise ValueError(f'{label!r} has no line in {file}')
+            yield Row(label, dict(sorted(lines.items())))
+        self._shown |= {(file, place) for place in taken}
+
+    @property
+    def hidden(self) -> list[str]:
+        """The lines that no table has shown so far, as ``FILE, line NUMBER``."""
+        return [
+            f'{file}, line {place + 1}'
+            for file, lines in self._lines.items()
+            for place in range(len(lines))
+            if (file, place) not in self._shown
+        ]
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    if len(seeds) > 2 and seeds[-1] - seeds[0] == len(seeds) - 1:
+        return f'{seeds[0]}\N{EN DASH}{seeds[-1]}'
+    return ', '.join(map(str, seeds))

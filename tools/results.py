@@ -1,0 +1,35 @@
+"""Make the tables of results anew, from the lines that finished runs have left.
+
+Without a text these are the README's and those of docs/results.md. What declares a
+table there, and what a line holds: mmkd/compare/written.py and docs/compare.md.
+"""
+
+import argparse
+from pathlib import Path
+
+from mmkd.cli.console import ending_in_words
+from mmkd.compare.lines import Results
+from mmkd.compare.written import render
+
+ROOT = Path(__file__).parents[1]
+TEXTS = [ROOT / 'README.md', ROOT / 'docs' / 'results.md']
+LINES = ROOT / 'docs' / 'results'
+
+
+def main() -> None:
+    """Read the lines and write the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('texts', nargs='*', type=Path, metavar='TEXT', default=TEXTS)
+    parser.add_argument(
+        '--lines', type=Path, metavar='DIR', default=LINES, help='folder of *.jsonl'
+    )
+    args = parser.parse_args()
+    results = Results(args.lines)
+    texts = {path: render(path.read_text(), results) for path in args.texts}
+    for path, text in texts.items():
+        path.write_text(text)
+
+
+if __name__ == '__main__':
+    with ending_in_words():
+        main()

@@ -1,6 +1,7 @@
 """Plot a logged value over training, as mean and range over runs of a kind."""
 
 import argparse
+import math
 from collections import defaultdict
 from pathlib import Path
 
@@ -31,13 +32,17 @@ def read_curve(work_dir: Path, key: str) -> Curve:
     """Read a value from all logs of a work directory, resumed runs joined.
 
     Raises:
-        ValueError: If no log holds the value, or a line is no JSON.
+        ValueError: If no log holds the value, or none that is finite, or a line is no
+            JSON.
     """
     scalars = read_scalars(sorted(work_dir.glob(LOGS)))
     try:
-        return scalars.curve(key)
+        curve = scalars.curve(key)
     except KeyError:
         raise ValueError(f'no log under {work_dir} holds {key!r}') from None
+    if not any(map(math.isfinite, curve.values())):
+        raise ValueError(f'no {key!r} under {work_dir} is finite')
+    return curve
 
 
 def plot(curves: dict[str, list[Curve]], key: str, out: str) -> None:

@@ -28,6 +28,14 @@ def test_missing_value(run_tool: Callable[..., None], tmp_path: Path) -> None:
         run_tool('plot_curves.py', 'x=a', '--key', 'aAcc', '--out', tmp_path / 'c.png')
 
 
+def test_nothing_but_infinite_values(
+    run_tool: Callable[..., None], tmp_path: Path
+) -> None:
+    write_log(tmp_path / 'a', '1', {10: float('nan'), 20: float('inf')})
+    with pytest.raises(ValueError, match="no 'mIoU' under a is finite"):
+        run_tool('plot_curves.py', 'x=a', '--out', tmp_path / 'c.png')
+
+
 def test_a_line_that_a_kill_cut_off(
     run_tool: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:

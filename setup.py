@@ -6,6 +6,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 ROOT = Path(__file__).parent
+DEPLOY = ['onnx', 'onnxruntime', 'onnxscript']
 VERSION = r"(?m)^__version__ = '(.+)'$"
 
 setup(
@@ -59,6 +60,7 @@ setup(
             'mmpretrain>=1.2.0',
             'mmsegmentation>=1.2.2',
         ],
-        'tests': ['mypy', 'pytest', 'pytest-xdist', 'ruff'],
+        'deploy': DEPLOY,
+        'tests': [*DEPLOY, 'mypy', 'pytest', 'pytest-xdist', 'ruff'],
     },
 )

@@ -23,8 +23,8 @@ class Renormalise:
     """
 
     def __init__(self, given: Any, wanted: Any, channels: int) -> None:
-        mean, std, reorders = _normalisation(wanted)
-        given_mean, given_std, given_reorders = _normalisation(given)
+        mean, std, reorders = normalisation_of(wanted)
+        given_mean, given_std, given_reorders = normalisation_of(given)
         self.flip = reorders != given_reorders and channels == 3
         if self.flip:
             given_mean, given_std = given_mean.flip(0), given_std.flip(0)
@@ -42,8 +42,15 @@ class Renormalise:
         return images * self.scale.to(images) + self.shift.to(images)
 
 
-def _normalisation(preprocessor: Any) -> tuple[Tensor, Tensor, bool]:
-    """Mean and std, of each channel or of all, and whether channels are reversed."""
+def normalisation_of(preprocessor: Any) -> tuple[Tensor, Tensor, bool]:
+    """What a data preprocessor does to the values of images.
+
+    Args:
+        preprocessor: Of either library.
+
+    Returns:
+        Mean and std, of each channel or of all, and whether it reverses channels.
+    """
     reorders = any(getattr(preprocessor, name, False) for name in REORDERS)
     if not getattr(preprocessor, '_enable_normalize', False):
         return torch.zeros(1), torch.ones(1), reorders

@@ -1,0 +1,51 @@
+"""What the commands that deploy a trained network share."""
+
+import argparse
+
+from mmengine.config import Config
+
+from mmkd.cli.command_line import KeyValues, positive
+from mmkd.config.changes import set_data_root
+from mmkd.config.experiments import drop_parts, load_config
+from mmkd.config.keys import check_options
+
+
+def add_network_options(parser: argparse.ArgumentParser) -> None:
+    """Add what names a trained network and its images.
+
+    Args:
+        parser: The command's.
+    """
+    parser.add_argument('config', help='config file, of a distillation or a student')
+    parser.add_argument('checkpoint', help='checkpoint of the student')
+    parser.add_argument('--data-root', metavar='DIR', help='folder of the data set')
+    parser.add_argument(
+        '--size',
+        nargs=2,
+        type=positive,
+        metavar=('HEIGHT', 'WIDTH'),
+        help='of images; that of the first validation image',
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=KeyValues,
+        metavar='KEY=VALUE',
+        help='override config keys, as val_dataloader.dataset.data_root=DIR',
+    )
+
+
+def config_of(args: argparse.Namespace) -> Config:
+    """Read the config that a command line names, with its changes.
+
+    Args:
+        args: With the options of :func:`add_network_options`.
+    """
+    cfg = load_config(args.config)
+    check_options(cfg, args.cfg_options or {})
+    drop_parts(cfg)
+    if args.data_root:
+        set_data_root(cfg, args.data_root)
+    if args.cfg_options:
+        cfg.merge_from_dict(args.cfg_options)
+    return cfg

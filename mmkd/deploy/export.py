@@ -1,0 +1,51 @@
+"""A network as an ONNX file, which is there only if it computes the same."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from mmengine.config import Config
+from torch import Tensor
+
+from mmkd.deploy.facts import facts_of
+from mmkd.deploy.graph import OPSET, Graph, trace
+from mmkd.deploy.needs import needed
+from mmkd.deploy.network import Network
+from mmkd.deploy.parity import Difference, check
+from mmkd.resilience.files import whole_or_nothing
+
+
+def export(
+    network: Network,
+    cfg: Config,
+    images: Sequence[Tensor],
+    path: Path,
+    fixed: bool = False,
+    opset: int = OPSET,
+    tell: Callable[[Difference], object] = lambda difference: None,
+) -> None:
+    """Write a network as an ONNX file and check it.
+
+    Args:
+        network: The network.
+        cfg: Its config.
+        images: What to check it on, two at least, each ``(1, C, H, W)``.
+        path: Where the file is to stand; its folder is made.
+        fixed: Whether for images of the first one's size alone.
+        opset: The version of ONNX's operators.
+        tell: Called with what was found at each size.
+
+    Raises:
+        ValueError: If the network cannot be written so, or the graph computes
+            something else. No file is left then.
+        ImportError: If a package is missing.
+    """
+    size = (images[0].shape[2], images[0].shape[3]) if fixed else None
+    graph = trace(network, size, opset)
+    for key, value in facts_of(network, cfg, opset, size).items():
+        graph.metadata_props.add(key=key, value=json.dumps(value))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with whole_or_nothing(path) as partial:
+        needed('onnx').save(graph, str(partial))
+        for found in check(network, Graph(partial), images, fixed):
+            tell(found)

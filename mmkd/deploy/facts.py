@@ -1,0 +1,56 @@
+"""What a program must know to feed a graph, in the words of its metadata."""
+
+from typing import Any
+
+import torch
+from mmengine.config import Config
+
+import mmkd
+from mmkd.checks.places import datasets_of
+from mmkd.deploy.network import Network
+from mmkd.models.teachers.normalisation import normalisation_of
+
+
+def facts_of(
+    network: Network, cfg: Config, opset: int, size: tuple[int, int] | None
+) -> dict[str, Any]:
+    """The metadata of a graph, plain values by key; docs/deploy.md says what each is.
+
+    Args:
+        network: What was traced.
+        cfg: Its config, which says how images are read.
+        opset: The graph's.
+        size: Height and width of its images; None for any.
+    """
+    channels = network.view.in_channels
+    mean, std, reverses = normalisation_of(network.model.data_preprocessor)
+    task = network.view.task
+    return dict(
+        mean=mean.expand(channels).tolist(),
+        std=std.expand(channels).tolist(),
+        channel_order=_channel_order(cfg, channels, reverses),
+        size_divisor=network.divisor,
+        classes=network.names,
+        predicts=task.classified,
+        resized=network.resized if task.spatial_dims else None,
+        size=size,
+        opset=opset,
+        mmkd=mmkd.__version__,
+        torch=torch.__version__,
+    )
+
+
+def _channel_order(cfg: Config, channels: int, reverses: bool) -> str | None:
+    """The order in which a network takes channels; None where it is not known."""
+    if channels == 1:
+        return 'grey'
+    if channels != 3:
+        return None
+    steps = [
+        step
+        for _, dataset in datasets_of(cfg, ['val_dataloader'])
+        for step in dataset.get('pipeline') or ()
+    ]
+    # OpenCV reads files; data sets that hold their images themselves have them in RGB.
+    read = any(str(step['type']).endswith('LoadImageFromFile') for step in steps)
+    return 'RGB' if read == reverses else 'BGR'

@@ -1,0 +1,166 @@
+"""ONNX graphs: traced from a network, and run by onnxruntime."""
+
+import re
+from collections.abc import Mapping
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mmkd.deploy.any_size import AnySize
+from mmkd.deploy.needs import needed
+from mmkd.deploy.network import Network
+from mmkd.models.probing import FAILURES
+
+IMAGES, LOGITS = 'images', 'logits'
+"""What the input and the output of a graph are called."""
+
+AXES = {0: 'batch', 2: 'height', 3: 'width'}
+TRACED = (128, 160)
+"""Height and width of the traced image where both stay free.
+
+They differ, and leave several pixels behind 32-fold strides: of a map of one pixel the
+exporter takes it for granted that it always has one.
+"""
+
+OPSET = 18
+"""The one that PyTorch's exporter writes without converting."""
+
+
+class _Traced(nn.Module):
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        with AnySize():
+            return self.network(images)
+
+
+def trace(
+    network: Network, size: tuple[int, int] | None = None, opset: int = OPSET
+) -> Any:
+    """Write a network down as an ONNX graph, whose batch may have any size.
+
+    Args:
+        network: The network.
+        size: Height and width that all images have; None for any.
+        opset: The version of ONNX's operators.
+
+    Returns:
+        The graph, an ``onnx.ModelProto``.
+
+    Raises:
+        ValueError: If the network cannot have images of any size, or has something
+            that ONNX has not in this opset; the message says what.
+        ImportError: If a package is missing.
+    """
+    needed('onnxscript')
+    free = (0,) if size else tuple(AXES)
+    image = torch.zeros(2, network.view.in_channels, *(size or TRACED))
+    shapes = (dict.fromkeys(free, torch.export.Dim.DYNAMIC),)
+    try:
+        with torch.no_grad():
+            program = torch.export.export(
+                _Traced(network), (image,), dynamic_shapes=shapes, strict=False
+            )
+    except FAILURES as error:
+        raise ValueError(_refused(network, size, str(error))) from error
+    [given] = [
+        node.meta['val'] for node in program.graph.nodes if node.target == IMAGES
+    ]
+    names = {str(given.shape[axis]): AXES[axis] for axis in free}
+    for symbol, limits in program.range_constraints.items():
+        if limits.is_bool or limits.upper < 2**31:
+            reason = f'{names.get(str(symbol))} can be {limits.upper} at most'
+            raise ValueError(_refused(network, size, reason))
+    try:
+        written: Any = torch.onnx.export(
+            program,
+            (image,),
+            dynamo=True,
+            opset_version=opset,
+            input_names=[IMAGES],
+            output_names=[LOGITS],
+            verbose=False,
+        )
+    except (*FAILURES, torch.onnx.OnnxExporterError) as error:
+        raise ValueError(
+            f'{network.kind} has no form in opset {opset}: {_first_line(str(error))}'
+        ) from error
+    graph = written.model_proto
+    versions = {each.domain: each.version for each in graph.opset_import}
+    if versions.get('') != opset:
+        raise ValueError(
+            f"opset {opset} is not what PyTorch's exporter writes for {network.kind}, "
+            f'but {versions.get("")}: name that one, or a later one.'
+        )
+    _name_axes(graph.graph, names)
+    _forget_origin(graph.graph)
+    return graph
+
+
+def _refused(network: Network, size: tuple[int, int] | None, reason: str) -> str:
+    of = f'of {size[0]} x {size[1]}' if size else 'of any size'
+    advice = '' if size else ' --fixed writes it for images of one size.'
+    for axis, name in AXES.items():
+        reason = reason.replace(f"L['{IMAGES}'].size()[{axis}]", name)
+    reason = _first_line(reason).partition('! For more information')[0]
+    return f'{network.kind} cannot be written for images {of}: {reason}.{advice}'
+
+
+def _first_line(reason: str) -> str:
+    lines = [line.strip() for line in reason.splitlines() if line.strip()]
+    return lines[0].rstrip('.') if lines else 'no reason given'
+
+
+def _name_axes(graph: Any, names: Mapping[str, str]) -> None:
+    """Call free axes by what they are, in place of the exporter's symbols."""
+    for value in (*graph.input, *graph.output, *graph.value_info):
+        for dim in value.type.tensor_type.shape.dim:
+            if dim.dim_param:
+                dim.dim_param = re.sub(
+                    r'\w+', lambda found: names.get(found[0], found[0]), dim.dim_param
+                )
+
+
+def _forget_origin(graph: Any) -> None:
+    """Drop where the exporter has each part from: lines of code, and their paths."""
+    graph.ClearField('metadata_props')
+    parts = (graph.node, graph.input, graph.output, graph.value_info, graph.initializer)
+    for part in chain(*parts):
+        part.ClearField('metadata_props')
+
+
+class Graph:
+    """An ONNX file of :func:`trace`, run by onnxruntime on the processor.
+
+    Args:
+        path: The file.
+        threads: How many a run uses.
+
+    Raises:
+        ImportError: If onnxruntime is missing.
+    """
+
+    def __init__(self, path: Path, threads: int = 1) -> None:
+        runtime = needed('onnxruntime')
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+        options.log_severity_level = 3
+        self.session = runtime.InferenceSession(
+            str(path), options, providers=['CPUExecutionProvider']
+        )
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What the file's metadata says, JSON by key."""
+        found: dict[str, str] = self.session.get_modelmeta().custom_metadata_map
+        return found
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Logits of normalised images ``(N, C, H, W)``."""
+        [logits] = self.session.run(None, {IMAGES: images.contiguous().numpy()})
+        return torch.from_numpy(logits)

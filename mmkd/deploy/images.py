@@ -1,0 +1,102 @@
+"""Images of a config's data sets, as a network sees them when it is deployed."""
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config, ConfigDict
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import DATASETS, DefaultScope
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+from mmkd.checks.places import datasets_of
+from mmkd.config.changes import check_data
+from mmkd.deploy.network import Network
+from mmkd.evenly import evenly
+
+VALIDATION, TRAINING = 'val_dataloader', 'train_dataloader'
+
+
+def dataset_of(cfg: Config, loader: str = VALIDATION) -> Any:
+    """Build a data set of a config, whose images come through the validation pipeline.
+
+    Args:
+        cfg: The config.
+        loader: Whose data set; of the training's, out of its wrappers, the first.
+
+    Raises:
+        FileNotFoundError: If it is not there. Nothing is downloaded.
+        ValueError: If the config has none, or folders of it are empty.
+    """
+    if not cfg.get(loader):
+        raise ValueError(f'the config has no {loader}')
+    for place, dataset in datasets_of(cfg, [loader]):
+        root = str(dataset.get('data_root') or '')
+        if root and '://' not in root and not Path(root).is_dir():
+            raise FileNotFoundError(
+                f'the folder {root!r} of {place} is not there; --data-root names it'
+            )
+    check_data(cfg, [loader])
+    settings = cfg[loader].dataset
+    if loader == TRAINING:
+        settings = _seen_as_in_validation(cfg)
+    with scope_of(cfg):
+        return DATASETS.build(copy.deepcopy(settings))
+
+
+def scope_of(cfg: Config) -> Any:
+    """A context in which names are those of a config's library."""
+    return DefaultScope.overwrite_default_scope(cfg.get('default_scope'))
+
+
+def _seen_as_in_validation(cfg: Config) -> ConfigDict:
+    _, settings = next(datasets_of(cfg, [TRAINING]))
+    settings = ConfigDict(settings)
+    # Whole batches come without a pipeline.
+    settings.pop('in_memory', None)
+    for _, validation in datasets_of(cfg, [VALIDATION]):
+        settings.pipeline = validation.pipeline
+    return settings
+
+
+def images_of(dataset: Any, count: int, network: Network) -> list[Tensor]:
+    """Some images, spread evenly, preprocessed for a network.
+
+    Args:
+        dataset: Of :func:`dataset_of`.
+        count: How many, at most.
+        network: The network.
+
+    Returns:
+        Each ``(1, C, H, W)``.
+    """
+    found = []
+    for number in evenly(len(dataset), count):
+        batch = pseudo_collate([dataset[number]])
+        found.append(network.model.data_preprocessor(batch, False)['inputs'])
+    return found
+
+
+def noise(count: int, size: Sequence[int], network: Network) -> list[Tensor]:
+    """Images of normal noise, the same ones each time, each ``(1, C, H, W)``."""
+    generator = torch.Generator().manual_seed(0)
+    shape = (1, network.view.in_channels, *size)
+    return [torch.randn(shape, generator=generator) for _ in range(count)]
+
+
+def at_size(images: Sequence[Tensor], size: Sequence[int]) -> list[Tensor]:
+    """The same images at one height and width.
+
+    Args:
+        images: Each ``(1, C, H, W)``, of any size.
+        size: Height and width.
+    """
+    return [
+        image
+        if tuple(image.shape[2:]) == tuple(size)
+        else F.interpolate(image, tuple(size), mode='bilinear', align_corners=False)
+        for image in images
+    ]

@@ -1,0 +1,106 @@
+"""A trained network as it is deployed: from normalised images to logits."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.model import revert_sync_batchnorm
+from mmengine.registry import DATASETS
+from torch import Tensor, nn
+
+from mmkd.checkpoints.loading import safe_load
+from mmkd.checkpoints.weight_fit import load_whole
+from mmkd.checkpoints.weights import weights_for
+from mmkd.checks.places import datasets_of
+from mmkd.models.build import build_model
+from mmkd.models.class_names import names_in
+from mmkd.models.deploy import student_config
+from mmkd.models.discovery import ModelView
+
+AUXILIARY = 'auxiliary_head'
+"""Where MMSegmentation's models have heads that run in training alone."""
+
+
+class Network(nn.Module):
+    """A classifier or segmentor in evaluation mode, without what it needs to train.
+
+    Args:
+        model: The model.
+        names: Of its classes; None where nothing names them.
+        resized: Whether the logits of pixels are brought to the size of the images.
+
+    Attributes:
+        view: What is known of the model.
+        divisor: Height and width of its images are multiples of this.
+    """
+
+    def __init__(
+        self, model: Any, names: Sequence[str] | None = None, resized: bool = True
+    ) -> None:
+        super().__init__()
+        self.model = revert_sync_batchnorm(model).eval().requires_grad_(False)
+        if hasattr(model, AUXILIARY):
+            setattr(self.model, AUXILIARY, None)
+        self.names = list(names) if names else None
+        self.resized = resized
+        self.view = ModelView(self.model)
+
+    @property
+    def divisor(self) -> int:
+        """What its data preprocessor pads height and width to a multiple of."""
+        preprocessor = self.model.data_preprocessor
+        test: Mapping[str, Any] = getattr(preprocessor, 'test_cfg', None) or {}
+        own: int = getattr(preprocessor, 'pad_size_divisor', 1)
+        return test.get('size_divisor') or own
+
+    @property
+    def kind(self) -> str:
+        """What it is called in messages."""
+        backbone = getattr(self.model, 'backbone', None)
+        own = type(self.model).__name__
+        return f'{own} with {type(backbone).__name__}' if backbone is not None else own
+
+    @property
+    def parameters_count(self) -> int:
+        """How many numbers were trained."""
+        return sum(parameter.numel() for parameter in self.model.parameters())
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits ``(N, K)`` of images ``(N, C, H, W)``, or of pixels ``(N, K, *)``."""
+        logits: Tensor = self.model(images, mode='tensor')
+        if self.resized:
+            logits = self.view.task.resize(logits, images.shape[2:])
+        return logits
+
+
+def student_network(cfg: Config, checkpoint: str, resized: bool = True) -> Network:
+    """Build the student of a config with trained weights.
+
+    Args:
+        cfg: Of a distillation, or of a model of either library.
+        checkpoint: File of its weights, of any training or ``student.pth``.
+        resized: See :class:`Network`.
+
+    Raises:
+        OSError: If the file cannot be read.
+        ValueError: If it is no checkpoint, or one of another network.
+    """
+    content = safe_load(checkpoint)
+    cfg = student_config(cfg)
+    settings = dict(cfg.model, _scope_=cfg.get('default_scope'))
+    if cfg.get('data_preprocessor') is not None:
+        settings.setdefault('data_preprocessor', cfg.data_preprocessor)
+    model = build_model(settings)
+    load_whole(model, weights_for(model, content, checkpoint), checkpoint, AUXILIARY)
+    return Network(model, names_in(content) or _names_in_config(cfg), resized)
+
+
+def _names_in_config(cfg: Config) -> Sequence[str] | None:
+    """The class names of the validation set, as far as they are known unread."""
+    for _, dataset in datasets_of(cfg, ['val_dataloader']):
+        with DATASETS.switch_scope_and_registry(cfg.get('default_scope')) as registry:
+            kind = registry.get(dataset['type'])
+        for meta in (dataset.get('metainfo'), getattr(kind, 'METAINFO', None)):
+            if meta and meta.get('classes'):
+                return [str(name) for name in meta['classes']]
+    return None

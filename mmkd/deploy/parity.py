@@ -1,0 +1,140 @@
+"""Whether a graph computes what its network does."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mmkd.deploy.graph import Graph
+from mmkd.deploy.images import at_size
+from mmkd.deploy.network import Network
+from mmkd.models.probing import FAILURES
+
+TOLERANCE = 1e-4
+"""How far logits may be apart, of the largest, or of 1 where all are smaller.
+
+Rounding in float32 grows with the values that are summed.
+"""
+
+LARGE, STEP = 128, 32
+"""The side from which the second size is the smaller one, and what sides are a multiple
+of where a network takes no odd ones."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far two sets of logits are apart.
+
+    Attributes:
+        shape: Of a batch of the images, ``(N, C, H, W)``.
+        largest: The largest absolute difference.
+        scale: The largest absolute logit.
+        alike: The share of positions that have the same class.
+    """
+
+    shape: tuple[int, ...]
+    largest: float
+    scale: float
+    alike: float
+
+    @property
+    def relative(self) -> float:
+        """The largest difference, as :data:`TOLERANCE` measures it."""
+        return self.largest / max(1.0, self.scale)
+
+    def __str__(self) -> str:
+        """A line for people."""
+        batch, _, height, width = self.shape
+        return (
+            f'batch {batch}, {height} x {width}: largest difference {self.largest:.1e} '
+            f'of logits up to {self.scale:.3g} ({self.relative:.1e}), '
+            f'{100 * self.alike:.6g} % have the same class'
+        )
+
+
+def difference(given: Tensor, expected: Tensor, shape: Sequence[int]) -> Difference:
+    """Compare logits ``(N, K, *)`` with those that are expected.
+
+    Args:
+        given: Of a graph.
+        expected: Of its network.
+        shape: Of a batch of the images.
+
+    Raises:
+        ValueError: If their shapes differ.
+    """
+    if given.shape != expected.shape:
+        raise ValueError(
+            f'for batches {tuple(shape)} onnxruntime gives logits '
+            f'{tuple(given.shape)} in all, and PyTorch {tuple(expected.shape)}.'
+        )
+    alike = given.argmax(1) == expected.argmax(1)
+    if given.shape[1] == 1:
+        alike = (given > 0) == (expected > 0)
+    return Difference(
+        tuple(shape),
+        float((given - expected).abs().max()),
+        float(expected.abs().max()),
+        float(alike.double().mean()),
+    )
+
+
+def second_size(size: Sequence[int]) -> tuple[int, int]:
+    """Another height and width, both odd: smaller, of small images larger."""
+    height, width = (
+        (side * 3 // 4 if side >= LARGE else side * 5 // 4) | 1 for side in size
+    )
+    return height, width
+
+
+def check(
+    network: Network, graph: Graph, images: Sequence[Tensor], fixed: bool = False
+) -> Iterator[Difference]:
+    """Compare a graph with its network, at two batch sizes and two image sizes.
+
+    Args:
+        network: What was traced.
+        graph: What came of it.
+        images: Two at least, each ``(1, C, H, W)``; all are brought to the size of the
+            first.
+        fixed: Whether the graph holds for this size alone.
+
+    Yields:
+        What was found at each size.
+
+    Raises:
+        ValueError: If they differ by more than :data:`TOLERANCE`.
+    """
+    own = (images[0].shape[2], images[0].shape[3])
+    sizes = [own] if fixed else [own, _other(network, images[0], own)]
+    for size in sizes:
+        scaled = at_size(images, size)
+        for batches in (scaled, [torch.cat(scaled[:2])]):
+            given = torch.cat([graph(batch) for batch in batches])
+            with torch.no_grad():
+                expected = torch.cat([network(batch) for batch in batches])
+            found = difference(given, expected, batches[0].shape)
+            if not found.relative <= TOLERANCE:
+                advice = '' if size == own else ' --fixed writes it for one size.'
+                raise ValueError(
+                    f'the graph does not compute what {network.kind} does. {found}; '
+                    f'{TOLERANCE:g} is allowed.{advice}'
+                )
+            yield found
+
+
+def _other(network: Network, image: Tensor, own: Sequence[int]) -> tuple[int, int]:
+    """A second size that the network takes, odd where it takes such."""
+    size = second_size(own)
+    if network.divisor == 1:
+        try:
+            with torch.no_grad():
+                network(at_size([image], size)[0])
+        except FAILURES:
+            pass
+        else:
+            return size
+    step = max(STEP, network.divisor)
+    height, width = (-(-side // step) * step for side in size)
+    return height, width

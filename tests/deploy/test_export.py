@@ -1,0 +1,134 @@
+"""Every student of the configs computes the same in onnxruntime."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from deployed import looks_trained
+from mmengine.config import Config
+from torch import nn
+
+from mmkd.config.experiments import CONFIGS, load_config
+from mmkd.deploy import export as exporting
+from mmkd.deploy.export import export
+from mmkd.deploy.graph import Graph, trace
+from mmkd.deploy.images import noise
+from mmkd.deploy.network import Network
+from mmkd.deploy.parity import TOLERANCE, Difference, difference
+from mmkd.models import build_model
+from mmkd.models.deploy import drop_distillation
+
+PAIRS = {
+    'resnet20_resnet8_tin100': 'ResNetCIFAR',
+    'wrn40-2_wrn16-2_cifar100': 'WideResNetCIFAR',
+    'resnet50_vgg8_cifar100': 'VGGCIFAR',
+    'resnet50_mobilenetv2_cifar100': 'MobileNetV2CIFAR',
+    'resnet32x4_shufflenetv1_cifar100': 'ShuffleNetV1CIFAR',
+    'resnet32x4_shufflenetv2_cifar100': 'ShuffleNetV2CIFAR',
+    'resnet50_resnet18_cifar100': 'ResNet_CIFAR',
+    'resnet34_resnet18_imagenet': 'ResNet',
+    'resnet50_mobilenetv1_imagenet': 'MobileNetV1',
+    'deeplabv3-w48_deeplabv3-w16_camvid': 'ASPPHead',
+    'pspnet_r18_cityscapes': 'PSPHead',
+}
+"""A pair with a student of each family."""
+
+
+def family(model: dict[str, Any]) -> str:
+    part = model.get('decode_head') or model['backbone']
+    return part['type'].removeprefix('mmkd.')
+
+
+def student(name: str) -> Network:
+    cfg = load_config(name)
+    drop_distillation(cfg)
+    torch.manual_seed(0)
+    model = Network(build_model(dict(cfg.model, _scope_=cfg.default_scope))).model
+    for name, stage in model.backbone.named_children():
+        if name.startswith('layer') and 'MobileNet' not in family(cfg.model):
+            # Its other blocks are the same again, and take long to trace.
+            del stage[2:]
+    return Network(looks_trained(model))
+
+
+def test_all_families_are_here() -> None:
+    pairs = [path.stem for path in (CONFIGS / '_base_' / 'pairs').glob('*.py')]
+    students = [load_config(pair).model.student for pair in pairs]
+    families = {family(model) for model in students} - {'DepthwiseSeparableASPPHead'}
+    assert families == set(PAIRS.values())
+
+
+@pytest.mark.parametrize('pair', PAIRS)
+def test_every_student(pair: str, nothing: Config, tmp_path: Path) -> None:
+    network = student(pair)
+    found: list[Difference] = []
+    size = (40, 56) if network.view.task.spatial_dims else (32, 32)
+    images = noise(2, size, network)
+    export(network, nothing, images, tmp_path / 'x.onnx', tell=found.append)
+    # Sizes that neither the trace nor the check has seen.
+    for size in ((33, 64), (71, 43)):
+        others = torch.cat(noise(3, size, network))
+        graph = Graph(tmp_path / 'x.onnx')
+        found.append(difference(graph(others), network(others), others.shape))
+    assert len(found) == 6
+    assert all(each.relative < TOLERANCE for each in found)
+    assert all(each.scale > 1 for each in found)
+    assert all(each.alike > 0.99 for each in found)
+
+
+Make = Callable[..., Network]
+
+
+def test_what_stands_in_the_file(
+    network: Make, nothing: Config, tmp_path: Path
+) -> None:
+    own = network('pixels', resized=False)
+    path = tmp_path / 'new' / 'x.onnx'
+    export(own, nothing, noise(2, (16, 24), own), path, opset=19)
+    graph = Graph(path)
+    facts = {key: json.loads(value) for key, value in graph.facts.items()}
+    assert facts['classes'] == ['cat', 'dog', 'eel', 'fox']
+    assert (facts['resized'], facts['opset'], facts['size']) == (False, 19, None)
+    assert str(Path(exporting.__file__).parent).encode() not in path.read_bytes()
+    [images] = graph.session.get_inputs()
+    assert (images.name, images.shape) == ('images', ['batch', 3, 'height', 'width'])
+    [logits] = graph.session.get_outputs()
+    assert (logits.name, logits.shape[:2]) == ('logits', ['batch', 4])
+
+
+def test_what_computes_something_else_leaves_no_file(
+    network: Make, nothing: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, other = network('images'), network('images')
+    other.model.head.fc.bias.data[0] += 0.01
+    monkeypatch.setattr(exporting, 'trace', lambda _, *rest: trace(other, *rest))
+    with pytest.raises(ValueError, match='does not compute what ImageClassifier with'):
+        export(own, nothing, noise(2, (16, 16), own), tmp_path / 'x.onnx')
+    assert not list(tmp_path.iterdir())
+
+
+class Flat(nn.Module):
+    def forward(self, maps: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor]:
+        return (maps[-1].flatten(1),)
+
+
+def test_a_network_of_one_size(
+    network: Make, nothing: Config, tmp_path: Path
+) -> None:
+    own = network('images')
+    own.model.neck, own.model.head.fc = Flat(), nn.Linear(8 * 8 * 8, 4)
+    images, path = noise(2, (16, 16), own), tmp_path / 'x.onnx'
+    with pytest.raises(ValueError, match=r'ResNet_CIFAR .* any size: .* --fixed'):
+        export(own, nothing, images, path)
+    export(own, nothing, images, path, fixed=True)
+    graph = Graph(path)
+    assert json.loads(graph.facts['size']) == [16, 16]
+    assert graph.session.get_inputs()[0].shape == ['batch', 3, 16, 16]
+
+
+def test_an_opset_that_cannot_be(network: Make) -> None:
+    with pytest.raises(ValueError, match='opset 5'):
+        trace(network('images'), None, 5)

@@ -1,0 +1,101 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmseg.structures import SegDataSample
+from tiny_models import MEAN, STD, Tiny
+
+from mmkd.config.experiments import load_config
+from mmkd.deploy.facts import facts_of
+from mmkd.deploy.network import Network, student_network
+from mmkd.models import build_model
+
+CONFIGS = Path(__file__).parents[2] / 'configs'
+Make = Callable[..., Network]
+
+
+def test_logits_of_pixels_are_those_that_the_model_predicts_with(network: Make) -> None:
+    own = network('pixels')
+    images = torch.randn(2, 3, 21, 30)
+    shape = dict(ori_shape=(21, 30), img_shape=(21, 30))
+    samples = [SegDataSample(metainfo=dict(shape)) for _ in images]
+    with torch.no_grad():
+        predicted = own.model(images, samples, mode='predict')
+        logits = own(images)
+    expected = torch.stack([sample.seg_logits.data for sample in predicted])
+    torch.testing.assert_close(logits, expected)
+    whole = network('pixels', resized=False)(images)
+    assert whole.shape[2:] == (3, 4)
+
+
+def test_logits_of_images_are_what_the_model_gives(network: Make) -> None:
+    own = network('images')
+    images = torch.randn(2, 3, 16, 16)
+    torch.testing.assert_close(own(images), own.model(images, mode='tensor'))
+
+
+@pytest.fixture
+def distillation(tiny: Tiny, task: str) -> Config:
+    model = dict(
+        type='mmkd.Distiller',
+        student=tiny.model(task),
+        teacher=dict(config='none.py', checkpoint='none.pth'),
+        methods={},
+    )
+    return Config(dict(model=model))
+
+
+def test_the_student_of_a_distillation(
+    distillation: Config,
+    tiny: Tiny,
+    task: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    distiller = tiny.distiller(task)
+    content = dict(
+        meta=dict(dataset_meta=dict(classes=('a', 'b', 'c', 'd'))),
+        state_dict=distiller.state_dict(),
+    )
+    torch.save(content, tmp_path / 'epoch_1.pth')
+    built = student_network(distillation, str(tmp_path / 'epoch_1.pth'))
+    assert built.names == ['a', 'b', 'c', 'd']
+    own = tiny.own_state(distiller)
+    state = built.model.state_dict()
+    assert all(torch.equal(value, own[name]) for name, value in state.items())
+    assert not any(p.requires_grad for p in built.parameters())
+    assert not any(name.startswith('auxiliary_head') for name in state)
+    torch.save({name: v for name, v in own.items() if 'conv1' not in name}, 'x.pth')
+    with pytest.raises(ValueError, match='Missing keys: backbone'):
+        student_network(distillation, 'x.pth')
+
+
+def of_config(name: str) -> dict[str, object]:
+    cfg = load_config(str(CONFIGS / name))
+    settings = dict(cfg.model, _scope_=cfg.default_scope)
+    settings.setdefault('data_preprocessor', cfg.get('data_preprocessor'))
+    return facts_of(Network(build_model(settings)), cfg, 18, None)
+
+
+def test_facts_of_files_and_arrays() -> None:
+    streets = of_config('students/deeplabv3-w16_camvid.py')
+    assert streets['channel_order'] == 'RGB'
+    assert streets['mean'] == pytest.approx(MEAN)
+    assert streets['std'] == pytest.approx(STD)
+    assert (streets['predicts'], streets['resized']) == ('pixels', True)
+    cifar = of_config('students/resnet8x4_cifar100.py')
+    assert (cifar['channel_order'], cifar['resized']) == ('RGB', None)
+    assert of_config('demo/classification/student.py')['channel_order'] == 'grey'
+
+
+def test_files_that_are_not_reversed_are_in_opencvs_order() -> None:
+    cfg = load_config(str(CONFIGS / 'students/deeplabv3-w16_camvid.py'))
+    cfg.model.data_preprocessor.bgr_to_rgb = False
+    own = Network(build_model(dict(cfg.model, _scope_='mmseg')))
+    assert facts_of(own, cfg, 18, (8, 8))['channel_order'] == 'BGR'
+    assert own.divisor == 1
+    own.model.data_preprocessor.test_cfg = dict(size_divisor=32)
+    assert facts_of(own, cfg, 18, None)['size_divisor'] == 32

@@ -3,9 +3,14 @@
 import socket
 import sys
 from argparse import Namespace
+from pathlib import Path
 
 from torch.distributed import run
 from torch.distributed.elastic.multiprocessing.api import SignalException
+from torch.distributed.elastic.multiprocessing.errors import (
+    ChildFailedError,
+    ProcessFailure,
+)
 
 
 def main() -> None:
@@ -13,6 +18,7 @@ def main() -> None:
 
     A signal ends it without a traceback: what is to be said, its processes say.
     """
+    ChildFailedError.get_first_failure = first_failure
     try:
         check(run.parse_args(sys.argv[1:]))
         run.main()
@@ -22,6 +28,26 @@ def main() -> None:
         sys.exit(128 + signal.sigval)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def first_failure(error: ChildFailedError) -> tuple[int, ProcessFailure]:
+    """The failure that the others followed from, and its rank.
+
+    PyTorch times failures by whole seconds and takes the lowest rank of one second
+    (``ChildFailedError.get_first_failure`` in 2.13): where rank 1 fails, rank 0 loses
+    its connection in the same second and would be named. The files that the processes
+    left say which was first; a process that a signal ended left none, and the others
+    lost it.
+    """
+
+    def when(rank: int) -> tuple[int, int]:
+        failure = error.failures[rank]
+        file = Path(failure.error_file)
+        written = file.stat().st_mtime_ns if file.is_file() else 0
+        return failure.timestamp, written
+
+    rank = min(error.failures, key=when)
+    return rank, error.failures[rank]
 
 
 def check(args: Namespace) -> None:

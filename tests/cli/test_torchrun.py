@@ -1,7 +1,14 @@
+import os
+import signal
 import socket
 import sys
+from pathlib import Path
 
 import pytest
+from torch.distributed.elastic.multiprocessing.errors import (
+    ChildFailedError,
+    ProcessFailure,
+)
 
 from mmkd.cli import torchrun
 
@@ -49,3 +56,27 @@ def test_a_signal_ends_it_without_a_traceback(
     with pytest.raises(SystemExit) as end:
         torchrun.main()
     assert end.value.code == 128 + number
+
+
+def failure(rank: int, file: Path | None, second: int, code: int = 1) -> ProcessFailure:
+    # As PyTorch makes it: the time is read from the file, else it is now.
+    failed = ProcessFailure(rank, 100 + rank, code, str(file or '<N/A>'))
+    failed.timestamp = second
+    return failed
+
+
+def test_of_one_second_the_process_that_wrote_first_failed_first(
+    tmp_path: Path,
+) -> None:
+    files = [tmp_path / f'{rank}.json' for rank in range(3)]
+    for file, nanosecond in zip(files, (7, 3, 5), strict=True):
+        file.write_text('{"message": "lost"}')
+        os.utime(file, ns=(nanosecond, nanosecond))
+    failures = {rank: failure(rank, file, 9) for rank, file in enumerate(files)}
+    assert torchrun.first_failure(ChildFailedError('train', failures))[0] == 1
+
+    failures[2] = failure(2, None, 9, -signal.SIGKILL)
+    assert torchrun.first_failure(ChildFailedError('train', failures))[0] == 2
+
+    failures[0] = failure(0, files[0], 8)
+    assert torchrun.first_failure(ChildFailedError('train', failures))[0] == 0

@@ -28,12 +28,21 @@ class ChannelsLastHook(Hook):
     ``channels_last`` of :class:`mmkd.models.teachers.FrozenTeacher`.
     """
 
-    def before_run(self, runner: Runner) -> None:
-        """Convert the weights, before they are loaded or averaged.
+    # Not before_run, where weights are yet to be drawn: PyTorch fills a tensor in the
+    # order in which it lies, so that other weights would be drawn than without mmkd.
+    def before_train(self, runner: Runner) -> None:
+        """Convert the weights, which are drawn or loaded by then.
 
         Args:
             runner: Its model may be in a data-parallel wrapper.
         """
+        self._convert(runner)
+
+    def before_test(self, runner: Runner) -> None:
+        """Convert the weights as for a training."""
+        self._convert(runner)
+
+    def _convert(self, runner: Runner) -> None:
         model = runner.model
         if isinstance(model, BaseTTAModel):
             model = model.module

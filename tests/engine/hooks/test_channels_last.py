@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.hooks import Hook
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
+from mmengine.runner import Runner
 from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
@@ -53,7 +55,7 @@ def test_the_student_changes_its_layout_and_keeps_its_values(
     before, state = losses(distiller), copy.deepcopy(distiller.state_dict())
     assert layouts(distiller) == {False}
     assert layouts(distiller.teacher.model) == {True}
-    ChannelsLastHook().before_run(runner(distiller))
+    ChannelsLastHook().before_train(runner(distiller))
     assert layouts(distiller) == {True}
     torch.testing.assert_close(losses(distiller), before)
     torch.testing.assert_close(distiller.state_dict(), state, rtol=0, atol=0)
@@ -61,7 +63,7 @@ def test_the_student_changes_its_layout_and_keeps_its_values(
 
 def test_the_teacher_keeps_the_layout_it_was_given(distiller: Distiller) -> None:
     distiller.teacher.model.to(memory_format=torch.contiguous_format)
-    ChannelsLastHook().before_run(runner(distiller))
+    ChannelsLastHook().before_train(runner(distiller))
     assert layouts(distiller.teacher.model) == {False}
 
 
@@ -69,7 +71,7 @@ def test_the_student_alone_has_the_same_layout() -> None:
     network = Config.fromfile(ROOT / 'configs/_base_/models/resnet8_cifar.py').model
     network['_scope_'] = 'mmpretrain'
     model = build_model(network)
-    ChannelsLastHook().before_run(runner(model))
+    ChannelsLastHook().before_train(runner(model))
     assert layouts(model) == {True}
 
 
@@ -80,3 +82,39 @@ def test_layout_pays(device: str, half: bool) -> None:
 
 def test_layout_does_not_pay_everywhere() -> None:
     assert not gains(nn.Conv2d(1, 1, 1, device='meta'), half=False)
+
+
+class First(Hook):
+    """What the weights are when the training begins."""
+
+    priority = 'VERY_LOW'
+
+    def before_train(self, runner: Runner) -> None:
+        self.state = copy.deepcopy(runner.model.state_dict())
+
+
+def test_the_student_starts_from_the_weights_that_it_would_have_without_mmkd(
+    tiny: Any, task: str
+) -> None:
+    scope = 'mmpretrain' if task == 'images' else 'mmseg'
+    student = tiny.model(task)
+    taught = dict(
+        type='mmkd.Distiller',
+        student=student,
+        teacher=tiny.teacher(tiny.model(task, width=8)),
+        methods=dict(dual_head=dict(type='DualHead'), kd=dict(type='LogitsKD')),
+    )
+    layout = dict(type='mmkd.ChannelsLastHook')
+    starts = []
+    for number, (model, hooks) in enumerate(
+        [(student, []), (student, [layout]), (taught, [layout])]
+    ):
+        first = First()
+        settings = dict(custom_hooks=[*hooks, first], default_scope=scope)
+        tiny.runner(model, task, f'run_{number}', **settings).train()
+        starts.append(first.state)
+    for state in starts[1:]:
+        for name, weight in starts[0].items():
+            assert torch.equal(state[name], weight), name
+    laid = [weight for weight in starts[2].values() if weight.dim() == 4]
+    assert any(not weight.is_contiguous() for weight in laid)

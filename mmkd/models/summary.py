@@ -1,18 +1,18 @@
 """What is distilled into what, in one table."""
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
-from torch import Tensor
+from torch import Size, Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from mmkd.models.discovery import ModelView
 from mmkd.models.distiller import Distiller
-from mmkd.models.methods import Method
-from mmkd.models.taps import Tap
+from mmkd.models.taps import Tap, capture
 from mmkd.models.taught import student_alone
 from mmkd.models.undisturbed import undisturbed
 
@@ -28,20 +28,24 @@ def summary(
     Args:
         distiller: The distiller; it is not changed, and hooks that others have
             registered in it are not called.
-        image: One preprocessed image ``(C, H, W)``, on which multiply-adds are
-            counted.
+        image: One preprocessed image ``(C, H, W)``, for which multiply-adds are
+            counted and shapes are those of the taps.
         rates: Learning rates of the methods' parameters, by method.
 
     Returns:
         The table as text.
     """
-    counted = f'multiply-adds at {_size(image)}'
+    counted = f'multiply-adds at {_size(image.shape[1:])}'
     networks = Table('network', 'class', 'parameters', counted)
+    methods_of = distiller.named_methods.values()
     with student_alone(distiller):
-        kind = type(distiller).__name__
-        networks.add_row('student', kind, *_costs(distiller.student_view, image))
+        taps = [tap for method in methods_of for tap in method.taps_in_student]
+        student = _look(distiller.student_view, image, taps)
     view = distiller.teacher.view
-    networks.add_row('teacher', type(view.model).__name__, *_costs(view, image))
+    taps = [tap for method in methods_of for tap in method.taps_in_teacher]
+    teacher = _look(view, image, taps)
+    networks.add_row('student', type(distiller).__name__, *student.costs)
+    networks.add_row('teacher', type(view.model).__name__, *teacher.costs)
     methods = Table('loss', 'weight', 'schedule', 'learning rate', 'setting', 'taps')
     methods.add_row('task', f'{distiller.task_weight:g}', '', '', '', '')
     for name, method in distiller.named_methods.items():
@@ -52,7 +56,10 @@ def summary(
             str(method.schedule),
             'no parameters' if rate is None else f'{rate:g}',
             method.source,
-            '\n'.join(_taps(distiller, method)),
+            '\n'.join(
+                [f'student: {student.words(tap)}' for tap in method.taps_in_student]
+                + [f'teacher: {teacher.words(tap)}' for tap in method.taps_in_teacher]
+            ),
         )
     text = io.StringIO()
     console = Console(file=text, width=WIDTH)
@@ -63,24 +70,54 @@ def summary(
     return text.getvalue()
 
 
-def _size(image: Tensor) -> str:
-    return ' x '.join(map(str, image.shape[1:]))
+def _size(shape: Size) -> str:
+    return ' x '.join(map(str, shape))
 
 
-def _costs(view: ModelView, image: Tensor) -> tuple[str, str]:
+@dataclass
+class _Look:
+    """What a network costs and where it is tapped, for one image.
+
+    Attributes:
+        costs: Parameters and multiply-adds, as text.
+        shapes: Shapes of taps, without the batch's dimension.
+        unknown: What to say of a tap that has none.
+    """
+
+    costs: tuple[str, str]
+    shapes: dict[Tap, Size]
+    # In training alone does a student run its auxiliary heads.
+    unknown: str = 'not run yet'
+
+    def words(self, tap: Tap) -> str:
+        shape = _size(self.shapes[tap]) if tap in self.shapes else self.unknown
+        return f'{tap.kind} of {tap}, {shape}'
+
+
+def _look(view: ModelView, image: Tensor, taps: Iterable[Tap]) -> _Look:
     count = sum(parameter.numel() for parameter in view.model.parameters())
+    size = image.shape[-2:]
     try:
         with undisturbed(view.model, view.born):
-            # Shapes are all that is counted.
+            # Shapes are all that is asked for.
             for module in view.model.modules():
                 for tensors in (module._parameters, module._buffers):
                     tensors.update(_shapes(tensors))
-            with FlopCounterMode(display=False) as counter:
+            with (
+                FlopCounterMode(display=False) as counter,
+                capture(
+                    view.model, taps, strict=False, copy=False, image_size=size
+                ) as values,
+            ):
                 view.model(image[None].to('meta'), mode='tensor')
     except Exception as error:
         # On shapes alone it fails in whatever way the model's forward happens to ask.
-        return f'{count:,}', f'not counted ({type(error).__name__})'
-    return f'{count:,}', f'{counter.get_total_flops() / 2e6:,.1f}M'
+        why = f'({type(error).__name__})'
+        return _Look((f'{count:,}', f'not counted {why}'), {}, f'not known {why}')
+    sums = f'{counter.get_total_flops() / 2e6:,.1f}M'
+    return _Look(
+        (f'{count:,}', sums), {tap: value.shape[1:] for tap, value in values.items()}
+    )
 
 
 def _shapes(tensors: Mapping[str, Any]) -> dict[str, Any]:
@@ -89,21 +126,3 @@ def _shapes(tensors: Mapping[str, Any]) -> dict[str, Any]:
         name: tensor if tensor is None else tensor.to('meta')
         for name, tensor in tensors.items()
     }
-
-
-def _taps(distiller: Distiller, method: Method) -> Iterator[str]:
-    sides: list[tuple[str, ModelView, list[Tap]]] = [
-        ('student', distiller.student_view, method.taps_in_student),
-        ('teacher', distiller.teacher.view, method.taps_in_teacher),
-    ]
-    for side, view, taps in sides:
-        for tap in taps:
-            yield f'{side}: {tap.kind} of {tap}, {_shape(view, tap)}'
-
-
-def _shape(view: ModelView, tap: Tap) -> str:
-    try:
-        return ' x '.join(map(str, view.trace.shape(tap)[1:]))
-    except KeyError:
-        # In training alone does a student run its auxiliary heads.
-        return 'not run yet'

@@ -4,4 +4,5 @@ dkd = dict(
     loss=dict(type='DKDLoss', alpha=1.0, beta=8.0, tau=4.0),
     weight=1.0,
     warmup=20,
+    by_epoch=True,
     source='published')

@@ -1,15 +1,18 @@
 """The time of a training, for methods with a schedule."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
+from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
-from mmengine.runner import IterBasedTrainLoop, Runner
+from mmengine.runner import BaseLoop, IterBasedTrainLoop, Runner
 from torch._dynamo import config as compiler_config
 
 from mmkd.engine.optim import GradientAlignOptimWrapper
 from mmkd.engine.runner_distiller import distiller_of
 from mmkd.models.distiller import PREFIX
+from mmkd.models.methods import Schedule
 from mmkd.registry import HOOKS
 
 
@@ -18,18 +21,26 @@ class DistillScheduleHook(Hook):
     """Tell methods the time, so that they count from when to when they are to.
 
     Sets ``schedule_factor`` of each method by its ``start``, ``warmup`` and
-    ``stop``, which are epochs, or iterations where the training loop counts
-    iterations. It follows from the time alone, so that a resumed run needs no
-    state of it. Where there is a schedule the factor is logged as
+    ``stop``, which are epochs or iterations, see ``by_epoch`` of
+    :class:`mmkd.models.methods.Method`. It follows from the time alone, so that a
+    resumed run needs no state of it. Where there is a schedule the factor is logged as
     ``{method}_schedule_factor``.
+
+    An epoch of a loop that counts iterations is as many of them as the images of the
+    training set fill.
     """
+
+    def __init__(self) -> None:
+        self._epoch = 1
+        """Iterations an epoch, of a loop that counts iterations."""
 
     def before_train(self, runner: Runner) -> None:
         """See that methods can do what they are asked for, and taps may change.
 
         Raises:
             TypeError: If gradients are to be aligned and are not.
-            ValueError: If a method starts after the end, its own or the training's.
+            ValueError: If a method starts after the end, its own or the training's,
+                or counts epochs of data without a length.
         """
         wrapper, distiller = runner.optim_wrapper, distiller_of(runner)
         asked = distiller.gradient_alignment
@@ -40,43 +51,72 @@ class DistillScheduleHook(Hook):
                 "optim_wrapper.constructor='mmkd.DistillOptimWrapperConstructor'."
             )
         methods = distiller.named_methods
-        loop = runner.train_loop
-        unit = 'iters' if isinstance(loop, IterBasedTrainLoop) else 'epochs'
-        end = getattr(loop, f'max_{unit}', math.inf)
+        by_iteration = isinstance(runner.train_loop, IterBasedTrainLoop)
         for name, method in methods.items():
+            if method.schedule.by_epoch is None:
+                method.schedule = replace(method.schedule, by_epoch=not by_iteration)
             times = method.schedule
+            if by_iteration and times.by_epoch and not times.is_constant:
+                self._epoch = _iterations_an_epoch(runner, name)
+            end = _end(runner.train_loop, times, self._epoch)
             stop = end if times.stop is None else min(times.stop, end)
             if method.weight > 0 and times.stop != 0 and times.start > stop - 1:
+                unit = 'epochs' if times.by_epoch else 'iterations'
                 raise ValueError(
                     f'methods.{name} never counts: its start is {times.start}, its '
-                    f'stop {times.stop}, and this training ends with '
-                    f'max_{unit}={end}, counted from 0.'
+                    f'stop {times.stop}, and this training ends with {end} {unit}, '
+                    'counted from 0.'
                 )
         if not all(method.schedule.is_constant for method in methods.values()):
             # Else a compiled model never calls the taps of a method that starts
             # after it was compiled.
             compiler_config.skip_nnmodule_hook_guards = False
 
-    def before_train_epoch(self, runner: Runner) -> None:
-        """Set the factors of an epoch."""
-        if not isinstance(runner.train_loop, IterBasedTrainLoop):
-            _tell(runner, runner.epoch)
-
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None
     ) -> None:
         """Set the factors of an iteration."""
-        if isinstance(runner.train_loop, IterBasedTrainLoop):
-            _tell(runner, runner.iter)
-
-
-def _tell(runner: Runner, step: int) -> None:
-    for name, method in distiller_of(runner).named_methods.items():
-        if not method.schedule.is_constant:
-            method.schedule_factor = method.schedule.factor(step)
+        by_iteration = isinstance(runner.train_loop, IterBasedTrainLoop)
+        for name, method in distiller_of(runner).named_methods.items():
+            times = method.schedule
+            if times.is_constant:
+                continue
+            step = runner.iter
+            if times.by_epoch:
+                step = step // self._epoch if by_iteration else runner.epoch
+            method.schedule_factor = times.factor(step)
             hub = runner.message_hub
             hub.update_scalar(f'train/{name}_schedule_factor', method.schedule_factor)
             if not method.is_active:
                 # A log shows the last value of what comes no more.
                 for key in [k for k in hub.log_scalars if f'/{PREFIX}{name}.' in k]:
                     hub.log_scalars.pop(key)
+
+
+def _iterations_an_epoch(runner: Runner, name: str) -> int:
+    """Iterations in which all processes together see as many images as there are.
+
+    Raises:
+        ValueError: If that is not known.
+    """
+    loader = runner.train_dataloader
+    batches = getattr(loader, 'batch_sampler', None)
+    batch = loader.batch_size or getattr(batches, 'batch_size', None)
+    try:
+        return math.ceil(len(loader.dataset) / (batch * get_world_size()))
+    except TypeError:
+        raise ValueError(
+            f'methods.{name} counts epochs (by_epoch=True), and neither the loop nor '
+            'the data say how long one is: set by_epoch=False, and start, warmup and '
+            'stop in iterations.'
+        ) from None
+
+
+def _end(loop: BaseLoop, times: Schedule, epoch: int) -> float:
+    """How many of a schedule's steps a training has."""
+    iterations = getattr(loop, 'max_iters', math.inf)
+    if not times.by_epoch:
+        return iterations
+    if isinstance(loop, IterBasedTrainLoop):
+        return math.ceil(iterations / epoch) if iterations < math.inf else iterations
+    return getattr(loop, 'max_epochs', math.inf)

@@ -32,11 +32,12 @@ class Method(BaseModule):
         weight: Multiplies the method's terms; None for the class's own.
         task_weight: What the method's source multiplies the student's own loss
             with, to be taken by the distiller; None if it says nothing of it.
-        start: First epoch, or iteration where a training counts iterations, in
-            which the method counts, from 0.
-        warmup: Epochs or iterations over which its weight then rises linearly.
-        stop: First epoch or iteration in which it counts no more; 0 leaves it
-            out, as a weight of 0 does.
+        start: First step in which the method counts, from 0.
+        warmup: Steps over which its weight then rises linearly.
+        stop: First step in which it counts no more; 0 leaves it out, as a weight
+            of 0 does.
+        by_epoch: Whether these steps are epochs or iterations; None if they are what
+            the training loop counts.
         gradient_alignment: Whether the training is to align the gradient of
             distillation with the task's, as Dual-Head KD does. It selects the
             optimiser wrapper, which is the pair's otherwise.
@@ -72,6 +73,7 @@ class Method(BaseModule):
         start: float = 0,
         warmup: float = 0,
         stop: float | None = None,
+        by_epoch: bool | None = None,
         gradient_alignment: bool = False,
         source: str = 'default',
     ) -> None:
@@ -87,7 +89,7 @@ class Method(BaseModule):
             if value is not None:
                 check_number(f'{name} of {type(self).__name__}', value)
         self.task_weight = task_weight
-        self.schedule = Schedule(start, warmup, stop)
+        self.schedule = Schedule(start, warmup, stop, by_epoch)
         self.gradient_alignment = gradient_alignment
         self.source = source
         self.task = student.task

@@ -1,13 +1,13 @@
 """When a method counts."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from mmkd.models.methods.values import check_number
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """When one method counts, in steps (epochs or iterations) counted from 0.
+    """When one method counts, in steps counted from 0.
 
     Attributes:
         start: First step in which the method counts.
@@ -15,6 +15,8 @@ class Schedule:
             published code of ReviewKD and DKD the first of them has weight
             ``1 / warmup``, not 0, and the last has weight 1.
         stop: First step in which it counts no more, or None for never.
+        by_epoch: Whether a step is an epoch or an iteration; None if that is what
+            the training loop counts.
 
     Raises:
         TypeError: If a value is not a number.
@@ -24,12 +26,17 @@ class Schedule:
     start: float = 0
     warmup: float = 0
     stop: float | None = None
+    by_epoch: bool | None = None
 
     def __post_init__(self) -> None:
         """Check the values."""
-        for name, value in asdict(self).items():
-            if name != 'stop' or value is not None:
-                check_number(name, value)
+        if self.by_epoch not in (None, True, False):
+            raise TypeError(
+                f'by_epoch must be True, False or None, got {self.by_epoch!r}'
+            )
+        for name in ('start', 'warmup', 'stop'):
+            if name != 'stop' or self.stop is not None:
+                check_number(name, getattr(self, name))
         if self.stop is not None and self.stop < self.start:
             raise ValueError(
                 f'stop must not be smaller than start ({self.start}), got {self.stop}.'
@@ -38,13 +45,13 @@ class Schedule:
     @property
     def is_constant(self) -> bool:
         """Whether the method counts in full from the first step to the last."""
-        return self == Schedule()
+        return not (self.start or self.warmup) and self.stop is None
 
     def factor(self, step: int) -> float:
         """What the method's weight is multiplied by, in [0, 1].
 
         Args:
-            step: Epoch or iteration, counted from 0.
+            step: Counted from 0.
         """
         if step < self.start or (self.stop is not None and step >= self.stop):
             return 0.0
@@ -59,4 +66,5 @@ class Schedule:
         parts = [f'from {self.start:g}'] if self.start else []
         parts += [f'warm-up {self.warmup:g}'] if self.warmup else []
         parts += [f'to {self.stop:g}'] if self.stop is not None else []
-        return ', '.join(parts)
+        units = {None: '', True: ' (epochs)', False: ' (iterations)'}
+        return ', '.join(parts) + units[self.by_epoch]

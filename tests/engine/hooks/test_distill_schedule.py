@@ -5,12 +5,25 @@ import pytest
 import torch
 from mmengine.runner import Runner
 from torch._dynamo import config as compiler_config
+from torch.utils.data import DataLoader, IterableDataset
 
+from mmkd.engine.hooks import distill_schedule
 from mmkd.models import Distiller
 
 HOOK = dict(distill_schedule=dict(type='mmkd.DistillScheduleHook'))
 BY_ITERATION = dict(by_epoch=False, max_iters=4)
 Build = Callable[..., Runner]
+
+
+class Endless(IterableDataset):
+    """Data that nothing knows the length of."""
+
+    def __init__(self, batch: dict[str, Any]) -> None:
+        self.batch = batch
+
+    def __iter__(self) -> Any:
+        while True:
+            yield self.batch
 
 
 class Recorder:
@@ -51,7 +64,7 @@ def test_an_epoch_based_loop_counts_epochs(scheduled: Any, runner_of: Build) -> 
 
     assert recorder.seen == dict(dual_head=[1, 1, 0, 0], kd=[0.5, 0.5, 1, 1])
     history = runner.message_hub.get_scalar('train/kd_schedule_factor')
-    assert history.data[0].tolist() == [0.5, 1.0]
+    assert history.data[0].tolist() == [0.5, 0.5, 1.0, 1.0]
 
 
 def test_an_iteration_based_loop_counts_iterations(
@@ -63,6 +76,44 @@ def test_an_iteration_based_loop_counts_iterations(
     runner_of(distiller, default_hooks=HOOK, train_cfg=BY_ITERATION).train()
 
     assert recorder.seen == dict(dual_head=[0.25, 0.5, 0.75, 1], kd=[0, 0, 1, 1])
+
+
+def test_a_schedule_counts_what_it_says_and_not_what_the_loop_does(
+    scheduled: Any, runner_of: Build
+) -> None:
+    distiller = scheduled(dict(warmup=4, by_epoch=True), start=3, by_epoch=False)
+    recorder = Recorder(distiller)
+    runner_of(distiller, default_hooks=HOOK).train()
+    assert recorder.seen == dict(dual_head=[0.25, 0.25, 0.5, 0.5], kd=[0, 0, 0, 1])
+
+    # Eight images in batches of four are an epoch of two iterations.
+    distiller = scheduled(dict(warmup=4, by_epoch=True), start=3, by_epoch=False)
+    recorder = Recorder(distiller)
+    runner_of(distiller, 'other', default_hooks=HOOK, train_cfg=BY_ITERATION).train()
+    assert recorder.seen == dict(dual_head=[0.25, 0.25, 0.5, 0.5], kd=[0, 0, 0, 1])
+
+
+def test_an_epoch_is_that_of_all_processes(
+    scheduled: Any, runner_of: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(distill_schedule, 'get_world_size', lambda: 2)
+    distiller = scheduled(dict(warmup=4, by_epoch=True))
+    recorder = Recorder(distiller)
+    runner_of(distiller, default_hooks=HOOK, train_cfg=BY_ITERATION).train()
+    assert recorder.seen['dual_head'] == [0.25, 0.5, 0.75, 1]
+
+
+def test_epochs_of_data_without_a_length_are_refused(
+    scheduled: Any, runner_of: Build, tiny: Any
+) -> None:
+    runner = runner_of(
+        scheduled({}, warmup=4, by_epoch=True),
+        default_hooks=HOOK,
+        train_cfg=BY_ITERATION,
+        train_dataloader=DataLoader(Endless(tiny.batch('images', count=4))),
+    )
+    with pytest.raises(ValueError, match=r'methods\.kd counts epochs .*by_epoch=False'):
+        runner.train()
 
 
 def test_a_resumed_run_goes_on_where_it_was(scheduled: Any, runner_of: Build) -> None:
@@ -127,7 +178,7 @@ def test_a_method_starts_in_a_model_that_is_compiled_already(
 
 @pytest.mark.parametrize(
     ('loop', 'start', 'end'),
-    [({}, 2, 'max_epochs=2'), (dict(train_cfg=BY_ITERATION), 3.5, 'max_iters=4')],
+    [({}, 2, '2 epochs'), (dict(train_cfg=BY_ITERATION), 3.5, '4 iterations')],
 )
 def test_a_method_that_starts_after_the_end_is_refused(
     scheduled: Any, runner_of: Build, loop: dict[str, Any], start: float, end: str

@@ -28,6 +28,9 @@ def test_factor(settings: dict[str, Any], expected: list[float]) -> None:
         ({}, 'always'),
         (dict(start=4, warmup=2, stop=9), 'from 4, warm-up 2, to 9'),
         (dict(stop=0), 'to 0'),
+        (dict(warmup=20, by_epoch=True), 'warm-up 20 (epochs)'),
+        (dict(stop=9, by_epoch=False), 'to 9 (iterations)'),
+        (dict(by_epoch=True), 'always'),
     ],
 )
 def test_words(settings: dict[str, Any], words: str) -> None:
@@ -43,6 +46,7 @@ def test_words(settings: dict[str, Any], words: str) -> None:
         (dict(start='5'), TypeError, "start must be a number, got '5'"),
         (dict(warmup=True), TypeError, 'warmup must be a number, got True'),
         (dict(start=None), TypeError, 'start must be a number, got None'),
+        (dict(by_epoch='no'), TypeError, "by_epoch must be .* got 'no'"),
         (dict(start=5, stop=4), ValueError, r'start \(5\), got 4'),
     ],
 )

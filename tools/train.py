@@ -1,6 +1,7 @@
 """Train a student, with or without a teacher."""
 
 import argparse
+import copy
 
 from mmengine.config import Config
 from torch.distributed.elastic.multiprocessing.errors import record
@@ -25,6 +26,7 @@ from mmkd.config.changes import (
     set_views,
 )
 from mmkd.config.experiments import name_missing_hooks
+from mmkd.config.sources import mark_changes, methods_of
 from mmkd.config.total_batch import scale_learning_rate
 from mmkd.engine.optim.constructor import keep_methods_apart
 from mmkd.models.deploy import settle_preprocessor
@@ -83,7 +85,9 @@ def merged_config(args: argparse.Namespace) -> Config:
             cfg.load_from = args.resume
     set_work_dir(cfg, args)
     if args.cfg_options:
+        before = copy.deepcopy(methods_of(cfg))
         cfg.merge_from_dict(args.cfg_options)
+        mark_changes(cfg, before)
         check_shapes(cfg)
     if args.auto_scale_lr:
         scale_learning_rate(cfg)

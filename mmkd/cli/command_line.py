@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mmengine.config import Config, DictAction
-from mmengine.dist import is_main_process
+from mmengine.dist import is_distributed, is_main_process, sync_random_seed
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
@@ -17,6 +17,7 @@ from mmkd.config.changes import set_data_root
 from mmkd.config.keys import check_options
 from mmkd.config.total_batch import compare_total_batch
 from mmkd.engine import end_with_launcher, join_processes, leave_processes
+from mmkd.resilience.randomness import keep_seed
 from mmkd.resilience.resume import LAST
 
 
@@ -122,6 +123,9 @@ def launch(cfg: Config, task: Literal['train', 'test']) -> None:
         end_with_launcher()
     try:
         join_processes(cfg)
+        alone = cfg.get('launcher', 'none') == 'none'
+        if task == 'train' and not cfg.get('resume') and (alone or is_distributed()):
+            keep_seed(cfg, sync_random_seed)
         runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
         if task == 'train':
             compare_total_batch(runner, cfg)

@@ -18,7 +18,7 @@ def main() -> None:
 
     A signal ends it without a traceback: what is to be said, its processes say.
     """
-    ChildFailedError.get_first_failure = first_failure
+    ChildFailedError.get_first_failure = first_failure  # type: ignore[assignment, method-assign]
     try:
         check(run.parse_args(sys.argv[1:]))
         run.main()

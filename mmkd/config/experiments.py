@@ -6,6 +6,7 @@ and says in ``settings`` what a method needs differently there. A method
 method under its own name.
 """
 
+import copy
 import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -20,6 +21,7 @@ from mmkd.checks import check_shapes
 from mmkd.checks.places import hooks_of
 from mmkd.config.keys import check_names, warn_of_idle_changes
 from mmkd.config.reading import read_config
+from mmkd.config.sources import mark_changes, mark_changes_by_files
 from mmkd.config.type_names import type_names
 from mmkd.models.deploy import drop_distillation
 from mmkd.nearest import nearest_and_known
@@ -28,9 +30,6 @@ from mmkd.setup import setup
 CONFIGS = Path(mmkd.__file__).parent / '.mim' / 'configs'
 NONE = 'none'
 """The name that stands for the student alone."""
-
-CHANGED = 'changed'
-"""Where a setting comes from that the command line changes."""
 
 TAKEN_BY = {
     'distiller': 'model',
@@ -79,6 +78,7 @@ def _read(name: str) -> Config:
     check_names(cfg)
     check_shapes(cfg)
     warn_of_idle_changes(path)
+    mark_changes_by_files(cfg, path)
     return cfg
 
 
@@ -137,10 +137,9 @@ def set_values(cfg: Config, values: Mapping[str, Any]) -> None:
                 f'--set takes METHOD.SETTING=VALUE, and got {name!r}.'
                 f'{nearest_and_known(method, methods)}'
             )
-    touched = {name.partition('.')[0] for name in values}
-    changes: dict[str, Any] = {f'{method}.source': CHANGED for method in touched}
-    changes |= values
-    cfg.merge_from_dict({f'model.methods.{name}': v for name, v in changes.items()})
+    before = copy.deepcopy(methods)
+    cfg.merge_from_dict({f'model.methods.{name}': v for name, v in values.items()})
+    mark_changes(cfg, before)
 
 
 def name_missing_hooks(cfg: Config) -> None:

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 from mmkd.registry import LOOPS
 from mmkd.resilience.loader import WatchedLoader, refuse_endless, watch
 from mmkd.resilience.numbered_batches import Place
-from mmkd.resilience.randomness import seed_everything
+from mmkd.resilience.randomness import keep_seed, seed_everything
 from mmkd.resilience.start_checks import check_length, check_views
 from mmkd.resilience.stop_signal import StopSignal
 from mmkd.resilience.views import Views
@@ -86,6 +86,9 @@ class ResumableLoop:
         with self.stop:
             self.runner.call_hook('before_train')
             self._find_place()
+            # One that several processes have drawn, or a checkpoint holds.
+            if keep_seed(self.runner.cfg, lambda: self.runner.seed):
+                self.runner.dump_config()
             self._train()
             self._report_skipped()
             self.runner.call_hook('after_train')

@@ -1,10 +1,12 @@
 """Random numbers as a function of where in the training they are drawn."""
 
 import random
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
+from mmengine.config import Config
 
 PYTHON: Any = random.seed.__self__  # type: ignore[attr-defined]
 """The generator behind the functions of Python's module."""
@@ -47,3 +49,22 @@ def seed_sample(key: tuple[int, ...]) -> None:
     # NumPy and PyTorch draw the same from the same seed: each takes one half.
     np.random.seed(number & 0xFFFFFFFF)
     torch.default_generator.manual_seed(number >> 32 & 0xFFFFFFFF)
+
+
+def keep_seed(cfg: Config, drawn: Callable[[], int]) -> bool:
+    """Let a config that names no seed name the one that was drawn.
+
+    What is dumped is the same training then.
+
+    Args:
+        cfg: The config; changed in place.
+        drawn: Draws the seed, or knows it.
+
+    Returns:
+        Whether it named none.
+    """
+    randomness = cfg.get('randomness') or {}
+    if randomness.get('seed') is not None:
+        return False
+    cfg.randomness = {**randomness, 'seed': drawn()}
+    return True

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.config import Config
 
 from mmkd.checkpoints.loading import safe_load
 from mmkd.models import build_model
@@ -57,7 +58,10 @@ def test_train_resume_and_test(
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    run_tool('train.py', *arguments(streets, teacher, tmp_path / 'a', 2))
+    # Without a seed, so that one is drawn.
+    run = arguments(streets, teacher, tmp_path / 'a', 2)
+    run_tool('train.py', *run, 'randomness.seed=None')
+    dumped = Config.fromfile(tmp_path / 'a' / PAIR.name)
     first = safe_load(tmp_path / 'a' / 'iter_2.pth')
     student = build_model(str(STUDENT))
     assert not student.load_state_dict(first['state_dict'], strict=False).missing_keys
@@ -65,8 +69,14 @@ def test_train_resume_and_test(
     student.load_state_dict(exported['state_dict'], strict=True)
     assert len(exported['meta']['dataset_meta']['classes']) == 11
 
-    run_tool('train.py', *arguments(streets, teacher, tmp_path / 'a', 4), '--resume')
+    assert dumped.randomness.seed == first['meta']['seed']
+
+    run = arguments(streets, teacher, tmp_path / 'a', 4)
+    run_tool('train.py', *run, 'randomness.seed=None', '--resume')
+    dumped = Config.fromfile(tmp_path / 'a' / PAIR.name)
+    assert dumped.randomness.seed == first['meta']['seed']
     second = safe_load(tmp_path / 'a' / 'iter_4.pth')
+    assert second['meta']['seed'] == first['meta']['seed']
     assert second['meta']['iter'] == 4
     head = 'methods.dual_head.head.classifier.weight'
     assert not torch.equal(first['state_dict'][head], second['state_dict'][head])

@@ -2,4 +2,5 @@
 # not run.
 _base_ = './pair.py'
 model = dict(methods=dict(
-    _delete_=True, binary_kl=_base_.binary_kl | dict(weight=0.0)))
+    _delete_=True, binary_kl=_base_.binary_kl | dict(
+        weight=0.0, source='left out')))

@@ -1,0 +1,93 @@
+"""Where the settings of methods come from: one that was changed is not published."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mmengine.config import Config
+
+from mmkd.config.reading import facts_of
+
+CHANGED = 'changed'
+"""The source of a setting that somebody has changed and given no other source."""
+
+
+class _Known(NamedTuple):
+    """Settings of a method, what they name as their source, and what that is."""
+
+    settings: dict[str, Any]
+    named: str | None
+    source: str | None
+
+
+def mark_changes(cfg: Config, before: Mapping[str, Any]) -> None:
+    """Let methods say that they are not as they were.
+
+    Args:
+        cfg: The config of a distillation; changed in place.
+        before: Its methods before something may have changed them. A method whose
+            source is another one too is left alone.
+    """
+    for name, method in methods_of(cfg).items():
+        old = before.get(name)
+        if method and old and method != old and _source(method) == _source(old):
+            method['source'] = CHANGED
+
+
+def mark_changes_by_files(cfg: Config, path: Path) -> None:
+    """Let methods say that a file has changed what it inherits.
+
+    Args:
+        cfg: What was read from the file; changed in place.
+        path: The file.
+    """
+    for name, source in _sources(cfg, path).items():
+        if source != _source(methods_of(cfg)[name]):
+            methods_of(cfg)[name]['source'] = source
+
+
+def methods_of(cfg: Config) -> dict[str, Any]:
+    """The methods of a config, itself; an empty dict if it has none."""
+    methods = (cfg.get('model') or {}).get('methods')
+    return methods if isinstance(methods, dict) else {}
+
+
+def _sources(cfg: Config, path: Path) -> dict[str, str | None]:
+    own = {name: method for name, method in methods_of(cfg).items() if method}
+    if not own:
+        return {}
+    known = {name: list(_variables(cfg, name)) for name in own}
+    for file in facts_of(path).bases:
+        base = Config.fromfile(file)
+        sources = _sources(base, file)
+        for name in own.keys() & sources.keys():
+            method = methods_of(base)[name]
+            known[name].append(_Known(_rest(method), _source(method), sources[name]))
+    return {name: _source_of(own[name], known[name]) for name in own}
+
+
+def _variables(cfg: Config, name: str) -> Iterator[_Known]:
+    """The setting that a file of methods defines, and the pair's form of it."""
+    variable = cfg.get(name)
+    if isinstance(variable, dict) and 'type' in variable:
+        settings = (cfg.get('settings') or {}).get(name) or {}
+        for method in (variable, {**variable, **settings}):
+            yield _Known(_rest(method), _source(method), _source(method))
+
+
+def _source_of(method: Mapping[str, Any], known: list[_Known]) -> str | None:
+    named = _source(method)
+    claimed = [one for one in known if one.named == named]
+    same = [one.source for one in claimed if one.settings == _rest(method)]
+    if same:
+        return same[-1]
+    return CHANGED if claimed else named
+
+
+def _source(method: Mapping[str, Any]) -> str | None:
+    source: str | None = method.get('source')
+    return source
+
+
+def _rest(method: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in method.items() if name != 'source'}

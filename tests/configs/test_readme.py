@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from mmengine.runner import Runner
 
-from mmkd.config.experiments import load_config
+from mmkd.config.experiments import load_config, set_methods
 
 ROOT = Path(__file__).parents[2]
 SHOWN = ('python tools/train.py ', 'python tools/record.py ')
 README = (ROOT / 'README.md').read_text()
-[STREETS, FOLDERS, SECOND] = (
+[PAIR, STREETS, FOLDERS, SECOND] = (
     block
     for block in re.findall(r'```python\n(.*?)```', README, re.S)
     if block.startswith(('_base_', 'model = dict('))
@@ -49,6 +49,41 @@ def classes_of(runner: Runner) -> set[int]:
         model.teacher.view.num_classes,
         *(len(loader.dataset.metainfo['classes']) for loader in loaders),
     }
+
+
+@pytest.mark.parametrize(
+    ('kind', 'data', 'student', 'teacher'),
+    [
+        (
+            *('mmseg', 'CityscapesDataset'),
+            'fcn/fcn_r18-d8_4xb2-80k_cityscapes-512x1024.py',
+            'pspnet/pspnet_r50-d8_4xb2-40k_cityscapes-512x1024.py',
+        ),
+        (
+            *('mmpretrain', 'ImageNet'),
+            'mobilenet_v2/mobilenet-v2_8xb32_in1k.py',
+            'resnet/resnet34_8xb32_in1k.py',
+        ),
+    ],
+)
+def test_two_configs_make_a_pair(
+    kind: str,
+    data: str,
+    student: str,
+    teacher: str,
+    folder: Path,
+    trained: Callable[..., Runner],
+    data_roots: dict[str, Path],
+) -> None:
+    for name, base in (('student', student), ('teacher', teacher)):
+        (folder / f'{name}.py').write_text(f"_base_ = '{kind}::{base}'")
+    (folder / 'pair.py').write_text(PAIR)
+    cfg = load_config('pair.py')
+    set_methods(cfg, ['dhkd'])
+    runner = trained(cfg, data_roots[data])
+    logged = runner.message_hub.log_scalars
+    assert logged['train/distill.dual_head.loss'].current() > 0
+    assert [name for name in logged if name.startswith('val/')]
 
 
 def test_child_config_trains_on_other_data(

@@ -16,6 +16,8 @@ from mmkd.models.build import build_model
 from mmkd.models.class_names import names_in
 from mmkd.models.deploy import student_config
 from mmkd.models.discovery import ModelView
+from mmkd.models.teachers.frozen import FrozenTeacher
+from mmkd.models.teachers.recorded import SETTINGS
 
 AUXILIARY = 'auxiliary_head'
 """Where MMSegmentation's models have heads that run in training alone."""
@@ -27,6 +29,8 @@ class Network(nn.Module):
     Args:
         model: The model.
         names: Of its classes; None where nothing names them.
+        channels: The channels of the model's logits that are these classes, in their
+            order; None for all as they are.
         resized: Whether the logits of pixels are brought to the size of the images.
 
     Attributes:
@@ -34,14 +38,21 @@ class Network(nn.Module):
         divisor: Height and width of its images are multiples of this.
     """
 
+    channels: Tensor | None
+
     def __init__(
-        self, model: Any, names: Sequence[str] | None = None, resized: bool = True
+        self,
+        model: Any,
+        names: Sequence[str] | None = None,
+        channels: Tensor | None = None,
+        resized: bool = True,
     ) -> None:
         super().__init__()
         self.model = revert_sync_batchnorm(model).eval().requires_grad_(False)
         if hasattr(model, AUXILIARY):
             setattr(self.model, AUXILIARY, None)
         self.names = list(names) if names else None
+        self.register_buffer('channels', channels, persistent=False)
         self.resized = resized
         self.view = ModelView(self.model)
 
@@ -65,9 +76,17 @@ class Network(nn.Module):
         """How many numbers were trained."""
         return sum(parameter.numel() for parameter in self.model.parameters())
 
+    @property
+    def megabytes(self) -> float:
+        """Of its weights and statistics."""
+        state = self.model.state_dict().values()
+        return sum(value.numel() * value.element_size() for value in state) / 1e6
+
     def forward(self, images: Tensor) -> Tensor:
         """Logits ``(N, K)`` of images ``(N, C, H, W)``, or of pixels ``(N, K, *)``."""
         logits: Tensor = self.model(images, mode='tensor')
+        if self.channels is not None:
+            logits = logits.index_select(1, self.channels)
         if self.resized:
             logits = self.view.task.resize(logits, images.shape[2:])
         return logits
@@ -92,7 +111,40 @@ def student_network(cfg: Config, checkpoint: str, resized: bool = True) -> Netwo
         settings.setdefault('data_preprocessor', cfg.data_preprocessor)
     model = build_model(settings)
     load_whole(model, weights_for(model, content, checkpoint), checkpoint, AUXILIARY)
-    return Network(model, names_in(content) or _names_in_config(cfg), resized)
+    names = names_in(content) or _names_in_config(cfg)
+    return Network(model, names, resized=resized)
+
+
+def teacher_network(cfg: Config, student: Network) -> tuple[Network, str]:
+    """Build the teacher of a distillation, whose logits are of the student's classes.
+
+    Args:
+        cfg: The distillation.
+        student: Its student.
+
+    Returns:
+        The teacher, and why its weights are random; empty where they are its own.
+
+    Raises:
+        ValueError: If its checkpoint does not fit, or its classes are others.
+    """
+    given = dict(cfg.model.teacher)
+    given.setdefault('num_classes', cfg.model.get('num_classes'))
+    own = {key: given[key] for key in ('config', *SETTINGS) if key in given}
+    checkpoint, missing = given.get('checkpoint'), 'it has no checkpoint'
+    if checkpoint:
+        try:
+            teacher = FrozenTeacher(
+                **own, checkpoint=checkpoint, fold=False, channels_last=False
+            )
+        except OSError as error:
+            missing = str(error)
+        else:
+            teacher.classes.match(student.names)
+            if not teacher.preprocesses:
+                teacher.model.data_preprocessor = student.model.data_preprocessor
+            return Network(teacher.model, student.names, teacher.classes.channels), ''
+    return Network(build_model(own['config'], own['num_classes'])), missing
 
 
 def _names_in_config(cfg: Config) -> Sequence[str] | None:

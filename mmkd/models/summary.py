@@ -1,7 +1,8 @@
 """What is distilled into what, in one table."""
 
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,18 +99,14 @@ def _look(view: ModelView, image: Tensor, taps: Iterable[Tap]) -> _Look:
     count = sum(parameter.numel() for parameter in view.model.parameters())
     size = image.shape[-2:]
     try:
-        with undisturbed(view.model, view.born):
-            # Shapes are all that is asked for.
-            for module in view.model.modules():
-                for tensors in (module._parameters, module._buffers):
-                    tensors.update(_shapes(tensors))
-            with (
-                FlopCounterMode(display=False) as counter,
-                capture(
-                    view.model, taps, strict=False, copy=False, image_size=size
-                ) as values,
-            ):
-                view.model(image[None].to('meta'), mode='tensor')
+        with (
+            _on_shapes_alone(view),
+            FlopCounterMode(display=False) as counter,
+            capture(
+                view.model, taps, strict=False, copy=False, image_size=size
+            ) as values,
+        ):
+            view.model(image[None].to('meta'), mode='tensor')
     except Exception as error:
         # On shapes alone it fails in whatever way the model's forward happens to ask.
         why = f'({type(error).__name__})'
@@ -118,6 +115,36 @@ def _look(view: ModelView, image: Tensor, taps: Iterable[Tap]) -> _Look:
     return _Look(
         (f'{count:,}', sums), {tap: value.shape[1:] for tap, value in values.items()}
     )
+
+
+def multiply_adds(view: ModelView, image: Tensor) -> int | str:
+    """Count the multiply-adds of a model's products and convolutions.
+
+    Args:
+        view: The model; it is not changed.
+        image: One preprocessed image ``(C, H, W)``, of which the shape counts.
+
+    Returns:
+        Their number, or the name of the error with which the model fails on shapes
+        alone.
+    """
+    try:
+        with _on_shapes_alone(view), FlopCounterMode(display=False) as counter:
+            view.model(image[None].to('meta'), mode='tensor')
+    except Exception as error:
+        # As above.
+        return type(error).__name__
+    return int(counter.get_total_flops() // 2)
+
+
+@contextmanager
+def _on_shapes_alone(view: ModelView) -> Iterator[None]:
+    """Let a model run without values, as if it had never run."""
+    with undisturbed(view.model, view.born):
+        for module in view.model.modules():
+            for tensors in (module._parameters, module._buffers):
+                tensors.update(_shapes(tensors))
+        yield
 
 
 def _shapes(tensors: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from tiny_models import MEAN, STD, Tiny
 
 from mmkd.config.experiments import load_config
 from mmkd.deploy.facts import facts_of
-from mmkd.deploy.network import Network, student_network
+from mmkd.deploy.network import Network, student_network, teacher_network
 from mmkd.models import build_model
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
@@ -71,6 +71,38 @@ def test_the_student_of_a_distillation(
     torch.save({name: v for name, v in own.items() if 'conv1' not in name}, 'x.pth')
     with pytest.raises(ValueError, match='Missing keys: backbone'):
         student_network(distillation, 'x.pth')
+
+
+def test_a_teacher_says_the_classes_of_its_student(
+    distillation: Config, tiny: Tiny, task: str
+) -> None:
+    student = Network(build_model(tiny.model(task)), ('cat', 'dog', 'eel', 'fox'))
+    settings = tiny.teacher(tiny.model(task, width=8))
+    content = torch.load(settings['checkpoint'])
+    names = ('fox', 'eel', 'dog', 'cat')
+    content['meta'] = dict(dataset_meta=dict(classes=names))
+    torch.save(content, settings['checkpoint'])
+    distillation.model.teacher = settings
+    teacher, missing = teacher_network(distillation, student)
+    assert not missing
+    own = build_model(settings['config']).eval()
+    own.load_state_dict(content['state_dict'])
+    images = torch.randn(2, 3, 16, 16)
+    expected = Network(own)(images).flip(1)
+    torch.testing.assert_close(teacher(images), expected)
+
+
+def test_a_teacher_that_is_not_there_has_a_size_all_the_same(
+    distillation: Config, tiny: Tiny, task: str
+) -> None:
+    student = Network(build_model(tiny.model(task)))
+    for checkpoint in (None, 'none.pth'):
+        distillation.model.teacher = dict(config=tiny.model(task, width=8))
+        distillation.model.teacher.checkpoint = checkpoint
+        teacher, missing = teacher_network(distillation, student)
+        assert 'checkpoint' in missing
+        assert teacher.parameters_count > student.parameters_count
+        assert teacher.megabytes > 4e-6 * teacher.parameters_count
 
 
 def of_config(name: str) -> dict[str, object]:

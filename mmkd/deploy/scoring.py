@@ -1,0 +1,102 @@
+"""The score of logits, by the evaluator of a config."""
+
+import copy
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.evaluator import Evaluator
+from mmengine.logging import MMLogger
+from mmengine.runner import Runner
+from torch import Tensor, nn
+from torch.utils.data import Subset
+
+from mmkd.checks.places import several
+from mmkd.deploy.images import scope_of
+from mmkd.deploy.network import Network
+from mmkd.evenly import evenly
+from mmkd.runs.scores import SCORES
+
+LogitsOf = Callable[[Tensor], Tensor]
+"""From normalised images to logits."""
+
+
+def score(
+    network: Network, logits_of: LogitsOf, cfg: Config, dataset: Any, count: int
+) -> dict[str, float]:
+    """Evaluate logits as the network's own are evaluated.
+
+    Preprocessing, windows that slide over large images, and what becomes of logits are
+    the model's.
+
+    Args:
+        network: Whose logits they are.
+        logits_of: Gives them.
+        cfg: The config, whose validation loader and evaluator count.
+        dataset: Its validation set.
+        count: How many images, evenly spread, at most.
+
+    Returns:
+        All that the evaluator's metrics return.
+
+    Raises:
+        ValueError: If the config has no evaluator, or the model no backbone and head.
+    """
+    if not cfg.get('val_evaluator'):
+        raise ValueError('the config has no val_evaluator')
+    chosen = Subset(dataset, evenly(len(dataset), count))
+    settings = dict(cfg.val_dataloader, dataset=chosen, num_workers=0)
+    for name in ('persistent_workers', 'pin_memory', 'prefetch_factor'):
+        settings.pop(name, None)
+    model = _around(network.model, logits_of)
+    with scope_of(cfg), _quietly():
+        loader = Runner.build_dataloader(settings)
+        evaluator = Evaluator(several(cfg.val_evaluator))
+        evaluator.dataset_meta = getattr(dataset, 'metainfo', None)
+        for batch in loader:
+            with torch.no_grad():
+                evaluator.process(model.val_step(batch), batch)
+        found = evaluator.evaluate(len(chosen))
+    return {name: float(value) for name, value in found.items()}
+
+
+def leading(scores: dict[str, float]) -> str | None:
+    """The name of the score that leads; None if there is none."""
+    return next(iter([name for name in SCORES if name in scores] or scores), None)
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Let metrics log no tables of all classes."""
+    logger = MMLogger.get_current_instance()
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+def _around(model: Any, logits_of: LogitsOf) -> Any:
+    """A copy of a model whose head gives these logits, and what is before it nothing.
+
+    Raises:
+        ValueError: If the model has no backbone and head apart.
+    """
+    shell = copy.deepcopy(model)
+    head = getattr(shell, 'decode_head', None) or getattr(shell, 'head', None)
+    if head is None or not hasattr(shell, 'backbone'):
+        raise ValueError(
+            f'{type(model).__name__} has no backbone and head in whose place others '
+            'can stand'
+        )
+    # Of cascaded heads the last one predicts.
+    *others, last = head if isinstance(head, nn.ModuleList) else [head]
+    for part in (shell.backbone, getattr(shell, 'neck', None), *others):
+        if part is not None:
+            part.forward = lambda images, *_: images
+    last.forward = lambda images, *_: logits_of(images)
+    return shell

@@ -1,0 +1,161 @@
+"""Say what a student is worth deployed: size, latency and score, beside its teacher."""
+
+import argparse
+import json
+import math
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from torch import Tensor
+
+import mmkd
+from mmkd.cli.command_line import positive
+from mmkd.cli.console import ending_in_words
+from mmkd.cli.deployment import add_network_options, config_of
+from mmkd.config.changes import set_teacher
+from mmkd.deploy.forms import Subject, score_all, subject_of, time_all
+from mmkd.deploy.images import (
+    TRAINING,
+    VALIDATION,
+    at_size,
+    dataset_of,
+    images_of,
+    noise,
+)
+from mmkd.deploy.needs import NEEDED, needed
+from mmkd.deploy.network import Network, student_network, teacher_network
+from mmkd.deploy.worth import record, sentences, table
+
+SCORED = {'pixels': 200, 'images': 2000}
+"""Validation images that score, by what is classified in them."""
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_network_options(parser)
+    parser.add_argument('--teacher', metavar='CKPT', help='checkpoint of the teacher')
+    parser.add_argument('--threads', type=positive, default=1, help='of a network (1)')
+    parser.add_argument(
+        '--seconds', type=float, default=60, help='for all latencies together (60)'
+    )
+    parser.add_argument(
+        '--images',
+        type=positive,
+        metavar='N',
+        help='validation images that score; 200 for pixels, else 2000',
+    )
+    parser.add_argument('--no-score', action='store_true', help='evaluate nothing')
+    parser.add_argument(
+        '--calibration',
+        type=positive,
+        default=100,
+        metavar='N',
+        help='training images that int8 is calibrated on (100)',
+    )
+    parser.add_argument('--keep', type=Path, metavar='DIR', help='keep the ONNX files')
+    parser.add_argument('--out', type=Path, metavar='FILE', help='write all as JSON')
+    args = parser.parse_args()
+    if not 0 <= args.seconds < math.inf:
+        parser.error(f'--seconds must be 0 or more, got {args.seconds:g}.')
+    return args
+
+
+def data_of(cfg: Config, loader: str, without: str, notes: list[str]) -> Any:
+    """A data set, or None and a note on what cannot be measured without."""
+    try:
+        return dataset_of(cfg, loader)
+    except (OSError, ValueError) as error:
+        notes.append(f'{without}: {error}')
+        return None
+
+
+def images_for(network: Network, dataset: Any, size: list[int] | None) -> list[Tensor]:
+    """Two validation images, or noise, of the size that is timed.
+
+    Raises:
+        ValueError: If nothing tells the size.
+    """
+    if dataset is not None:
+        images = images_of(dataset, 2, network)
+        return at_size(images, size or images[0].shape[2:])
+    if not size:
+        raise ValueError(
+            'without validation images nothing tells the size of images: pass '
+            '--size HEIGHT WIDTH.'
+        )
+    return noise(2, size, network)
+
+
+def measure(cfg: Config, args: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Build, write, time and evaluate the teacher, where there is one, and the student.
+
+    Returns:
+        All that was found, as JSON takes it.
+    """
+    notes: list[str] = []
+    networks = {'student': student_network(cfg, args.checkpoint)}
+    if args.teacher:
+        set_teacher(cfg, args.teacher)
+    missing = ''
+    if 'teacher' in cfg.model:
+        teacher, missing = teacher_network(cfg, networks['student'])
+        networks = {'teacher': teacher, **networks}
+    if missing:
+        notes.append(f'teacher: random weights and no score: {missing}')
+    validation = data_of(cfg, VALIDATION, 'no score', notes)
+    training = data_of(cfg, TRAINING, 'no int8', notes)
+    subjects: list[Subject] = []
+    for name, network in networks.items():
+        print(f'{name}: {network.kind}', flush=True)
+        images = images_for(network, validation, args.size)
+        few = images_of(training, args.calibration, network) if training else []
+        made = subject_of(name, network, cfg, images, few, folder, args.threads)
+        subjects.append(made)
+    height, width = images[0].shape[2:]
+    print(f'timed at {height} x {width}, threads: {args.threads}', flush=True)
+    time_all(subjects, images[0], args.seconds)
+    count = 0
+    if validation and not args.no_score:
+        wanted = args.images or SCORED[network.view.task.classified]
+        count = min(wanted, len(validation))
+        print(f'scored on {count} of {len(validation)} validation images', flush=True)
+        for each in subjects[-1:] if missing else subjects:
+            score_all(each, cfg, validation, count)
+    print(f'\n{table(subjects)}')
+    for line in (*sentences(subjects), *notes, *(n for s in subjects for n in s.notes)):
+        print(f'- {line}')
+    return dict(
+        config=args.config,
+        size=[height, width],
+        threads=args.threads,
+        scored=count,
+        calibrated=min(args.calibration, len(training)) if training else 0,
+        torch=torch.__version__,
+        onnxruntime=needed('onnxruntime').__version__,
+        mmkd=mmkd.__version__,
+        networks=record(subjects),
+        notes=notes,
+    )
+
+
+def main() -> None:
+    """Measure, print, and write what was found."""
+    args = parse_args()
+    for name in NEEDED:
+        needed(name)
+    torch.set_num_threads(args.threads)
+    cfg = config_of(args)
+    with TemporaryDirectory() as folder:
+        found = measure(cfg, args, args.keep or Path(folder))
+    if args.out:
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        args.out.write_text(json.dumps(found, indent=1))
+
+
+if __name__ == '__main__':
+    with ending_in_words(ImportError):
+        main()

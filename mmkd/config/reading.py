@@ -5,6 +5,7 @@ import traceback
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from types import FunctionType, ModuleType
 from typing import NamedTuple
 
 from mmengine.config import Config
@@ -34,12 +35,17 @@ def read_config(path: str | Path) -> Config:
     for _ in files_of(path):
         pass
     try:
-        return Config.fromfile(path)
+        cfg = Config.fromfile(path)
     except Exception as error:
         # A config is a program and may fail in any way.
         file, line = _place(error)
         place = f'{file or path}{f", line {line}" if line else ""}'
         raise ConfigError(f'{place}: {type(error).__name__}: {error}') from error
+    # MMEngine takes them out unless there is a read_base, and cannot write them.
+    for name, value in list(cfg._cfg_dict.items()):
+        if isinstance(value, (FunctionType, ModuleType)):
+            cfg.pop(name)
+    return cfg
 
 
 def files_of(path: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:

@@ -15,11 +15,12 @@ from torch import distributed
 
 ANY_DEVICE = 'mmkd.AnyDeviceDataParallel'
 ON_CUDA = (
+    'DataParallel',
     'DistributedDataParallel',
     'MMFullyShardedDataParallel',
     'MMSeparateDistributedDataParallel',
 )
-"""MMEngine's wrappers that ask for a CUDA device, but for the usual one."""
+"""MMEngine's and PyTorch's wrappers that ask for CUDA devices, but the usual one."""
 
 
 def join_processes(cfg: Config) -> None:
@@ -95,7 +96,9 @@ def leave_processes() -> None:
 def _on_any_device(wrapper: dict[str, Any] | None) -> dict[str, Any]:
     """A wrapper's config, with mmkd's form of MMEngine's data parallelism."""
     wrapper = dict(wrapper or {})
-    kind = wrapper.setdefault('type', 'MMDistributedDataParallel')
+    kind = str(wrapper.setdefault('type', 'MMDistributedDataParallel'))
+    if kind.startswith(('mmengine.', 'torch.')):
+        kind = kind.rpartition('.')[2]
     if kind in ON_CUDA:
         raise ValueError(
             f'model_wrapper_cfg: {kind} needs CUDA devices, and none was found. On '

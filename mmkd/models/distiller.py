@@ -81,8 +81,8 @@ class Distiller(BaseModel):
         data_preprocessor: Adds to what the student's config has.
 
     Attributes:
-        identity: ``student``, ``teacher`` and ``methods``, each as a string to
-            compare with another training's.
+        identity: ``student``, ``teacher``, ``methods`` and ``task_weight``, each as a
+            string to compare with another training's.
 
     Raises:
         ValueError: If an argument is wrong, teacher and student are of different
@@ -163,6 +163,7 @@ class Distiller(BaseModel):
             methods=text_of({name: cfg for name, cfg in methods.items() if cfg}),
         )
         self._task_weight = agreed_weight(task_weight, built)
+        self.identity['task_weight'] = text_of(float(self._task_weight))
         view = self.student_view
         LabelCheck(view.task, view.num_classes).watch(self.data_preprocessor)
         self._checked: set[str] = set()

@@ -2,6 +2,7 @@
 
 import glob
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ def newest_whole(
 
     Args:
         folder: Where the checkpoints are.
-        names: What they are called, with ``{}`` for the number.
+        names: What they are called, with ``{}``, or ``{:06d}``, for the number.
 
     Returns:
         Its path, or None if there is no checkpoint.
@@ -90,7 +91,7 @@ def newest_whole(
     """
     usable, damaged = [], []
     for name in names:
-        pattern = glob.escape(name).replace('{}', '*')
+        pattern = re.sub(r'\{[^{}]*\}', '*', glob.escape(name))
         for path in sorted(Path(folder).glob(pattern)):
             if not path.is_file() or path.name.startswith('best_'):
                 continue

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mmengine.config import Config
 from mmengine.dist import get_world_size
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
@@ -15,6 +16,13 @@ from mmkd.resilience.start_checks import size_of
 BATCH = 'train_dataloader.batch_size x processes'
 LENGTHS = ('train_cfg.max_epochs', 'train_cfg.max_iters')
 """What a training may be longer by: learning rates do not follow from it."""
+LATER = (
+    'auto_scale_lr.base_batch_size',
+    'task_weight',
+    'train_dataloader.drop_last',
+    'train_dataloader.sampler',
+)
+"""What older checkpoints do not note, and new ones always do."""
 
 
 def note_run(runner: Runner, meta: dict[str, Any]) -> None:
@@ -46,6 +54,8 @@ def check_same_run(runner: Runner, meta: Mapping[str, Any]) -> None:
     was, now = _notes(meta), _notes(_noted(runner))
     if not was:
         return
+    for name in {*LATER} - was.keys():
+        now.pop(name, None)
     pairs = {key: values for key, *values in differences(was, now)}
     for key in LENGTHS:
         if key in pairs:
@@ -100,6 +110,7 @@ def _training(runner: Runner) -> dict[str, str]:
             runner.optim_wrapper, '_accumulative_counts', None
         ),
     }
+    numbers['train_dataloader.drop_last'] = loader.drop_last
     loop_cfg = runner.cfg.get('train_cfg') or {}
     for name in ('views', 'view_seed'):
         numbers[f'train_cfg.{name}'] = loop_cfg.get(name)
@@ -114,6 +125,18 @@ def _training(runner: Runner) -> dict[str, str]:
     return {
         **{name: str(value) for name, value in numbers.items() if value is not None},
         **{name: text_of(value) for name, value in texts.items() if value is not None},
+        **{name: text_of(value) for name, value in _noted_always(runner.cfg).items()},
+    }
+
+
+def _noted_always(cfg: Config) -> dict[str, Any]:
+    """Settings that are None where a config has none."""
+    scaled = cfg.get('auto_scale_lr') or {}
+    return {
+        'train_dataloader.sampler': (cfg.get('train_dataloader') or {}).get('sampler'),
+        'auto_scale_lr.base_batch_size': (
+            scaled.get('base_batch_size') if scaled.get('enable') else None
+        ),
     }
 
 

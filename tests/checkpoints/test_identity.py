@@ -29,7 +29,7 @@ def test_fingerprint_is_that_of_the_weights() -> None:
         assert fingerprint(other) != fingerprint(state)
 
 
-def test_a_distiller_names_student_teacher_and_methods(tiny: Any) -> None:
+def test_a_distiller_names_student_teacher_methods_and_task_weight(tiny: Any) -> None:
     teacher = tiny.teacher(tiny.segmentor(width=8))
     kd = dict(kd=dict(type='LogitsKD'))
 
@@ -38,11 +38,12 @@ def test_a_distiller_names_student_teacher_and_methods(tiny: Any) -> None:
         return Distiller(**given).identity
 
     first = identity()
-    assert identity(task_weight=0.5) == first
+    assert identity(task_weight=1) == first
     for part, settings in dict(
         student=dict(student=tiny.segmentor(width=6)),
         teacher=dict(teacher=tiny.teacher(tiny.segmentor(width=8), seed=2)),
         methods=dict(methods=dict(kd=dict(type='LogitsKD', weight=2.0))),
+        task_weight=dict(task_weight=0.5),
     ).items():
         found = identity(**settings)
         assert {key for key in first if first[key] != found[key]} == {part}

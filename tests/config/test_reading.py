@@ -43,6 +43,25 @@ def test_what_is_wrong_is_said_with_its_place(
             read_config(folder / name)
 
 
+LAZY = """
+from mmengine.config import read_base
+with read_base():
+    from .whole import *
+"""
+
+
+@pytest.mark.parametrize('first', ['import math\n', f'{LAZY}import math\n'])
+def test_functions_of_a_config_are_no_settings(first: str, folder: Path) -> None:
+    """They are what a config is written with, and have no text."""
+    (folder / 'child.py').write_text(
+        f"{first}def net(width):\n    return dict(type='A', width=width)\n"
+        'model = net(math.gcd(4, 6))\n'
+    )
+    cfg = read_config(folder / 'child.py')
+    assert cfg.to_dict() == dict(model=dict(type='A', width=2))
+    assert 'net' not in cfg.pretty_text
+
+
 def test_a_config_that_does_not_exist(folder: Path) -> None:
     (folder / 'child.py').write_text("_base_ = 'whol.py'")
     with pytest.raises(FileNotFoundError, match=r"not exist\. .* mean 'whole\.py'"):

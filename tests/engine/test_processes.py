@@ -58,7 +58,14 @@ def test_what_the_config_says_stays(joined: mock.Mock) -> None:
     assert cfg.model_wrapper_cfg == dict(type='Mine')
 
 
-@pytest.mark.parametrize('kind', [dict(type='MMDistributedDataParallel'), {}])
+@pytest.mark.parametrize(
+    'kind',
+    [
+        dict(type='MMDistributedDataParallel'),
+        dict(type='mmengine.model.MMDistributedDataParallel'),
+        {},
+    ],
+)
 def test_mmengines_data_parallelism_runs_on_cpus_with_its_settings(
     joined: mock.Mock, kind: dict[str, Any]
 ) -> None:
@@ -106,6 +113,14 @@ def test_one_process_and_gpus_are_left_to_the_engine(
             dict(model_wrapper_cfg=dict(type='MMSeparateDistributedDataParallel')),
             ValueError,
             r'MMSeparate.* needs CUDA.* leave it out, or use mmkd\.AnyDevice',
+        ),
+        *(
+            (dict(model_wrapper_cfg=dict(type=kind)), ValueError, 'needs CUDA devices')
+            for kind in (
+                'DataParallel',
+                'mmengine.DistributedDataParallel',
+                'torch.nn.parallel.DistributedDataParallel',
+            )
         ),
         (
             dict(env_cfg=dict(dist_cfg=dict(timeout=0))),

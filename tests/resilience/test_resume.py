@@ -115,9 +115,10 @@ def test_an_object_store_is_left_to_mmengine(folder: Path) -> None:
         assert cfg.resume is (found is not None)
 
 
-def test_names_that_the_config_gives(folder: Path) -> None:
+@pytest.mark.parametrize('number', ['{}', '{:02d}'])
+def test_names_that_the_config_gives(number: str, folder: Path) -> None:
     save(folder / 'a[1]-20.pth')
-    hooks = dict(checkpoint=dict(filename_tmpl='a[1]-{}.pth'))
+    hooks = dict(checkpoint=dict(filename_tmpl=f'a[1]-{number}.pth'))
     choose_checkpoint(cfg := config(folder, default_hooks=hooks))
     assert cfg.load_from == str(folder / 'a[1]-20.pth')
 

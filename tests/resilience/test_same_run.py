@@ -15,6 +15,7 @@ from two_processes import in_two_processes
 
 from mmkd.checkpoints.loading import safe_load
 from mmkd.resilience import protect
+from mmkd.resilience.same_run import LATER
 
 OPTIMISER = dict(optimizer=dict(type='SGD', lr=0.1, momentum=0.9))
 SCHEDULE = dict(type='PolyLR', end=8, by_epoch=False)
@@ -67,6 +68,21 @@ def resume(trainer: Callable[..., Runner], **changes: Any) -> None:
             ),
             r'optim_wrapper\.paramwise_cfg\.bias_lr_mult was not set and is 2',
         ),
+        (
+            dict(
+                cfg=Config(dict(CONFIG, train_dataloader=dict(sampler=dict(seed=1)))),
+                **CONFIG,
+            ),
+            r'train_dataloader\.sampler\.seed was not set and is 1',
+        ),
+        (
+            dict(train_dataloader=dict(loader(3), drop_last=True)),
+            r'train_dataloader\.drop_last was False and is True',
+        ),
+        (
+            with_config(auto_scale_lr=dict(enable=True, base_batch_size=6)),
+            r'auto_scale_lr\.base_batch_size was None and is 6',
+        ),
     ],
 )
 @pytest.mark.parametrize('by_epoch', [False, True])
@@ -104,6 +120,19 @@ def test_what_holds_no_note_is_taken_as_it_is(trainer: Callable[..., Runner]) ->
     resume(trainer, length=9, **with_config(param_scheduler=dict(SCHEDULE, end=9)))
 
 
+def test_what_an_older_checkpoint_does_not_note_is_not_asked_for(
+    trainer: Callable[..., Runner],
+) -> None:
+    first = trainer(**with_config())
+    first.train()
+    path = Path(first.work_dir, 'iter_8.pth')
+    checkpoint = safe_load(path)
+    for note in LATER:
+        checkpoint['meta']['training'].pop(note, None)
+    torch.save(checkpoint, path)
+    resume(trainer, length=9, train_dataloader=dict(loader(3), drop_last=True))
+
+
 @pytest.mark.parametrize('part', ['backbone.', 'methods.dual_head.'])
 def test_a_checkpoint_that_lacks_weights_is_refused(part: str, tiny: Tiny) -> None:
     first = distilling(tiny)
@@ -132,6 +161,7 @@ def distilling(tiny: Tiny, resume: bool = False, **changes: Any) -> Runner:
         ('student', r'student\.backbone\.stem_channels was 4 and is 6'),
         ('teacher', r'teacher was [0-9a-f]{64} and is [0-9a-f]{64}'),
         ('methods', r'methods\.dual_head\.weight was not set and is 0\.5'),
+        ('task_weight', r'task_weight was 1\.0 and is 0\.5'),
     ],
 )
 def test_another_student_teacher_or_method_is_refused(
@@ -144,6 +174,7 @@ def test_another_student_teacher_or_method_is_refused(
         student=dict(student=wide),
         teacher=dict(teacher=tiny.teacher(other, seed=2)),
         methods=dict(methods=dict(dual_head=dict(type='DualHead', weight=0.5))),
+        task_weight=dict(task_weight=0.5),
     )
     with pytest.raises(ValueError, match=rf'is of another training: .*{message}'):
         distilling(tiny, resume=True, **changes[part]).train()

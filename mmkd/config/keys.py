@@ -11,8 +11,12 @@ from mmengine.config import Config
 from mmengine.logging import print_log
 from mmengine.runner import FlexibleRunner, Runner
 
+import mmkd
 from mmkd.config.reading import facts_of, files_of
-from mmkd.nearest import LIKELY, did_you_mean
+from mmkd.nearest import LIKELY, did_you_mean, listed
+
+OWN = Path(mmkd.__file__).parent.joinpath('.mim', 'configs').resolve()
+"""Where mmkd's configs are."""
 
 BESIDE_ARGUMENTS = (
     'activation_checkpointing',
@@ -36,11 +40,30 @@ def runner_keys() -> frozenset[str]:
     return frozenset(arguments.union(BESIDE_ARGUMENTS))
 
 
+FORMER = {
+    'checkpoint_config': 'default_hooks.checkpoint',
+    'cudnn_benchmark': 'env_cfg.cudnn_benchmark',
+    'data': 'train_dataloader, val_dataloader and test_dataloader',
+    'dist_params': 'env_cfg.dist_cfg',
+    'evaluation': 'val_evaluator and train_cfg.val_interval',
+    'fp16': "optim_wrapper.type='AmpOptimWrapper'",
+    'log_config': 'default_hooks.logger',
+    'lr_config': 'param_scheduler',
+    'optimizer': 'optim_wrapper.optimizer',
+    'optimizer_config': 'optim_wrapper.clip_grad',
+    'resume_from': '--resume',
+    'runner': 'train_cfg',
+    'seed': 'randomness.seed',
+    'total_epochs': 'train_cfg.max_epochs',
+}
+"""What the names of configs from before MMEngine are called now."""
+
+
 def check_names(cfg: Config) -> None:
     """Refuse a name that is very close to one that a runner reads.
 
-    A config may have variables of any names. One that a line of its files uses is
-    left alone, however close.
+    A config may have variables of any names. Of one that no line of its files uses a
+    warning is given; so it is of one in a published config, close as it may be.
 
     Args:
         cfg: The config as its file has it.
@@ -48,13 +71,34 @@ def check_names(cfg: Config) -> None:
     Raises:
         ValueError: If there is such a name; the message says which is meant.
     """
-    known = runner_keys()
+    used = _used(Path(cfg.filename))
+    published: set[str] = set()
+    own: set[str] = set()
+    for file in files_of(Path(cfg.filename)):
+        names = published if _is_published(file) else own
+        names |= facts_of(file).assigned
     # Every other config has a `test_pipeline`.
-    meant = known - {'tta_pipeline'}
-    for name in cfg:
-        hint = '' if name in known else did_you_mean(name, meant, LIKELY)
-        if hint and name not in _used(Path(cfg.filename)):
+    meant = runner_keys() - {'tta_pipeline'}
+    idle = []
+    # The `settings` of a pair are for --method.
+    for name in sorted(cfg.keys() - runner_keys() - used - {'settings'}):
+        hint = did_you_mean(name, meant, LIKELY)
+        if hint and name not in published:
             raise ValueError(f'{cfg.filename}: nothing reads {name!r}.{hint}')
+        if hint or name in own - published:
+            former = f' (now {FORMER[name]})' if name in FORMER else ''
+            idle.append(f'{name!r}{former or hint}')
+    if idle:
+        print_log(
+            f'{cfg.filename}: nothing reads {listed(idle, 8)}.',
+            'current',
+            logging.WARNING,
+        )
+
+
+def _is_published(file: Path) -> bool:
+    """Whether a file is one of a package's configs."""
+    return '.mim' in file.parts or OWN in file.resolve().parents
 
 
 def check_options(cfg: Config, options: Mapping[str, Any]) -> None:

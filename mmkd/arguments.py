@@ -12,7 +12,7 @@ from typing import Any
 from mmengine.registry import Registry
 
 from mmkd.nearest import LIKELY, did_you_mean, nearest_and_known
-from mmkd.type_hints import NoText, described, fits
+from mmkd.type_hints import NoText, NoWord, described, fits
 
 TRUSTED = (
     'mmkd.',
@@ -112,7 +112,7 @@ def _own_arguments(function: Callable[..., Any]) -> tuple[dict[str, Any], bool]:
     known = {}
     for a in parameters:
         if a.name != 'self' and a.kind not in (a.VAR_KEYWORD, a.VAR_POSITIONAL):
-            hint = hints.get(a.name, NoText if _is_number(a.default) else Any)
+            hint = hints.get(a.name, _hint_of(a.default))
             # Many a library writes `int = None`.
             known[a.name] = hint if a.default is not None else hint | None
     return known, any(a.kind is a.VAR_KEYWORD for a in parameters)
@@ -142,5 +142,8 @@ def _hands_on(init: Callable[..., Any]) -> bool:
     return bool(uses) and all(use in handed for use in uses)
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)
+def _hint_of(default: Any) -> Any:
+    """What a default says of an argument that has no other hint."""
+    if isinstance(default, bool):
+        return NoWord
+    return NoText if isinstance(default, Real) else Any

@@ -20,6 +20,10 @@ class NoText:
     """The hint of an argument that has none, and a number as its default."""
 
 
+class NoWord:
+    """The hint of an argument that has none, and True or False as its default."""
+
+
 def fits(value: Any, hint: Any) -> bool:
     """Whether a config's value is what a type hint asks for, as far as is seen.
 
@@ -36,6 +40,8 @@ def fits(value: Any, hint: Any) -> bool:
     if hint is NoText:
         # Some take 'inf'.
         return not isinstance(value, str) or _says_a_number(value)
+    if hint is NoWord:
+        return not isinstance(value, str)
     container = _container(origin or hint)
     if container is Sequence:
         members = inner[:1] if len(inner) == 1 or inner[1:] == (...,) else ()
@@ -54,8 +60,9 @@ def described(hint: Any) -> str:
         return ' or '.join(described(one) for one in inner)
     if origin is typing.Literal:
         return f'one of {", ".join(map(repr, inner))}'
-    if hint in SIMPLE or hint is NoText:
-        return SIMPLE[float if hint is NoText else hint][1]
+    hint = {NoText: float, NoWord: bool}.get(hint, hint)
+    if hint in SIMPLE:
+        return SIMPLE[hint][1]
     container = _container(origin or hint)
     if container is Sequence:
         of = f', each {described(inner[0])}' if inner and inner[0] in SIMPLE else ''

@@ -4,6 +4,7 @@ from mmengine.config import Config
 
 from mmkd.checks.groups import warn_of_idle_keys
 from mmkd.checks.parts import PartsCheck
+from mmkd.checks.saving import check_saving
 from mmkd.checks.scores import check_scores
 from mmkd.checks.settings import check_settings
 from mmkd.checks.shapes import check_shapes
@@ -23,8 +24,10 @@ def check_config(cfg: Config) -> None:
             names the nearest.
         TypeError: If a value is of another type than mmkd or MMEngine's hooks and
             loops take.
+        OSError: If a folder cannot be made.
     """
     check_shapes(cfg)
     PartsCheck(cfg)()
     check_settings(cfg)
     check_scores(cfg)
+    check_saving(cfg)

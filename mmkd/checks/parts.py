@@ -106,6 +106,8 @@ class PartsCheck:
         for name in LOADERS:
             self.loader(name)
         self.part('model', cfg.get('model'), MODELS)
+        teacher = (cfg.get('model') or {}).get('teacher') or {}
+        self.part('model.teacher.config', teacher.get('config'), MODELS)
         self.part('model_wrapper_cfg', cfg.get('model_wrapper_cfg'), MODEL_WRAPPERS)
         self.part('visualizer', cfg.get('visualizer'), VISUALIZERS)
         processor = _typed(cfg.get('log_processor'), 'LogProcessor')
@@ -145,6 +147,7 @@ class PartsCheck:
             function = clip_grad_value_ if by_value else clip_grad_norm_
             given = ['parameters']
             check_arguments(f'{where}.clip_grad', function, clip, given, ['type'])
+            check_values(f'{where}.clip_grad', function, clip)
 
     def evaluator(self, name: str) -> None:
         """Look at the metrics of an evaluator."""

@@ -35,6 +35,9 @@ GROUPS = (
 PREFIXES = ('img_path', 'seg_map_path', 'depth_map_path')
 """Folders that data sets of both libraries know."""
 
+NAMES = ('classes', 'palette')
+"""What data sets of both libraries read of their ``metainfo``."""
+
 INFERENCE = ('crop_size', 'mode', 'stride', 'threshold')
 """What segmentors read of ``test_cfg``."""
 
@@ -76,6 +79,7 @@ def check_settings(cfg: Config) -> None:
     for where, dataset in datasets_of(cfg):
         prefix = dataset.get('data_prefix')
         known(prefix, f'{where}.data_prefix', PREFIXES, complete=False)
+        known(dataset.get('metainfo'), f'{where}.metainfo', NAMES, complete=False)
     model = cfg.get('model') or {}
     if 'teacher' in model and not any((model.get('methods') or {}).values()):
         raise ValueError(

@@ -1,6 +1,7 @@
 """Values that cannot be: sizes of nothing, shares above one, names of no choice."""
 
 import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Real
 from typing import Any
@@ -23,7 +24,10 @@ NOTHING_BELOW = {
             'times',
             'topk',
             'window_size',
+            'BaseAveragedModel.interval',
             'LoggerHook.interval',
+            'SegVisualizationHook.interval',
+            'VisualizationHook.interval',
             'BaseDecodeHead.num_classes',
             'ClsHead.num_classes',
             'Distiller.num_classes',
@@ -34,11 +38,16 @@ NOTHING_BELOW = {
 """The least that a whole number may be, each of them where it is a list. By its name,
 or where that means several things, by the class that takes it or is a base of that."""
 
-POSITIVE = ('scale', 'size', 'std')
+POSITIVE = ('clip_value', 'max_norm', 'scale', 'size', 'std')
 """Settings that are more than nothing, whole or not."""
+
+FINITE = ('alpha', 'eps', 'lr', 'mean', 'momentum', 'weight_decay')
+"""Settings that are any numbers."""
 
 SHARES = ('cat_max_ratio', 'drop_path_rate', 'prob')
 """Settings between 0 and 1."""
+
+LARGEST = sys.float_info.max
 
 RATES = ('precision', 'recall', 'f1-score', 'support')
 
@@ -79,6 +88,7 @@ def check_values(
 
     Raises:
         ValueError: If there is one; the message says what is allowed.
+        TypeError: If there is text in the place of a number.
     """
     bases = getattr(kind, '__mro__', ())
     names = ['', *(f'{base.__name__}.' for base in bases), f'{kind}.']
@@ -96,6 +106,8 @@ def check_values(
             _check_range(where, name, value, 'greater than 0', math.ulp(0.0))
         elif name in SHARES:
             _check_range(where, name, value, 'between 0 and 1', 0, 1)
+        elif name in FINITE:
+            _check_range(where, name, value, 'finite', -LARGEST, LARGEST)
 
 
 def _check_choice(
@@ -123,6 +135,8 @@ def _check_range(
     numbers = several(value)
     if not numbers:
         raise ValueError(f'{where}: {name} is an empty list.')
+    if any(isinstance(one, str) for one in numbers):
+        raise TypeError(f'{where}: {name} must be {range_}, got {value!r}.')
     # Lists of lists are left alone, and so is what says "of no size" as None.
     numbers = [one for one in numbers if isinstance(one, Real)]
     if any(not least <= one <= most or whole > (one == int(one)) for one in numbers):

@@ -1,6 +1,8 @@
 """From a config to a model."""
 
 import copy
+import traceback
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,11 +26,23 @@ def build_model(
 
     Returns:
         The model, with its initial weights not yet set.
+
+    Raises:
+        ValueError: If an assertion of a library fails, in words or else in those of
+            its code.
     """
     model = model_dict(config)
     if num_classes is not None:
         set_num_classes(model, num_classes)
-    return MODELS.build(model)
+    try:
+        return MODELS.build(model)
+    except AssertionError as error:
+        *_, failed = traceback.extract_tb(error.__traceback__)
+        place = f'{Path(failed.filename).name}, line {failed.lineno}'
+        said = str(error) or failed.line
+        raise ValueError(
+            f'{model.get("type")} cannot be built: {said} ({place})'
+        ) from error
 
 
 def model_dict(config: str | dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Checkpoints that no crash, full disk or signal can spoil."""
 
+import re
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,10 +48,12 @@ class AtomicCheckpointHook(CheckpointHook):
     """
 
     file_backend: Any
+    filename_tmpl: str
     keep_ckpt_ids: deque[int | str]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.filename_tmpl = NumberedName(self.filename_tmpl)
         self._due = False
         self._whole: str | None = None
         self._saved_at: int | None = None
@@ -217,6 +220,19 @@ class AtomicCheckpointHook(CheckpointHook):
             self.file_backend = backend
         for path in late.paths - saver.saved:
             remove(Path(path))
+
+
+class NumberedName(str):
+    """The name of a checkpoint, such as ``epoch_{:03d}.pth``.
+
+    Of a training by epochs that is stopped within one, the number has words in it.
+    """
+
+    def format(self, *args: object, **kwargs: object) -> str:
+        """Put a number in, or words as they are."""
+        if args and isinstance(args[0], str):
+            return re.sub(r'\{[^{}]*\}', lambda _: str(args[0]), self)
+        return super().format(*args, **kwargs)
 
 
 def _stop_signal(runner: Runner) -> StopSignal | None:

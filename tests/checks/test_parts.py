@@ -46,6 +46,17 @@ HOOK = 'default_hooks__checkpoint__'
         ('train_cfg__val_intervall', 9, "train_cfg: Resum.*'val_interval'"),
         ('val_evaluator__iou_metric', [], "val_evaluator: IoUMetric .*'iou_metrics'"),
         ('model__student__backbone__dept', 18, "model.student.backbone: .*'depth'"),
+        (
+            'model__teacher',
+            dict(
+                _delete_=True,
+                config=dict(
+                    type='mmseg.EncoderDecoder',
+                    backbone=dict(type='ResNetV1c', dept=18),
+                ),
+            ),
+            r"model\.teacher\.config\.backbone: .*'depth'",
+        ),
         ('model__task_wieght', 1, "model: Distiller has no .*'task_weight'"),
         (
             'model__student__backbone__init_cfg',

@@ -28,6 +28,11 @@ import pytest
             r"test_dataloader\.dataset\.dataset\.data_prefix: .*'seg_map_path'",
         ),
         (
+            'train_dataloader__dataset__metainfo__clases',
+            ['a'],
+            r"train_dataloader\.dataset\.metainfo: .*'clases'.*'classes'",
+        ),
+        (
             'optim_wrapper__paramwise_cfg__norm_decay_mul',
             0,
             "paramwise_cfg: .*'norm_decay_mult'",

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+CLIPPING = 'optim_wrapper__clip_grad'
 TRANSFORMS = 'train_dataloader__dataset__pipeline'
 
 
@@ -23,12 +24,32 @@ TRANSFORMS = 'train_dataloader__dataset__pipeline'
         ('model__student__data_preprocessor__std', [0.0] * 3, 'std .* greater than 0'),
         (TRANSFORMS, [dict(type='RandomCrop', crop_size=(0, 9))], r'\(0, 9\)'),
         (TRANSFORMS, [dict(type='RandomFlip', prob=1.5)], 'prob .* between 0 and 1'),
+        ('default_hooks__visualization__interval', 0, 'visualization: interval'),
+        ('custom_hooks', [dict(type='EMAHook', interval=0)], r'hooks\[0\]: interval'),
+        ('optim_wrapper__optimizer__lr', float('nan'), 'lr must be finite, got nan'),
+        (CLIPPING, dict(_delete_=True, max_norm=0), 'clip_grad: max_norm must be'),
     ],
 )
 def test_sizes_that_cannot_be(
     check: Callable[..., None], key: str, value: Any, message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
+        check(**{key: value})
+
+
+@pytest.mark.parametrize(
+    ('key', 'value', 'message'),
+    [
+        (CLIPPING, dict(_delete_=True, max_norm='big'), 'clip_grad: max_norm must be'),
+        ('model__student__data_preprocessor__mean', list('abc'), 'mean must be finite'),
+        (TRANSFORMS, [dict(type='RandomCrop', crop_size='big')], 'crop_size must be'),
+        ('model__student__decode_head__align_corners', 'no', 'must be True or False'),
+    ],
+)
+def test_words_in_the_place_of_numbers(
+    check: Callable[..., None], key: str, value: Any, message: str
+) -> None:
+    with pytest.raises(TypeError, match=message):
         check(**{key: value})
 
 

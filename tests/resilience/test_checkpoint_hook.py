@@ -162,3 +162,10 @@ def test_a_checkpoint_says_what_it_is_of(
     saved = safe_load(Path(runner.work_dir, 'epoch_2.pth'))
     assert saved['meta']['identity'] == distiller.identity
     assert 'DualHead' in distiller.identity['methods']
+
+
+def test_a_name_of_a_number_with_a_width_takes_words_too() -> None:
+    """Those of a training by epochs that SIGTERM stops within one."""
+    hook = module.AtomicCheckpointHook(by_epoch=True, filename_tmpl='ep_{:03d}.pth')
+    assert hook.filename_tmpl.format(7) == 'ep_007.pth'
+    assert hook.filename_tmpl.format('6_iter_40') == 'ep_6_iter_40.pth'

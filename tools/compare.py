@@ -1,6 +1,9 @@
 """Train a pair alone and with methods, all else equal, and say what they gain.
 
-Options that this command does not know are those of tools/train.py, as --amp and
+Example:
+    mmkd compare deeplabv3_r18_cityscapes --method none kd dhkd --out work_dirs/compare
+
+Options that this command does not know are those of ``mmkd train``, as --amp and
 --data-root.
 """
 
@@ -17,6 +20,7 @@ from rich.console import Console
 
 from mmkd.cli.command_line import positive
 from mmkd.cli.console import ending_in_words
+from mmkd.cli.parser import command_parser
 from mmkd.compare.comparison import Comparison
 from mmkd.compare.length import LENGTHS
 from mmkd.compare.outcome import (
@@ -32,12 +36,12 @@ from mmkd.compare.outcome import (
 from mmkd.report.page import render, write
 from mmkd.runs.training import Training, train_all
 
-TOOLS = Path(__file__).parent
+TOOLS = Path(__file__).resolve().parent
 
 
 def parse_args(given: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
-    """Read the command line, and what of it is for tools/train.py."""
-    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
+    """Read the command line, and what of it is for ``mmkd train``."""
+    parser = command_parser(__doc__, allow_abbrev=False)
     parser.add_argument('pair', help="a pair's name, or the config of a distillation")
     parser.add_argument(
         '--method',
@@ -107,6 +111,8 @@ def comparison_of(args: argparse.Namespace, options: Sequence[str]) -> Compariso
 
 def commit() -> str | None:
     """The commit of the code, where it is a clone."""
+    if not (TOOLS.parent / '.git').exists():
+        return None  # and not the commit of a repository that mmkd is installed in
     command = ['git', '-C', str(TOOLS), 'rev-parse', 'HEAD']
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.stdout.strip() or None

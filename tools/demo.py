@@ -1,20 +1,23 @@
-"""Distil without any download, on images that the program draws or ships."""
+"""Distil without any download, on images that the program draws or ships.
+
+Example:
+    mmkd demo --task classification
+"""
 
 import argparse
 import sys
 import time
 from pathlib import Path
 
-from mmengine.config import Config
 from rich.console import Console
 
-from mmkd.setup import setup
+from mmkd.cli.parser import command_parser
+from mmkd.config.experiments import load_config
 from mmkd_demo.folders import save_image
 from mmkd_demo.networks import Network, train_network
 from mmkd_demo.report import captioned_grid, score_table
 from mmkd_demo.tasks import TASKS
 
-CONFIGS = Path('configs/demo')
 STAGES = {
     'teacher': 'teacher',
     'student': 'student alone',
@@ -24,7 +27,7 @@ STAGES = {
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_parser(__doc__)
     parser.add_argument('--task', choices=TASKS, default='segmentation')
     parser.add_argument(
         '--work-dir', type=Path, help='folder for logs, checkpoints and the picture'
@@ -43,7 +46,7 @@ def train_all(args: argparse.Namespace) -> list[Network]:
     with (args.work_dir / 'output.txt').open('w') as log:
         for stage, name in STAGES.items():
             begin = time.monotonic()
-            cfg = Config.fromfile(CONFIGS / args.task / f'{stage}.py')
+            cfg = load_config(f'mmkd::demo/{args.task}/{stage}.py')
             cfg.work_dir = str(args.work_dir / stage)
             cfg.randomness = dict(seed=args.seed)
             task.write(Path(cfg.data_root))
@@ -58,7 +61,6 @@ def train_all(args: argparse.Namespace) -> list[Network]:
 
 def main() -> None:
     """Train the three networks, then report."""
-    setup()
     args = parse_args()
     task = TASKS[args.task]
     networks = train_all(args)

@@ -1,4 +1,8 @@
-"""Write a trained student as an ONNX file that computes what PyTorch does."""
+"""Write a trained student as an ONNX file that computes what PyTorch does.
+
+Example:
+    mmkd export work_dirs/run/student.py work_dirs/run/student.pth student.onnx
+"""
 
 import argparse
 from pathlib import Path
@@ -9,6 +13,7 @@ from torch import Tensor
 from mmkd.cli.command_line import positive
 from mmkd.cli.console import ending_in_words
 from mmkd.cli.deployment import add_network_options, config_of
+from mmkd.cli.parser import command_parser
 from mmkd.deploy.export import export
 from mmkd.deploy.graph import OPSET
 from mmkd.deploy.images import at_size, dataset_of, images_of, noise
@@ -21,7 +26,7 @@ NOISE = 3
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_parser(__doc__)
     add_network_options(parser)
     parser.add_argument('out', type=Path, help='file to write, as student.onnx')
     parser.add_argument(

@@ -1,4 +1,8 @@
-"""Plot a logged value over training, as mean and range over runs of a kind."""
+"""Plot a logged value over training, as mean and range over runs of a kind.
+
+Example:
+    mmkd plot alone=work_dirs/none_0 dhkd=work_dirs/dhkd_0 --out miou.png
+"""
 
 import argparse
 import math
@@ -10,13 +14,14 @@ import matplotlib
 matplotlib.use('Agg')
 import matplotlib.pyplot as plt
 
+from mmkd.cli.parser import command_parser
 from mmkd.runs.scalars import LOGS, Curve, read_scalars
 from mmkd.spread import band
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_parser(__doc__)
     parser.add_argument(
         'runs',
         nargs='+',

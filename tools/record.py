@@ -1,4 +1,8 @@
-"""Record a teacher over the views of a training, to distil from it again and again."""
+"""Record a teacher over the views of a training, to distil from it again and again.
+
+Example:
+    mmkd record deeplabv3_r18_cityscapes --data-root data/cityscapes --out records/r101
+"""
 
 import argparse
 import copy
@@ -21,6 +25,7 @@ from mmkd.cli.command_line import (
 from mmkd.cli.console import console
 from mmkd.cli.experiment import add_experiment_options, experiment_of
 from mmkd.cli.lasting import lasting
+from mmkd.cli.parser import command_parser
 from mmkd.config.changes import check_data, set_teacher, set_views
 from mmkd.engine import end_with_launcher, join_processes, leave_processes
 from mmkd.engine.hooks import CheckTeacherHook, PrepareMethodsHook
@@ -58,7 +63,7 @@ def mebibytes(text: str) -> int:
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_parser(__doc__)
     add_experiment_options(parser)
     parser.add_argument(
         '--out', metavar='DIR', required=True, help='folder of the record'

@@ -1,17 +1,22 @@
-"""Write one page about trainings: what to do next, results, curves, pictures."""
+"""Write one page about trainings: what to do next, results, curves, pictures.
+
+Example:
+    mmkd report work_dirs/alone work_dirs/dhkd --out report.html
+"""
 
 import argparse
 import sys
 from pathlib import Path
 
 from mmkd.cli.console import ending_in_words
+from mmkd.cli.parser import command_parser
 from mmkd.report.page import render, write
 from mmkd.runs import Run, read_run
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_parser(__doc__)
     parser.add_argument(
         'runs', nargs='+', type=Path, metavar='WORK_DIR', help='folders of trainings'
     )
@@ -44,7 +49,7 @@ def readable(folders: list[Path]) -> list[Run]:
         except FileNotFoundError as error:
             if not folder.is_dir() or len(folders) == 1:
                 raise
-            print(f'report.py: left out: {error}', file=sys.stderr)
+            print(f'{Path(sys.argv[0]).name}: left out: {error}', file=sys.stderr)
     if not runs:
         raise FileNotFoundError(f'none of the {len(folders)} folders holds a log')
     return runs

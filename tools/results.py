@@ -1,24 +1,27 @@
 """Make the tables of results anew, from the lines that finished runs have left.
 
+Example:
+    mmkd results NOTES.md --lines work_dirs/compare
+
 Without a text these are the README's and those of docs/results.md. What declares a
 table there, and what a line holds: mmkd/compare/written.py and docs/compare.md.
 """
 
-import argparse
 from pathlib import Path
 
 from mmkd.cli.console import ending_in_words
+from mmkd.cli.parser import command_parser
 from mmkd.compare.lines import Results
 from mmkd.compare.written import render
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).resolve().parents[1]
 TEXTS = [ROOT / 'README.md', ROOT / 'docs' / 'results.md']
 LINES = ROOT / 'docs' / 'results'
 
 
 def main() -> None:
     """Read the lines and write the tables."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_parser(__doc__)
     parser.add_argument('texts', nargs='*', type=Path, metavar='TEXT', default=TEXTS)
     parser.add_argument(
         '--lines', type=Path, metavar='DIR', default=LINES, help='folder of *.jsonl'

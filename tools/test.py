@@ -1,4 +1,8 @@
-"""Test a student: the checkpoint of a distillation or of a plain training."""
+"""Test a student: the checkpoint of a distillation or of a plain training.
+
+Example:
+    mmkd test work_dirs/run/student.py work_dirs/run/student.pth
+"""
 
 import argparse
 from pathlib import Path
@@ -20,6 +24,7 @@ from mmkd.cli.evaluation import (
     save_predictions,
 )
 from mmkd.cli.lasting import lasting
+from mmkd.cli.parser import command_parser
 from mmkd.config.changes import check_data, drop_unwanted_hooks
 from mmkd.config.experiments import drop_parts, load_config
 from mmkd.models.deploy import drop_distillation
@@ -28,7 +33,7 @@ from mmkd.resilience.resume import LAST
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_parser(__doc__)
     parser.add_argument('config', help='config file, of a distillation or a student')
     parser.add_argument('checkpoint', help='checkpoint of the student')
     parser.add_argument('--work-dir', help='folder for logs')

@@ -1,4 +1,9 @@
-"""Train a student, with or without a teacher."""
+"""Train a student, with or without a teacher.
+
+Example:
+    mmkd train deeplabv3_r18_cityscapes --data-root data/cityscapes --method dhkd kd
+    mmkd train mmkd::dhkd/deeplabv3_r18_cityscapes.py --data-root data/cityscapes
+"""
 
 import argparse
 import copy
@@ -17,6 +22,7 @@ from mmkd.cli.command_line import (
 from mmkd.cli.console import console
 from mmkd.cli.experiment import add_experiment_options, experiment_of
 from mmkd.cli.lasting import lasting
+from mmkd.cli.parser import command_parser
 from mmkd.config.changes import (
     check_data,
     drop_unwanted_hooks,
@@ -37,11 +43,11 @@ from mmkd.resilience.work_dir import occupied
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_parser(__doc__)
     add_experiment_options(parser)
     parser.add_argument('--work-dir', help='folder for logs and checkpoints')
     parser.add_argument(
-        '--recorded', metavar='DIR', help='read the teacher from what record.py stored'
+        '--recorded', metavar='DIR', help='read the teacher from a record'
     )
     parser.add_argument(
         '--resume',

@@ -1,1 +1,1 @@
-"""What the commands in tools/ share."""
+"""The command ``mmkd``, and what the programs of tools/ share."""

@@ -1,4 +1,4 @@
-"""What the commands in tools/ share."""
+"""What the commands share."""
 
 import argparse
 import os

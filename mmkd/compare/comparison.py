@@ -27,7 +27,7 @@ class Comparison:
         seeds: How many, from 0.
         out: The folder for everything.
         tools: The folder of the commands.
-        options: What every training is given, for ``tools/train.py``.
+        options: What every training is given, for ``mmkd train``.
         teaching: What the distillations are given beside that.
         lengths: By method ``'epochs'`` or ``'iterations'``, and how many; the pair's
             own for those that it does not name.

@@ -40,7 +40,7 @@ def follow_record(runner: Runner, teacher: RecordedTeacher, preprocessor: Any) -
     loop, manifest = runner.train_loop, teacher.manifest
     if not isinstance(loop, ResumableLoop):
         raise RecordError(
-            'a record is followed by the training loops of mmkd, which tools/train.py '
+            'a record is followed by the training loops of mmkd, which `mmkd train` '
             f'puts in the place of others, and train_cfg.type is {type(loop).__name__}.'
         )
     _take_views(loop, Views(manifest.views['seed'], manifest.views['count']))

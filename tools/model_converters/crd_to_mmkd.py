@@ -1,6 +1,7 @@
 """Turn a CIFAR checkpoint of the CRD format into one for mmkd and MMPretrain.
 
-    python tools/model_converters/crd_to_mmkd.py SRC DST --arch resnet32x4
+Example:
+    mmkd convert crd SRC DST --arch resnet32x4
 
 CRD / RepDistiller, mdistiller and DHKD save a dict whose ``model`` entry is the
 state dict; bare state dicts, ``state_dict`` entries and ``module.`` prefixes
@@ -21,6 +22,7 @@ from torch import Tensor
 from torch.serialization import safe_globals
 
 from mmkd.checkpoints.loading import safe_load
+from mmkd.cli.parser import command_parser
 from mmkd.models import build_model
 from mmkd.setup import setup
 
@@ -185,9 +187,7 @@ def target_state(arch: str, num_classes: int | None) -> dict[str, Tensor]:
 def main(argv: Sequence[str] | None = None) -> None:
     """Read the command line, convert and write."""
     setup()
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser(__doc__)
     parser.add_argument('src', type=Path, metavar='SRC', help='published checkpoint')
     parser.add_argument('dst', type=Path, metavar='DST', help='file to write')
     parser.add_argument(

@@ -47,7 +47,7 @@ class DistillScheduleHook(Hook):
         if asked and not isinstance(wrapper, GradientAlignOptimWrapper):
             raise TypeError(
                 'a method asks for gradient_alignment, and the optimiser wrapper is '
-                f'{type(wrapper).__name__}: use tools/train.py, or set '
+                f'{type(wrapper).__name__}: use `mmkd train`, or set '
                 "optim_wrapper.constructor='mmkd.DistillOptimWrapperConstructor'."
             )
         methods = distiller.named_methods

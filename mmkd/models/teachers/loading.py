@@ -15,7 +15,7 @@ from mmkd.nearest import listed
 
 HOW_TO_PASS = (
     'Pass a checkpoint file with `--teacher FILE`, or set '
-    '`model.teacher.checkpoint` in the config; `python tools/train.py` with what '
+    '`model.teacher.checkpoint` in the config; `mmkd train` with what '
     '`model.teacher.config` names trains one. A trained student needs no teacher: '
     'student.py, beside its checkpoints, is its config.'
 )

@@ -33,7 +33,7 @@ RUNNING = ('fold', 'channels_last', 'dtype', 'compile', 'stream')
 
 @TEACHERS.register_module()
 class RecordedTeacher(Teacher):
-    """A teacher whose taps ``tools/record.py`` has stored, for views that come again.
+    """A teacher whose taps ``mmkd record`` has stored, for views that come again.
 
     No weight of it is loaded, unless it is to run live for taps that were not recorded:
     then a :class:`FrozenTeacher` runs beside the student, for those alone.
@@ -41,7 +41,7 @@ class RecordedTeacher(Teacher):
     ``data_samples``; :class:`mmkd.engine.PrepareMethodsHook` sees to it.
 
     Args:
-        record: The folder that ``tools/record.py`` has written.
+        record: The folder that ``mmkd record`` has written.
         config: The teacher's model dict or config path; the record's if it is None.
         checkpoint: The teacher's checkpoint: where it is there, it must be the one that
             was recorded.
@@ -178,7 +178,7 @@ class RecordedTeacher(Teacher):
             raise RecordError(
                 'nothing was read of the record for this batch: default_hooks must '
                 "have dict(type='mmkd.PrepareMethodsHook'), and the training loop be "
-                'one of mmkd, which tools/train.py sees to.'
+                'one of mmkd, which `mmkd train` sees to.'
             )
         taps = set(taps)
         with torch.autocast(inputs.device.type, enabled=False):

@@ -108,7 +108,7 @@ def test_teacher_is_never_random(tiny: Any, checkpoint: str | None) -> None:
 def test_missing_file(tiny: Any, tmp_path: Path) -> None:
     path = str(tmp_path / 'none.pth')
 
-    match = rf'none\.pth.*cannot be reached.*{HOW}.*tools/train\.py'
+    match = rf'none\.pth.*cannot be reached.*{HOW}.*mmkd train'
     with pytest.raises(OSError, match=match) as error:
         FrozenTeacher(tiny.segmentor(), path)
     assert '..' not in str(error.value).replace(path, '')

@@ -1,4 +1,8 @@
-"""Say what a student is worth deployed: size, latency and score, beside its teacher."""
+"""Say what a student is worth deployed: size, latency and score, beside its teacher.
+
+Example:
+    mmkd profile work_dirs/run/student.py work_dirs/run/student.pth
+"""
 
 import argparse
 import json
@@ -15,6 +19,7 @@ import mmkd
 from mmkd.cli.command_line import positive
 from mmkd.cli.console import ending_in_words
 from mmkd.cli.deployment import add_network_options, config_of
+from mmkd.cli.parser import command_parser
 from mmkd.config.changes import set_teacher
 from mmkd.deploy.forms import Subject, score_all, subject_of, time_all
 from mmkd.deploy.images import (
@@ -35,7 +40,7 @@ SCORED = {'pixels': 200, 'images': 2000}
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_parser(__doc__)
     add_network_options(parser)
     parser.add_argument('--teacher', metavar='CKPT', help='checkpoint of the teacher')
     parser.add_argument('--threads', type=positive, default=1, help='of a network (1)')

@@ -21,6 +21,7 @@ COMMANDS = {
     'report': 'report.py',
     'plot': 'plot_curves.py',
     'export': 'export_onnx.py',
+    'profile': 'profile_student.py',
     'convert camvid': 'dataset_converters/camvid.py',
     'convert tiny-imagenet': 'dataset_converters/tiny_imagenet.py',
     'convert crd': 'model_converters/crd_to_mmkd.py',

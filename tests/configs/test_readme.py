@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from mmengine.runner import Runner
 
+from mmkd.cli.main import COMMANDS
 from mmkd.config.experiments import load_config, set_methods
 
 ROOT = Path(__file__).parents[2]
-SHOWN = ('python tools/train.py ', 'python tools/record.py ')
+SHOWN = ('mmkd train ', 'mmkd record ', 'python tools/train.py ')
 README = (ROOT / 'README.md').read_text()
 [PAIR, STREETS, FOLDERS, SECOND] = (
     block
@@ -151,13 +152,15 @@ def test_shown_commands_are_understood(
     command: str, data_roots: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(ROOT)
-    arguments = shlex.split(command, comments=True)[1:]
+    _, program, *rest = shlex.split(command, comments=True)
+    program = COMMANDS.get(program, program.removeprefix('tools/'))
+    arguments = [program, *rest]
     if '--data-root' in arguments:
         place = arguments.index('--data-root') + 1
         arguments[place] = str(data_roots['CityscapesDataset'])
     monkeypatch.setattr(sys, 'argv', arguments)
     monkeypatch.delenv('LOCAL_RANK', raising=False)
-    tool: dict[str, Any] = runpy.run_path(str(ROOT / arguments[0]))
+    tool: dict[str, Any] = runpy.run_path(str(ROOT / 'tools' / program))
     args = tool['parse_args']()
     cfg = tool['merged_config'](args)
     for name, value in (args.set or {}).items():
@@ -168,5 +171,5 @@ def test_shown_commands_are_understood(
         assert found == value
     assert ('teacher' in cfg.model) == (
         'none' not in (args.method or [])
-        and not {'students', 'teachers'} & set(Path(args.config).parts)
+        and not {'students', 'teachers'} & set(re.split('::|/', args.config))
     )

@@ -92,14 +92,15 @@ def trace(model: nn.Module, born: float = math.inf) -> Trace:
 
 def _traced(model: nn.Module, size: tuple[int, int], born: float) -> Trace:
     found = Trace(size)
-    # Weak, so that no more is kept in memory than the model itself keeps.
-    given: dict[tuple[str, Kind], weakref.ref[Tensor]] = {}
+    # Weak, so that no more is kept in memory than the model itself keeps. What is
+    # changed in place afterwards is the same tensor, of another version.
+    given: dict[tuple[str, Kind], tuple[weakref.ref[Tensor], int]] = {}
 
     def note(path: str, kind: Kind, value: Any) -> None:
         tensors = list(tensors_in(value))
         runs = found.shapes.setdefault((path, kind), [])
         if kind != 'input' and tensors and not runs:
-            given[path, kind] = weakref.ref(tensors[0])
+            given[path, kind] = weakref.ref(tensors[0]), tensors[0]._version
         runs.append([tensor.shape for tensor in tensors])
 
     with undisturbed(model, born), ExitStack() as hooks:
@@ -112,8 +113,8 @@ def _traced(model: nn.Module, size: tuple[int, int], born: float) -> Trace:
         returned = model(_blank(model, size), mode='tensor')
     output = next(tensors_in(returned))
     found.returned = type(returned).__name__
-    for (path, kind), tensor in given.items():
-        if path and tensor() is output:
+    for (path, kind), (tensor, version) in given.items():
+        if path and tensor() is output and version == output._version:
             found.givers.setdefault(path, kind)
     return found
 
@@ -135,7 +136,7 @@ def look(
         taps: What to capture.
         born: See :func:`undisturbed`.
     """
-    with undisturbed(model, born), capture(model, taps, copy=False) as values:
+    with undisturbed(model, born), capture(model, taps) as values:
         model(noise(model, size), mode='tensor')
     return [values[tap] for tap in taps]
 

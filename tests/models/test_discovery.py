@@ -37,10 +37,17 @@ class ScaledHead(FCNHead):
         return 2 * super().forward(inputs)
 
 
-@pytest.fixture
-def scaled(tiny: Any) -> dict[str, Any]:
+class HeadThatScalesInPlace(FCNHead):
+    """Its logits are the tensor that a layer gave, with other values."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return super().forward(inputs).mul_(2)
+
+
+@pytest.fixture(params=[ScaledHead, HeadThatScalesInPlace])
+def scaled(tiny: Any, request: Any) -> dict[str, Any]:
     config = tiny.segmentor(classes=5)
-    config['decode_head']['type'] = ScaledHead
+    config['decode_head']['type'] = request.param
     return config
 
 

@@ -36,6 +36,10 @@ def load_whole(
         if name in own and own[name].is_floating_point()
         if not name.startswith(optional)
     ]
+    if missing and not shapes:
+        # What a model takes out of any state dict, its own too, it computes itself.
+        computed, _, _ = _load(model, own, own)
+        missing = [name for name in missing if name not in computed]
     if missing or shapes:
         raise ValueError(
             f'{source} does not fit {type(model).__name__}. Missing '

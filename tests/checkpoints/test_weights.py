@@ -204,6 +204,31 @@ def test_modules_bring_old_weights_up_to_date() -> None:
     load_whole(model, weights_for(model, state, 'b.pth'), 'b.pth')
 
 
+def test_what_a_model_computes_itself_is_not_asked_for() -> None:
+    """Swin Transformer V2 takes its tables out of every state dict."""
+    config = dict(
+        type='mmpretrain.SwinTransformerV2',
+        arch=dict(
+            embed_dims=4,
+            depths=[1] * 4,
+            num_heads=[1] * 4,
+            extra_norm_every_n_blocks=0,
+        ),
+        img_size=64,
+        patch_size=2,
+        window_size=[4] * 4,
+    )
+    model, other = build_model(copy.deepcopy(config)), build_model(config)
+    load_whole(model, other.state_dict(), 'a file')
+    names = {name for name, _ in model.named_parameters()}
+    for name, value in other.state_dict().items():
+        assert name not in names or model.state_dict()[name].equal(value)
+    part = other.state_dict()
+    del part['patch_embed.projection.weight']
+    with pytest.raises(ValueError, match=r'keys: patch_embed\.projection\.weight\.'):
+        load_whole(model, part, 'a file')
+
+
 def test_another_head_is_a_beginning_and_another_network_is_none() -> None:
     state = network().state_dict()
     check_beginning(network(), network(classes=9).state_dict(), 'b.pth')

@@ -1,30 +1,12 @@
-"""What the demo ends with: a table and a picture."""
+"""The picture that the demo ends with."""
 
 from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from rich.table import Table
-
-from mmkd_demo.networks import Network
 
 CAPTION_HEIGHT = 16
 GAP = 4
-
-
-def score_table(networks: Sequence[Network], score: str) -> Table:
-    """Lay out what the networks cost and achieve.
-
-    Args:
-        networks: One row each.
-        score: What their score is called.
-    """
-    rows = Table('network')
-    rows.add_column('parameters', justify='right')
-    rows.add_column(f'{score} (%)', justify='right')
-    for network in networks:
-        rows.add_row(network.name, f'{network.parameters:,}', f'{network.score:.1f}')
-    return rows
 
 
 def captioned_grid(

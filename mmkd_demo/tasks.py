@@ -20,13 +20,9 @@ class DemoTask(Protocol):
     """A task of the demo.
 
     Attributes:
-        score: What the score is called.
-        metric: Its key among MMEngine's metrics.
         shown: What the picture shows.
     """
 
-    score: str
-    metric: str
     shown: str
 
     def write(self, folder: Path) -> bool:
@@ -42,7 +38,6 @@ class DemoTask(Protocol):
 class Segmentation:
     """Street scenes."""
 
-    score = metric = 'mIoU'
     shown = 'validation scenes'
 
     def write(self, folder: Path) -> bool:
@@ -75,8 +70,6 @@ class Segmentation:
 class Classification:
     """Handwritten digits."""
 
-    score = 'accuracy'
-    metric = 'accuracy/top1'
     shown = 'validation digits that not all networks read alike'
 
     def write(self, folder: Path) -> bool:

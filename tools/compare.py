@@ -21,7 +21,8 @@ from rich.console import Console
 from mmkd.cli.command_line import positive
 from mmkd.cli.console import ending_in_words
 from mmkd.cli.parser import command_parser
-from mmkd.compare.comparison import Comparison
+from mmkd.compare.comparison import TEACHER, Comparison
+from mmkd.compare.held_back import hold_back
 from mmkd.compare.length import LENGTHS
 from mmkd.compare.outcome import (
     BEST,
@@ -30,10 +31,14 @@ from mmkd.compare.outcome import (
     read_done,
     rows_of,
     table,
+    verdicts,
     write_best,
     write_lines,
 )
+from mmkd.compare.ranges import read_ranges
+from mmkd.compare.tuning import FOLDER, Tuning, write_choices
 from mmkd.report.page import render, write
+from mmkd.resilience.resume import LAST
 from mmkd.runs.training import Training, train_all
 
 TOOLS = Path(__file__).resolve().parent
@@ -73,9 +78,23 @@ def parse_args(given: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     record.add_argument(
         '--record', action='store_true', help='record the teacher first, once for all'
     )
-    parser.add_argument('--teacher', metavar='CKPT', help='checkpoint of the teacher')
+    teacher = parser.add_mutually_exclusive_group()
+    teacher.add_argument('--teacher', metavar='CKPT', help='checkpoint of the teacher')
+    teacher.add_argument(
+        '--train-teacher',
+        action='store_true',
+        help='train the teacher first, as its own config says',
+    )
+    parser.add_argument('--data-root', metavar='DIR', help='folder of the data set')
     parser.add_argument(
         '--set', nargs='+', metavar='METHOD.SETTING=VALUE', help='change methods'
+    )
+    parser.add_argument(
+        '--tune',
+        nargs='+',
+        metavar='KEY=VALUE,VALUE',
+        help='choose settings of each method and of the student alone first, on images '
+        'held back from the training set',
     )
     parser.add_argument(
         '--jobs', type=positive, default=1, help='trainings at a time (1)'
@@ -83,12 +102,18 @@ def parse_args(given: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument(
         '--plan', action='store_true', help='print a command a run, and train nothing'
     )
-    parser.add_argument('--only', metavar='METHOD:SEED', help='train this run alone')
+    parser.add_argument('--only', metavar='RUN', help='train this run of a plan alone')
     args, options = parser.parse_known_args(given)
+    args.given = list(given)
     if args.minutes is not None and not 0 < args.minutes < math.inf:
         parser.error(f'--minutes must be above 0, got {args.minutes:g}.')
     if len(set(args.method)) < len(args.method):
         parser.error(f'--method names one twice: {" ".join(args.method)}.')
+    if args.tune and args.recorded:
+        parser.error(
+            '--tune trains on a part of the images, and the record is of all: --record '
+            'makes one of each.'
+        )
     return args, options
 
 
@@ -102,6 +127,7 @@ def comparison_of(args: argparse.Namespace, options: Sequence[str]) -> Compariso
         seeds=args.seeds,
         out=args.out,
         tools=TOOLS,
+        data=['--data-root', args.data_root] if args.data_root else [],
         options=options,
         teaching=teaching + (['--set', *args.set] if args.set else []),
         lengths=dict.fromkeys(args.method, lengths[0]) if lengths else {},
@@ -118,17 +144,102 @@ def commit() -> str | None:
     return done.stdout.strip() or None
 
 
-def report(trainings: Sequence[Training], args: argparse.Namespace) -> None:
+def prepared(wanted: Comparison, args: argparse.Namespace) -> Comparison:
+    """The comparison, with the teacher trained or recorded, where that is asked for."""
+    if args.train_teacher:
+        training = wanted.teachers_training()
+        first(training, 'a trained teacher', args)
+        checkpoint = Path(training.work_dir, LAST).read_text().strip()
+        teaching = ['--teacher', checkpoint, *wanted.teaching]
+        wanted = replace(wanted, teaching=teaching)
+    if args.record:
+        folder = wanted.out / 'record'
+        first(wanted.recording(folder), 'a record of the teacher', args)
+        wanted = replace(wanted, recorded=folder)
+    return wanted
+
+
+def first(training: Training, what: str, args: argparse.Namespace) -> None:
+    """Do what all runs need.
+
+    Raises:
+        ValueError: If the runs are planned, and it is not done.
+    """
+    if training.is_done:
+        return
+    if args.plan or args.only is not None:
+        raise ValueError(
+            f'the runs need {what}, which is not there yet. Make it first: '
+            f'python {shlex.join(training.command)}, or give the command without '
+            '--plan.'
+        )
+    print(f'first: {what}', flush=True)
+    training.run()
+
+
+def trained(trainings: Sequence[Training], args: argparse.Namespace) -> bool:
+    """Train, or plan it.
+
+    Returns:
+        Whether all of them are done, and nothing else was asked for.
+    """
+    names = {str(each.work_dir.relative_to(args.out)): each for each in trainings}
+    if args.plan:
+        rest = [each for each in args.given if each != '--plan']
+        for name, each in names.items():
+            if not each.is_done:
+                print(shlex.join([sys.executable, __file__, *rest, '--only', name]))
+    elif args.only is None:
+        train_all(trainings, args.jobs)
+        return True
+    elif args.only not in names:
+        raise ValueError(f'--only {args.only}: the runs are {", ".join(names)}.')
+    else:
+        train_all([names[args.only]], 1)
+    return False
+
+
+def tuned(
+    wanted: Comparison, args: argparse.Namespace
+) -> tuple[Comparison, list[str]] | None:
+    """The comparison with the settings that were chosen, and what is to be said of it.
+
+    Returns:
+        None while the trainings to choose from are planned.
+    """
+    ranges = read_ranges(args.tune)
+    pair = args.out / FOLDER / 'pair.py'
+    held_back = hold_back(args.pair, pair, args.data_root)
+    tuning = Tuning(wanted, pair, ranges)
+    if args.record:
+        tuning.wanted = replace(tuning.wanted, recorded=None)
+        folder = tuning.wanted.out / 'record'
+        first(tuning.wanted.recording(folder), 'a record for the choice', args)
+        tuning.wanted = replace(tuning.wanted, recorded=folder)
+    trainings = tuning.trainings()
+    if not all(each.is_done for each in trainings) and not trained(trainings, args):
+        return None
+    choices = tuning.choices()
+    write_choices(choices, args.out / 'tuned.json')
+    chosen = {method: choice.settings for method, choice in choices.items()}
+    words = [f'- {choices[method].words(method, held_back)}' for method in choices]
+    return replace(wanted, chosen=chosen), words
+
+
+def report(
+    trainings: Sequence[Training], words: Sequence[str], args: argparse.Namespace
+) -> None:
     """Write and print what came of the runs that are done."""
     done = read_done(trainings)
-    rows = rows_of(done)
-    write_lines(done, rows[0].key, args.out, commit())
-    (args.out / 'table.md').write_text(markdown(rows))
-    best = write_best(rows, args.out)
-    write(render([run for _, run in done]), args.out / 'report.html')
-    Console().print(table(rows, args.pair))
-    for row in rows:
-        print(row.verdict)
+    write_lines(done, args.out, commit())
+    words = [*verdicts(rows_of(done, args.out)), *words]
+    text = markdown(done, args.out).lstrip() + '\n'.join(words)
+    (args.out / 'table.md').write_text(text + '\n')
+    best = write_best(done, args.out)
+    compared = [run for each, run in done if each.name != TEACHER]
+    write(render(compared), args.out / 'report.html')
+    Console().print(table(done, args.out))
+    print('\n'.join(words))
     print(
         f'{args.out}: report.html, table.md, {LINES}, and {BEST}, the config of {best}'
     )
@@ -138,33 +249,19 @@ def main(given: Sequence[str]) -> None:
     """Train, and report."""
     args, options = parse_args(given)
     wanted = comparison_of(args, options)
-    if args.record:
-        folder = args.out / 'record'
-        recording = wanted.recording(folder)
-        if not recording.is_done:
-            if args.plan:
-                raise ValueError(
-                    '--plan: the runs read a record that is not there yet. Make it '
-                    f'first: python {shlex.join(recording.command)}'
-                )
-            print('recording the teacher', flush=True)
-            recording.run()
-        wanted = replace(wanted, recorded=folder)
+    before = [wanted.teachers_training()] if args.train_teacher else []
+    wanted = prepared(wanted, args)
+    words: list[str] = []
     if args.minutes is not None:
         wanted = replace(wanted, lengths=wanted.lasting(args.minutes))
+    if args.tune:
+        choice = tuned(wanted, args)
+        if choice is None:
+            return
+        wanted, words = choice
     trainings = wanted.trainings()
-    names = {f'{each.name}:{each.seed}': each for each in trainings}
-    if args.only is not None and args.only not in names:
-        raise ValueError(f'--only {args.only}: the runs are {", ".join(names)}.')
-    if args.plan:
-        for name in names:
-            rest = [each for each in given if each != '--plan']
-            print(shlex.join([sys.executable, __file__, *rest, '--only', name]))
-    elif args.only is not None:
-        train_all([names[args.only]], 1)
-    else:
-        train_all(trainings, args.jobs)
-        report(trainings, args)
+    if trained(trainings, args):
+        report([*before, *trainings], words, args)
 
 
 if __name__ == '__main__':

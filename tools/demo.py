@@ -1,27 +1,37 @@
-"""Distil without any download, on images that the program draws or ships.
+"""Compare methods without any download, on images that are drawn or come with Python.
+
+This is ``mmkd compare`` on a pair of configs/demo, and a picture of what the networks
+answer.
 
 Example:
     mmkd demo --task classification
 """
 
 import argparse
+import os
+import shlex
+import subprocess
 import sys
-import time
 from pathlib import Path
 
-from rich.console import Console
+from mmengine.config import Config
 
+from mmkd.cli.command_line import positive
+from mmkd.cli.console import console
 from mmkd.cli.parser import command_parser
-from mmkd.config.experiments import load_config
+from mmkd.runs import read_run
 from mmkd_demo.folders import save_image
-from mmkd_demo.networks import Network, train_network
-from mmkd_demo.report import captioned_grid, score_table
+from mmkd_demo.networks import ask
+from mmkd_demo.report import captioned_grid
 from mmkd_demo.tasks import TASKS
 
-STAGES = {
-    'teacher': 'teacher',
-    'student': 'student alone',
-    'dhkd': 'student with DHKD',
+TOOLS = Path(__file__).parent
+CONFIGS = TOOLS.parent / 'configs' / 'demo'
+METHODS = {
+    'none': 'student alone',
+    'kd': 'with KD',
+    'dhkd': 'with DHKD',
+    'mhkd': 'with MHKD',
 }
 
 
@@ -29,46 +39,42 @@ def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = command_parser(__doc__)
     parser.add_argument('--task', choices=TASKS, default='segmentation')
+    parser.add_argument('--out', type=Path, metavar='DIR', help='folder of all runs')
+    parser.add_argument('--seeds', type=positive, default=3, help='how many (3)')
     parser.add_argument(
-        '--work-dir', type=Path, help='folder for logs, checkpoints and the picture'
+        '--jobs',
+        type=positive,
+        default=min(4, len(os.sched_getaffinity(0))),
+        help='trainings at a time; one a processor core, up to four',
     )
-    parser.add_argument('--seed', type=int, default=0, help='of the trainings')
     args = parser.parse_args()
-    args.work_dir = args.work_dir or Path('work_dirs/demo', args.task)
+    args.out = args.out or Path('work_dirs/demo', args.task)
     return args
 
 
-def train_all(args: argparse.Namespace) -> list[Network]:
-    """Write the images, then train teacher, student alone and with DHKD."""
-    task = TASKS[args.task]
-    networks: list[Network] = []
-    args.work_dir.mkdir(parents=True, exist_ok=True)
-    with (args.work_dir / 'output.txt').open('w') as log:
-        for stage, name in STAGES.items():
-            begin = time.monotonic()
-            cfg = load_config(f'mmkd::demo/{args.task}/{stage}.py')
-            cfg.work_dir = str(args.work_dir / stage)
-            cfg.randomness = dict(seed=args.seed)
-            task.write(Path(cfg.data_root))
-            if 'teacher' in cfg.model:
-                cfg.model.teacher.checkpoint = networks[0].checkpoint
-            network = train_network(name, cfg, task.metric, task.asked, log, sys.stdout)
-            networks.append(network)
-            seconds = time.monotonic() - begin
-            print(f'{name}: {task.score} {network.score:.1f}%, {seconds:.0f} s')
-    return networks
-
-
+@console()
 def main() -> None:
-    """Train the three networks, then report."""
+    """Write the images, compare, and draw the picture."""
     args = parse_args()
-    task = TASKS[args.task]
-    networks = train_all(args)
-    Console().print(score_table(networks, task.score))
-    captions = ['image', 'ground truth', *STAGES.values()]
-    picture = args.work_dir / 'picture.png'
+    task, pair = TASKS[args.task], CONFIGS / args.task / 'pair.py'
+    task.write(Path(Config.fromfile(pair).data_root))
+    command = [os.path.relpath(TOOLS / 'compare.py'), os.path.relpath(pair)]
+    command += ['--method', *METHODS, '--seeds', str(args.seeds), '--train-teacher']
+    command += ['--jobs', str(args.jobs), '--out', str(args.out)]
+    print(f'$ python {shlex.join(command)}', flush=True)
+    done = subprocess.run([sys.executable, *command], check=False)
+    if done.returncode:
+        sys.exit(done.returncode)
+    folders = {'teacher': 'teacher'}
+    folders |= {name: f'{method}_seed0' for method, name in METHODS.items()}
+    networks = [
+        ask(name, read_run(args.out / folder), task.asked)
+        for name, folder in folders.items()
+    ]
+    captions = ['image', 'ground truth', *folders]
+    picture = args.out / 'picture.png'
     save_image(picture, captioned_grid(task.rows(networks), captions))
-    print(f'Picture of {task.shown}: {picture}')
+    print(f'{picture}: {task.shown}')
 
 
 if __name__ == '__main__':

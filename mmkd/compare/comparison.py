@@ -1,16 +1,21 @@
 """What is compared: methods on one pair, each with several seeds, all else equal."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
+
+from mmengine.config import Config
 
 from mmkd.compare.length import length_options, unit_of
 from mmkd.compare.trial import SOON, timed_length
 from mmkd.config.experiments import NONE, load_config, set_methods
 from mmkd.records import read_manifest
 from mmkd.runs.training import Training
+
+TEACHER = 'teacher'
+"""What the training of the teacher is called."""
 
 TOGETHER = '+'
 """Between methods that are used together."""
@@ -27,11 +32,14 @@ class Comparison:
         seeds: How many, from 0.
         out: The folder for everything.
         tools: The folder of the commands.
-        options: What every training is given, for ``mmkd train``.
+        data: Where the data is, for every command; the teacher's training too.
+        options: What the other trainings are given, for ``mmkd train``.
         teaching: What the distillations are given beside that.
         lengths: By method ``'epochs'`` or ``'iterations'``, and how many; the pair's
             own for those that it does not name.
         recorded: The record that distillations read; the student alone sees its views.
+        chosen: By method the settings that were chosen for it, by their keys: those of
+            its methods as ``--set`` takes them, others as ``--cfg-options`` does.
     """
 
     pair: str
@@ -39,10 +47,12 @@ class Comparison:
     seeds: int
     out: Path
     tools: Path
+    data: Sequence[str] = ()
     options: Sequence[str] = ()
     teaching: Sequence[str] = ()
     lengths: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     recorded: Path | None = None
+    chosen: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def trainings(self) -> list[Training]:
         """All of them, seed after seed, so that each comparison is whole early.
@@ -50,12 +60,36 @@ class Comparison:
         Raises:
             ValueError: If a method is unknown, or the pair counts another length.
         """
-        lengths = {method: self._length(method) for method in self.methods}
+        lengths = {method: self.length_of(method) for method in self.methods}
         return [
-            self._training(method, seed, lengths[method])
+            self.training(
+                method,
+                seed,
+                self.out / f'{method}_seed{seed}',
+                lengths[method],
+                self.chosen.get(method, {}),
+            )
             for seed in range(self.seeds)
             for method in self.methods
         ]
+
+    def teachers_training(self) -> Training:
+        """What trains the teacher, as its own config says.
+
+        Raises:
+            ValueError: If the pair names no config of a training for it.
+        """
+        teacher = load_config(self.pair).model.get('teacher') or {}
+        config = teacher.get('config')
+        if not isinstance(config, str) or 'train_cfg' not in load_config(config):
+            raise ValueError(
+                f'--train-teacher: the teacher of {self.pair} is {config!r}, which is '
+                'no config of a training. Train it yourself, and give --teacher.'
+            )
+        folder = self.out / TEACHER
+        command = [str(self.tools / 'train.py'), config, '--resume']
+        command += ['--work-dir', str(folder), *self.data]
+        return Training(TEACHER, 0, tuple(command), folder)
 
     def recording(self, folder: Path) -> Training:
         """What records the teacher, for all methods at once.
@@ -66,7 +100,7 @@ class Comparison:
         apart = (method.split(TOGETHER) for method in self.methods if method != NONE)
         names = list(dict.fromkeys(chain.from_iterable(apart)))
         command = [str(self.tools / 'record.py'), self.pair, '--method', *names]
-        command += ['--out', str(folder), *self.options, *self.teaching]
+        command += ['--out', str(folder), *self.data, *self.options, *self.teaching]
         return Training('record', 0, tuple(command), self.out / 'recording')
 
     def lasting(self, minutes: float) -> dict[str, tuple[str, int]]:
@@ -98,23 +132,48 @@ class Comparison:
         return {method: (unit, lengths[method]) for method in self.methods}
 
     def _trial(self, method: str) -> Training:
-        plain = self._training(method, 0, list(SOON))
         folder = self.out / 'trials' / method
-        swapped = {str(plain.work_dir): str(folder)}
-        command = tuple(swapped.get(word, word) for word in plain.command)
-        return replace(plain, command=command, work_dir=folder)
+        return self.training(method, 0, folder, SOON)
 
-    def _training(self, method: str, seed: int, length: list[str]) -> Training:
-        folder = self.out / f'{method}_seed{seed}'
+    def training(
+        self,
+        method: str,
+        seed: int,
+        folder: Path,
+        changes: Sequence[str] = (),
+        chosen: Mapping[str, str] | None = None,
+    ) -> Training:
+        """One of them.
+
+        Args:
+            method: One of the methods.
+            seed: Its seed.
+            folder: Its work directory.
+            changes: More for ``--cfg-options``.
+            chosen: Settings, see :attr:`chosen`.
+        """
         command = [str(self.tools / 'train.py'), self.pair]
         command += ['--method', *method.split(TOGETHER), '--resume']
-        command += ['--work-dir', str(folder), *self.options]
+        command += ['--work-dir', str(folder), *self.data, *self.options]
         if method != NONE:
             command += self.teaching
         if self.recorded is not None:
             command += self._views(method, self.recorded)
-        command += ['--cfg-options', f'randomness.seed={seed}', *length]
-        return Training(method, seed, tuple(command), folder)
+        settings = {key: f'{key}={value}' for key, value in (chosen or {}).items()}
+        own = [settings.pop(key) for key in self.own(method, settings)]
+        command += ['--set', *own] if own else []
+        command += ['--cfg-options', f'randomness.seed={seed}', *changes]
+        return Training(method, seed, (*command, *settings.values()), folder)
+
+    def own(self, method: str, keys: Iterable[str]) -> list[str]:
+        """Which of some settings are those of a method itself.
+
+        Args:
+            method: One of the methods.
+            keys: Of the settings.
+        """
+        names = self._config(method).model.get('methods') or {}
+        return [key for key in keys if key.partition('.')[0] in names]
 
     def _views(self, method: str, record: Path) -> list[str]:
         if method != NONE:
@@ -122,8 +181,19 @@ class Comparison:
         views = read_manifest(record).views
         return ['--views', str(views['count']), '--view-seed', str(views['seed'])]
 
-    def _length(self, method: str) -> list[str]:
+    def length_of(self, method: str) -> list[str]:
+        """What gives a method the length that it is to have.
+
+        Args:
+            method: One of the methods.
+
+        Raises:
+            ValueError: See :meth:`trainings`.
+        """
+        known = self.lengths.get(method)
+        return length_options(self._config(method), *known) if known else []
+
+    def _config(self, method: str) -> Config:
         cfg = load_config(self.pair)
         set_methods(cfg, method.split(TOGETHER))
-        known = self.lengths.get(method)
-        return length_options(cfg, *known) if known else []
+        return cfg

@@ -1,6 +1,7 @@
 """Finished runs, from the lines that they have left."""
 
 import json
+import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,11 @@ class Row:
     def scores(self) -> dict[int, float]:
         """The last score of each seed."""
         return {seed: line['last'] for seed, line in self.lines.items()}
+
+    @property
+    def mean(self) -> float:
+        """Of the scores."""
+        return statistics.fmean(self.scores.values())
 
     @property
     def command(self) -> tuple[str, ...]:
@@ -71,7 +77,7 @@ class Row:
             return NOT_RECORDED
         if all(isinstance(value, int) for value in values) and len(set(values)) == 1:
             return f'{values[0]:,}'
-        return spread(values, 2)
+        return spread(values, 1)
 
 
 class Results:

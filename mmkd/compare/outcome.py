@@ -2,79 +2,35 @@
 
 import json
 import shutil
-import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import rich.table
 import torch
-from rich.table import Table
 
 import mmkd
+from mmkd.compare.comparison import TEACHER
+from mmkd.compare.lines import Results, Row
+from mmkd.compare.written import Table, head_of
 from mmkd.config.experiments import NONE
 from mmkd.report.groups import score_key
+from mmkd.report.seen.networks import student_of
 from mmkd.runs import Run, read_run
 from mmkd.runs.scalars import LOGS
 from mmkd.runs.training import Training
-from mmkd.spread import NOTHING, Gain, number, paired_gain, spread
+from mmkd.spread import number, paired_gain
 
 LINES = 'runs.jsonl'
 BEST = 'best.py'
-HEAD = ('method', 'runs', '{}', 'gain over the student alone', 'minutes', 'ms a step')
+ALONE = 'student alone'
+COLUMNS = ('seeds', 'mean', 'gain', 'minutes', 'step_ms')
+
+Done = Sequence[tuple[Training, Run]]
+"""Trainings that are done, and what they have left."""
 
 
-@dataclass(frozen=True)
-class Row:
-    """A method's runs.
-
-    Attributes:
-        method: Its name.
-        runs: By seed.
-        key: The score that is compared.
-        gain: Over the student alone, seed by seed; None where there is none to compare
-            with.
-    """
-
-    method: str
-    runs: dict[int, Run]
-    key: str
-    gain: Gain | None
-
-    @property
-    def scores(self) -> dict[int, float]:
-        """The last score of each seed."""
-        return {seed: last(run, self.key) for seed, run in self.runs.items()}
-
-    @property
-    def mean(self) -> float:
-        """Of the scores."""
-        return statistics.fmean(self.scores.values())
-
-    @property
-    def cells(self) -> list[str]:
-        """The row, as it is written."""
-        runs = self.runs.values()
-        return [
-            self.method,
-            str(len(runs)),
-            spread(self.scores.values(), 2),
-            NOTHING if self.gain is None else self.gain.numbers,
-            spread((run.minutes for run in runs), 1),
-            spread((run.step_ms for run in runs), 0),
-        ]
-
-    @property
-    def verdict(self) -> str:
-        """One sentence."""
-        if self.method == NONE:
-            return f'{self.method}: the student alone, {number(self.mean, 2)}'
-        if self.gain is None:
-            return f'{self.method}: no seed in common with the student alone'
-        return f'{self.method}: {self.gain.verdict}'
-
-
-def read_done(trainings: Iterable[Training]) -> list[tuple[Training, Run]]:
+def read_done(trainings: Iterable[Training]) -> Done:
     """What the trainings that are done have left.
 
     Args:
@@ -83,28 +39,19 @@ def read_done(trainings: Iterable[Training]) -> list[tuple[Training, Run]]:
     return [(each, read_run(each.work_dir)) for each in trainings if each.is_done]
 
 
-def rows_of(done: Sequence[tuple[Training, Run]]) -> list[Row]:
-    """The rows of what is done, in the order of the methods.
+def key_of(done: Done) -> str:
+    """The score that is compared.
 
     Args:
         done: Of :func:`read_done`.
 
     Raises:
-        ValueError: If none has logged a score.
+        ValueError: If no run has logged one.
     """
-    found: dict[str, dict[int, Run]] = {}
-    for each, run in done:
-        found.setdefault(each.name, {})[each.seed] = run
     key = score_key([run for _, run in done])
     if key is None:
         raise ValueError('no run has logged a score: the pair has no validation.')
-    alone = {seed: last(run, key) for seed, run in found.get(NONE, {}).items()}
-    rows = []
-    for method, runs in found.items():
-        scores = {seed: last(run, key) for seed, run in runs.items()}
-        gain = None if method == NONE else paired_gain(scores, alone)
-        rows.append(Row(method, runs, key, gain))
-    return rows
+    return key
 
 
 def last(run: Run, key: str) -> float:
@@ -136,6 +83,7 @@ def line(training: Training, run: Run, key: str, commit: str | None) -> dict[str
         best=round(max(run.score(key).values()), 4),
         minutes=run.minutes and round(run.minutes, 2),
         step_ms=run.step_ms and round(run.step_ms, 1),
+        parameters=_parameters(run),
         iterations=run.iterations,
         command=['tools/train.py', *training.command[1:]],
         mmkd=mmkd.__version__,
@@ -144,18 +92,28 @@ def line(training: Training, run: Run, key: str, commit: str | None) -> dict[str
     )
 
 
-def write_lines(
-    done: Iterable[tuple[Training, Run]], key: str, out: Path, commit: str | None
-) -> None:
+def _parameters(run: Run) -> int | None:
+    """How many its student has."""
+    try:
+        model = student_of(run).model
+    except Exception:
+        # A model that cannot be built, or its checkpoint, says so in any way.
+        return None
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def write_lines(done: Done, out: Path, commit: str | None) -> None:
     """Write the line of each finished run that has none yet.
 
     Args:
         done: Of :func:`read_done`.
-        key: The score.
         out: The folder of the comparison.
         commit: See :func:`line`.
+
+    Raises:
+        ValueError: See :func:`key_of`.
     """
-    path = out / LINES
+    key, path = key_of(done), out / LINES
     known = path.read_text().splitlines() if path.exists() else []
     there = {(old['method'], old['seed']) for old in map(json.loads, known)}
     with path.open('a') as file:
@@ -164,45 +122,90 @@ def write_lines(
                 file.write(f'{json.dumps(line(each, run, key, commit))}\n')
 
 
-def table(rows: Sequence[Row], title: str) -> Table:
-    """The rows, for a terminal.
+def markdown(done: Done, out: Path) -> str:
+    """The table of what is done, for a text.
 
     Args:
-        rows: One at least.
-        title: What is compared.
+        done: Of :func:`read_done`; their lines are written.
+        out: The folder of the comparison.
     """
-    made = Table(title=title)
-    for name in HEAD:
-        made.add_column(name.format(rows[0].key))
-    for row in rows:
-        made.add_row(*row.cells)
+    rows = _wanted(done)
+    baseline = ALONE if ALONE in rows else None
+    made = Table(LINES, key_of(done), rows, {}, baseline, COLUMNS, notes=False)
+    return made.markdown(Results(out))
+
+
+def table(done: Done, out: Path) -> rich.table.Table:
+    """The same for a terminal.
+
+    Args:
+        done: Of :func:`read_done`; their lines are written.
+        out: The folder of the comparison.
+    """
+    rows = rows_of(done, out)
+    baseline = next((row for row in rows if row.label == ALONE), None)
+    made = rich.table.Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    made.add_column('', min_width=max(len(row.label) for row in rows))
+    columns = [[row.cell(kind, baseline) for row in rows] for kind in COLUMNS]
+    for kind, cells in zip(COLUMNS, columns, strict=True):
+        head = head_of(kind, dict(score=key_of(done), baseline=ALONE))
+        made.add_column(head, justify='right', min_width=max(map(len, cells)))
+    for row, *cells in zip(rows, *columns, strict=True):
+        made.add_row(row.label, *cells)
     return made
 
 
-def markdown(rows: Sequence[Row]) -> str:
-    """The same rows and a verdict for each, as text.
+def rows_of(done: Done, out: Path) -> list[Row]:
+    """The rows of the methods.
 
     Args:
-        rows: One at least.
+        done: Of :func:`read_done`; their lines are written.
+        out: The folder of the comparison.
     """
-    head = [name.format(rows[0].key) for name in HEAD]
-    lines = [head, ['---'] * len(head), *(row.cells for row in rows)]
-    text = '\n'.join(f'| {" | ".join(cells)} |' for cells in lines)
-    return text + '\n\n' + ''.join(f'- {row.verdict}\n' for row in rows)
+    return list(Results(out).rows(LINES, _wanted(done)))
 
 
-def write_best(rows: Sequence[Row], out: Path) -> str:
+def _wanted(done: Done) -> dict[str, dict[str, str]]:
+    return {label_of(each.name): dict(method=each.name) for each, _ in done}
+
+
+def label_of(method: str) -> str:
+    """What a method's row is called."""
+    return ALONE if method == NONE else method
+
+
+def verdicts(rows: Sequence[Row]) -> list[str]:
+    """A sentence for each row, as an item of a list.
+
+    Args:
+        rows: Of :func:`rows_of`.
+    """
+    scores = {row.label: row.scores for row in rows}
+    said = []
+    for row in rows:
+        if row.label in {ALONE, TEACHER}:
+            words = number(row.mean, 2)
+        elif gain := paired_gain(row.scores, scores.get(ALONE, {})):
+            words = gain.verdict
+        else:
+            words = f'{number(row.mean, 2)}, no seed in common with the student alone'
+        said.append(f'- {row.label}: {words}')
+    return said
+
+
+def write_best(done: Done, out: Path) -> str:
     """Copy the config of the method with the highest mean score.
 
     Args:
-        rows: One at least.
+        done: Of :func:`read_done`; their lines are written.
         out: The folder of the comparison.
 
     Returns:
-        The method.
+        What its row is called.
     """
-    best = max(rows, key=lambda row: row.mean)
-    run = next(iter(best.runs.values()))
+    rows = [row for row in rows_of(done, out) if row.label != TEACHER]
+    best = max(rows, key=lambda row: row.mean).label
+    run = next(run for each, run in done if label_of(each.name) == best)
     [*_, log] = sorted(run.folder.glob(LOGS))
     shutil.copy(log.with_name('config.py'), out / BEST)
-    return best.method
+    return best

@@ -38,6 +38,7 @@ HEADS = {
     'mean': '{score}, last',
     'each': 'each seed',
     'gain': 'over {baseline} [95 %]',
+    'step_ms': 'ms a step',
 }
 """Of columns that are not called as what they show."""
 
@@ -84,10 +85,9 @@ class Table:
             raise ValueError(f'the baseline {self.baseline!r} is none of the rows')
         baseline = rows[self.baseline] if self.baseline else None
         columns = [kind for kind in self.columns if kind != 'gain' or baseline]
-        heads = (HEADS.get(kind, kind.replace('_', ' ')) for kind in columns)
-        names = dict(score=self.score, baseline=self.baseline)
         marks = _marks(rows.values()) if self.notes else {}
-        cells = [['', *(head.format_map(names) for head in heads)]]
+        names = dict(score=self.score, baseline=self.baseline)
+        cells = [['', *(head_of(kind, names) for kind in columns)]]
         cells.append(['---', *['---:'] * len(columns)])
         for row in rows.values():
             values = (row.cell(kind, baseline, self.digits) for kind in columns)
@@ -96,6 +96,16 @@ class Table:
         text = ''.join(f'| {" | ".join(line)} |\n' for line in cells)
         text += ''.join(f'\n{mark} {source}\n' for source, mark in marks.items())
         return f'\n{text}\n' + (_commands(rows.values()) if self.notes else '')
+
+
+def head_of(kind: str, names: Mapping[str, Any]) -> str:
+    """The head of a column.
+
+    Args:
+        kind: See :meth:`mmkd.compare.lines.Row.cell`.
+        names: What ``score`` and ``baseline`` are called.
+    """
+    return HEADS.get(kind, kind.replace('_', ' ')).format_map(names)
 
 
 def render(text: str, results: Results) -> str:

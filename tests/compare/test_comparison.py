@@ -79,3 +79,37 @@ def test_the_lengths_of_equal_minutes_are_kept(
     assert not any('seed0' in word for word in command)
     with pytest.raises(ValueError, match='lengths for 5 minutes, not for 6'):
         compared.lasting(6)
+
+
+def test_chosen_settings_reach_the_methods_that_have_them(compared: Comparison) -> None:
+    chosen = {
+        'none': {'optim_wrapper.optimizer.lr': '0.2'},
+        'dhkd+dkd': {'dual_head.weight': '0.5', 'optim_wrapper.optimizer.lr': '0.1'},
+    }
+    alone, taught, *_ = replace(compared, chosen=chosen).trainings()
+    assert '--set' not in alone.command
+    assert alone.command[-1] == 'optim_wrapper.optimizer.lr=0.2'
+    place = taught.command.index('--set')
+    assert taught.command[place : place + 3] == (
+        *('--set', 'dual_head.weight=0.5', '--cfg-options'),
+    )
+    assert taught.command[-1] == 'optim_wrapper.optimizer.lr=0.1'
+
+
+def test_a_teacher_is_trained_as_its_config_says(
+    compared: Comparison, tmp_path: Path
+) -> None:
+    made = replace(
+        compared, pair='resnet20_resnet8_tin100', data=['--data-root', 'data']
+    ).teachers_training()
+    assert made.command[1].endswith('teachers/resnet20_tin100.py')
+    assert made.command[-2:] == ('--data-root', 'data')
+    assert '--amp' not in made.command
+    child = tmp_path / 'child.py'
+    child.write_text(
+        "_base_ = 'mmkd::_base_/pairs/resnet20_resnet8_tin100.py'\n"
+        "model = dict(teacher=dict(config=dict(\n"
+        "    _delete_=True, type='ImageClassifier')))"
+    )
+    with pytest.raises(ValueError, match=r'the teacher of .* give --teacher'):
+        replace(compared, pair=str(child)).teachers_training()

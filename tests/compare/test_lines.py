@@ -42,7 +42,7 @@ def test_cells_are_of_the_lines(results: Results) -> None:
     assert kd.cell('mean', alone) == '43.00 ± 0.87'
     assert kd.cell('each', alone, digits=1) == '42.0, 43.5, 43.5'
     assert kd.cell('gain', alone) == '2.00 [0.76, 3.24]'
-    assert kd.cell('minutes', alone) == '2.00 ± 1.00'
+    assert kd.cell('minutes', alone) == '2.0 ± 1.0'
     assert alone.cell('gain', alone) == NOTHING
     assert alone.cell('minutes', None) == NOT_RECORDED
     assert alone.cell('parameters', None) == NOT_RECORDED

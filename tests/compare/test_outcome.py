@@ -1,22 +1,33 @@
 """Scores, gains and verdicts of runs made by hand."""
 
+import io
 import json
 from pathlib import Path
 
 import pytest
-from made_runs import made_run
+from made_runs import made_run, save_student
+from rich.console import Console
+from tiny_models import Tiny, tiny
 
+from mmkd.compare.comparison import TEACHER
 from mmkd.compare.outcome import (
     BEST,
     LINES,
+    Done,
+    key_of,
+    line,
     markdown,
     read_done,
     rows_of,
+    table,
+    verdicts,
     write_best,
     write_lines,
 )
 from mmkd.runs.training import Training
 from mmkd.spread import NOTHING
+
+__all__ = ['tiny']
 
 KD = {'kd': dict(type='LogitsKD', weight=0.5)}
 SCORES = {
@@ -41,29 +52,42 @@ def trainings(tmp_path: Path) -> list[Training]:
     return [*made, Training('mhkd', 0, ('train.py',), tmp_path / 'mhkd_0')]
 
 
-def test_gains_are_paired_by_seed(trainings: list[Training]) -> None:
+@pytest.fixture
+def done(trainings: list[Training], tmp_path: Path) -> Done:
+    found = read_done(trainings)
+    write_lines(found, tmp_path, 'abc')
+    return found
+
+
+def test_gains_are_paired_by_seed(done: Done, tmp_path: Path) -> None:
     """Differences 2, 1.5, 2.5: mean 2, deviation 0.5, t 4.303 at two degrees."""
-    alone, kd, dhkd = rows_of(read_done(trainings))
-    assert (alone.gain, alone.scores) == (None, {0: 40.0, 1: 42.0, 2: 41.0})
-    assert kd.gain is not None
-    assert kd.gain.mean == pytest.approx(2)
-    assert kd.gain.low == pytest.approx(2 - 4.30265 * 0.5 / 3**0.5, abs=1e-4)
-    assert kd.verdict == 'kd: gains 2.0 [0.8, 3.2] over three seeds'
-    assert dhkd.verdict.startswith('dhkd: not shown: 0.2 [')
-    assert alone.verdict == 'none: the student alone, 41.00'
+    half = 4.30265 * 0.5 / 3**0.5
+    alone, kd, dhkd = rows_of(done, tmp_path)
+    assert alone.scores == {0: 40.0, 1: 42.0, 2: 41.0}
+    assert kd.cell('gain', alone) == f'2.00 [{2 - half:.2f}, {2 + half:.2f}]'
+    said = verdicts([alone, kd, dhkd])
+    assert said[0] == '- student alone: 41.00'
+    assert said[1] == '- kd: gains 2.0 [0.8, 3.2] over three seeds'
+    assert said[2].startswith('- dhkd: not shown: 0.2 [')
+    assert verdicts([kd]) == ['- kd: 43.00, no seed in common with the student alone']
 
 
-def test_the_table_is_text_too(trainings: list[Training]) -> None:
-    lines = markdown(rows_of(read_done(trainings))).splitlines()
-    assert lines[0].startswith('| method | runs | mIoU |')
-    assert lines[2].startswith(f'| none | 3 | 41.00 ± 1.00 | {NOTHING} |')
-    assert lines[3].startswith('| kd | 3 | 43.00 ± 0.87 | 2.0 [0.8, 3.2] |')
-    assert lines[-2] == '- kd: gains 2.0 [0.8, 3.2] over three seeds'
+def test_the_table_is_text_and_for_a_terminal(done: Done, tmp_path: Path) -> None:
+    lines = markdown(done, tmp_path).strip().splitlines()
+    assert lines[0].startswith('|  | seeds | mIoU, last | over student alone [95 %] |')
+    assert lines[2].startswith(
+        f'| student alone | 0\N{EN DASH}2 | 41.00 ± 1.00 | {NOTHING} |'
+    )
+    assert '| kd | 0\N{EN DASH}2 | 43.00 ± 0.87 | 2.00 [0.76, 3.24] |' in lines[3]
+    text = io.StringIO()
+    Console(file=text, width=80).print(table(done, tmp_path))
+    assert '2.00 [0.76, 3.24]' in text.getvalue()
+    assert '43.00 ± 0.87' in text.getvalue()
 
 
 def test_each_run_has_one_line(trainings: list[Training], tmp_path: Path) -> None:
-    write_lines(read_done(trainings[:2]), 'mIoU', tmp_path, 'abc')
-    write_lines(read_done(trainings), 'mIoU', tmp_path, 'def')
+    write_lines(read_done(trainings[:2]), tmp_path, 'abc')
+    write_lines(read_done(trainings), tmp_path, 'def')
     lines = [json.loads(each) for each in (tmp_path / LINES).read_text().splitlines()]
     assert [(each['method'], each['seed']) for each in lines] == [
         (name, seed) for name in SCORES for seed in range(3)
@@ -73,13 +97,36 @@ def test_each_run_has_one_line(trainings: list[Training], tmp_path: Path) -> Non
     assert first['command'] == ['tools/train.py', 'pair', '--method', 'none']
 
 
-def test_the_best_can_be_taken_up(trainings: list[Training], tmp_path: Path) -> None:
-    assert write_best(rows_of(read_done(trainings)), tmp_path) == 'kd'
+def test_the_best_can_be_taken_up(done: Done, tmp_path: Path) -> None:
+    assert write_best(done, tmp_path) == 'kd'
     assert 'LogitsKD' in (tmp_path / BEST).read_text()
+
+
+def test_the_teacher_is_no_candidate(trainings: list[Training], tmp_path: Path) -> None:
+    made_run(tmp_path / 'teacher', {100: 70.0})
+    (tmp_path / 'teacher' / 'done.txt').write_text('train.py')
+    teacher = Training(TEACHER, 0, ('train.py',), tmp_path / 'teacher')
+    done = read_done([teacher, *trainings])
+    write_lines(done, tmp_path, None)
+    assert write_best(done, tmp_path) == 'kd'
+    assert verdicts(rows_of(done, tmp_path))[0] == '- teacher: 70.00'
+
+
+def test_a_line_says_how_many_parameters_are_deployed(
+    tmp_path: Path, tiny: Tiny
+) -> None:
+    network = dict(tiny.classifier(), _scope_='mmpretrain')
+    run = made_run(tmp_path / 'a', {100: 1.0}, KD, student=network)
+    save_student(tmp_path / 'a')
+    training = Training('kd', 0, ('train.py',), tmp_path / 'a')
+    count = sum(p.numel() for p in tiny.plain('images').parameters())
+    assert line(training, run, 'mIoU', None)['parameters'] == count
+    (tmp_path / 'a' / 'student.pth').unlink()
+    assert line(training, run, 'mIoU', None)['parameters'] is None
 
 
 def test_without_a_score_there_is_nothing_to_compare(tmp_path: Path) -> None:
     made_run(tmp_path / 'a')
     (tmp_path / 'a' / 'done.txt').write_text('train.py')
     with pytest.raises(ValueError, match='no run has logged a score'):
-        rows_of(read_done([Training('kd', 0, ('train.py',), tmp_path / 'a')]))
+        key_of(read_done([Training('kd', 0, ('train.py',), tmp_path / 'a')]))

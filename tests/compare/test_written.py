@@ -90,7 +90,7 @@ def test_what_no_run_has_left_is_marked(folder: Path) -> None:
 def test_columns_that_are_asked_for(folder: Path) -> None:
     asked = TEXT.replace('-->\n', 'columns: [step_ms, mean]\ndigits: 1\n-->\n', 1)
     text = render(asked, Results(folder))
-    assert '|  | step ms | mIoU, last |\n' in text
+    assert '|  | ms a step | mIoU, last |\n' in text
     assert '| 41.0 ± 1.0 |\n' in text
 
 

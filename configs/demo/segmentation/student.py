@@ -7,7 +7,7 @@ model = dict(
 optim_wrapper = dict(
     optimizer=dict(
         _delete_=True, type='SGD', lr=0.2, momentum=0.9, weight_decay=5e-4))
-param_scheduler = dict(end=800)
-train_cfg = dict(max_iters=800, val_interval=800)
+param_scheduler = dict(end=500)
+train_cfg = dict(max_iters=500, val_interval=500)
 default_hooks = dict(
-    checkpoint=dict(interval=800), layout=dict(type='mmkd.ChannelsLastHook'))
+    checkpoint=dict(interval=500), layout=dict(type='mmkd.ChannelsLastHook'))

@@ -84,11 +84,11 @@ test_evaluator = val_evaluator
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=0.004, weight_decay=0.01))
-param_scheduler = dict(type='PolyLR', power=0.9, by_epoch=False, end=900)
-train_cfg = dict(type='IterBasedTrainLoop', max_iters=900, val_interval=900)
+param_scheduler = dict(type='PolyLR', power=0.9, by_epoch=False, end=600)
+train_cfg = dict(type='IterBasedTrainLoop', max_iters=600, val_interval=600)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 default_hooks = dict(
     logger=dict(type='LoggerHook', interval=50, log_metric_by_epoch=False),
-    checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=900))
+    checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=600))
 auto_scale_lr = dict(base_batch_size=8)

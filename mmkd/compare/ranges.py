@@ -1,0 +1,101 @@
+"""Settings to try: the same number, over the same ranges, for everything compared."""
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import product
+
+Settings = dict[str, str]
+"""Values of settings by their keys, as they stand on a command line."""
+
+
+def read_ranges(words: Sequence[str]) -> dict[str, list[str]]:
+    """Read ``KEY=VALUE,VALUE,...``.
+
+    Raises:
+        ValueError: If a word is none, or a value stands twice.
+    """
+    ranges = {}
+    for word in words:
+        key, _, listed = word.partition('=')
+        values = [value for value in listed.split(',') if value]
+        if not key or len(values) < 2 or len(set(values)) < len(values):
+            raise ValueError(
+                '--tune takes KEY=VALUE,VALUE,... with two or more different values, '
+                f'without spaces, and got {word!r}.'
+            )
+        ranges[key] = values
+    return ranges
+
+
+def settings_to_try(
+    own: Mapping[str, Sequence[str]], ranges: Mapping[str, Sequence[str]]
+) -> dict[str, list[Settings]]:
+    """What each method tries: all combinations of its values.
+
+    A range of no method is everybody's. A method with fewer settings of its own has
+    more values of the first such range, over the same range, so that all try equally
+    many.
+
+    Args:
+        own: By method the keys of those ranges that are its own.
+        ranges: The values by key.
+
+    Raises:
+        ValueError: If that cannot be; the message says what would do.
+    """
+    owned = {key for keys in own.values() for key in keys}
+    shared = {key: list(values) for key, values in ranges.items() if key not in owned}
+    if not shared:
+        raise ValueError(
+            f'--tune {" ".join(ranges)}: these are settings of methods alone, and the '
+            'student alone would have nothing to choose from. Add a learning rate, as '
+            'optim_wrapper.optimizer.lr=0.05,0.1,0.2.'
+        )
+    sizes = {
+        method: math.prod(len(ranges[key]) for key in keys)
+        for method, keys in own.items()
+    }
+    most = max(sizes.values())
+    first, *_ = shared
+    found = {}
+    for method, keys in own.items():
+        if most % sizes[method]:
+            raise ValueError(
+                f'--tune: {method} has {sizes[method]} settings of its own and another '
+                f'method {most}: to try equally many, one number must divide the other.'
+            )
+        count = len(shared[first]) * most // sizes[method]
+        mine = {**shared, first: stretched(first, shared[first], count)}
+        mine |= {key: list(ranges[key]) for key in keys}
+        found[method] = [
+            dict(zip(mine, values, strict=True)) for values in product(*mine.values())
+        ]
+    return found
+
+
+def stretched(key: str, values: Sequence[str], count: int) -> list[str]:
+    """As many values over the same range, evenly by their ratio.
+
+    Args:
+        key: What they are values of.
+        values: At least two.
+        count: How many there are to be; as many as there are leaves them.
+
+    Raises:
+        ValueError: If they are no numbers above 0.
+    """
+    if count == len(values):
+        return list(values)
+    try:
+        numbers = [float(value) for value in values]
+    except ValueError:
+        numbers = [0.0]
+    low, high = min(numbers), max(numbers)
+    if not 0 < low < math.inf:
+        raise ValueError(
+            f'--tune {key}={",".join(values)}: the student alone tries {count} values '
+            'of this range, so they must be numbers above 0. Name a learning rate '
+            'first.'
+        )
+    step = (high / low) ** (1 / (count - 1))
+    return [f'{low * step**place:.3g}' for place in range(count)]

@@ -1,0 +1,58 @@
+"""Images of the training set that nothing is trained on."""
+
+from pathlib import Path
+
+import pytest
+from mmengine.registry import DATASETS, DefaultScope
+
+from mmkd.compare.held_back import SHARE, hold_back
+from mmkd.config.experiments import load_config
+from mmkd_demo.digits import write_digits
+
+PAIR = str(Path(__file__).parents[2] / 'configs/demo/classification/pair.py')
+
+
+@pytest.fixture
+def digits(tmp_path: Path) -> str:
+    write_digits(tmp_path / 'digits')
+    return str(tmp_path / 'digits')
+
+
+def test_a_fifth_is_held_back_and_scored(tmp_path: Path, digits: str) -> None:
+    made = tmp_path / 'tune' / 'pair.py'
+    count = hold_back(PAIR, made, digits)
+    cfg, whole = load_config(str(made)), load_config(PAIR)
+    whole.train_dataloader.dataset.data_root = digits
+
+    def files(dataset: object) -> list[str]:
+        with DefaultScope.overwrite_default_scope('mmpretrain'):
+            built = DATASETS.build(dataset)
+        return [built.get_data_info(number)['img_path'] for number in range(len(built))]
+
+    held = files(cfg.val_dataloader.dataset)
+    kept = files(cfg.train_dataloader.dataset)
+    everything = files(whole.train_dataloader.dataset)
+    assert sorted(held + kept) == sorted(everything)
+    assert len(held) == count == round(SHARE * len(everything))
+    # Classes come one after the other in the folder: all of them are held back.
+    assert len({Path(file).parent.name for file in held}) == 10
+    pipeline = cfg.val_dataloader.dataset.pipeline
+    assert pipeline == whole.val_dataloader.dataset.pipeline
+    assert cfg.settings == whole.settings
+
+    first = made.read_text()
+    hold_back(PAIR, made, digits)
+    assert made.read_text() == first
+
+
+def test_a_wrapped_data_set_is_refused(tmp_path: Path, digits: str) -> None:
+    child = tmp_path / 'child.py'
+    child.write_text(
+        f"""_base_ = '{PAIR}'
+train_dataloader = dict(dataset=dict(
+    _delete_=True, type='RepeatDataset', times=2,
+    dataset={{{{_base_.train_dataloader.dataset}}}}))
+"""
+    )
+    with pytest.raises(ValueError, match=r'a RepeatDataset of .* cannot be divided'):
+        hold_back(str(child), tmp_path / 'pair.py', digits)

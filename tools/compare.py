@@ -149,8 +149,10 @@ def prepared(wanted: Comparison, args: argparse.Namespace) -> Comparison:
     if args.train_teacher:
         training = wanted.teachers_training()
         first(training, 'a trained teacher', args)
-        checkpoint = Path(training.work_dir, LAST).read_text().strip()
-        teaching = ['--teacher', checkpoint, *wanted.teaching]
+        last = Path(training.work_dir, LAST).read_text().strip()
+        # MMEngine notes where the file was when it was written.
+        checkpoint = training.work_dir / Path(last).name
+        teaching = ['--teacher', str(checkpoint), *wanted.teaching]
         wanted = replace(wanted, teaching=teaching)
     if args.record:
         folder = wanted.out / 'record'

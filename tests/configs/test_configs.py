@@ -57,6 +57,6 @@ def test_trains_and_evaluates(
 def test_demo_configs_load(file: Path) -> None:
     cfg = Config.fromfile(file)
     assert cfg.default_scope in ('mmpretrain', 'mmseg')
-    assert ('teacher' in cfg.model) == (file.stem == 'dhkd')
+    assert ('teacher' in cfg.model) == (file.stem in ('pair', 'dhkd'))
     batch = cfg.train_dataloader.batch_size
     assert cfg.auto_scale_lr == dict(base_batch_size=batch)

@@ -14,11 +14,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from mmengine.config import Config
-
 from mmkd.cli.command_line import positive
 from mmkd.cli.console import console
 from mmkd.cli.parser import command_parser
+from mmkd.config.experiments import load_config
 from mmkd.runs import read_run
 from mmkd_demo.folders import save_image
 from mmkd_demo.networks import ask
@@ -26,7 +25,6 @@ from mmkd_demo.report import captioned_grid
 from mmkd_demo.tasks import TASKS
 
 TOOLS = Path(__file__).parent
-CONFIGS = TOOLS.parent / 'configs' / 'demo'
 METHODS = {
     'none': 'student alone',
     'kd': 'with KD',
@@ -56,9 +54,9 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Write the images, compare, and draw the picture."""
     args = parse_args()
-    task, pair = TASKS[args.task], CONFIGS / args.task / 'pair.py'
-    task.write(Path(Config.fromfile(pair).data_root))
-    command = [os.path.relpath(TOOLS / 'compare.py'), os.path.relpath(pair)]
+    task, pair = TASKS[args.task], f'mmkd::demo/{args.task}/pair.py'
+    task.write(Path(load_config(pair).data_root))
+    command = [os.path.relpath(TOOLS / 'compare.py'), pair]
     command += ['--method', *METHODS, '--seeds', str(args.seeds), '--train-teacher']
     command += ['--jobs', str(args.jobs), '--out', str(args.out)]
     print(f'$ python {shlex.join(command)}', flush=True)

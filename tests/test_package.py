@@ -160,7 +160,9 @@ def test_an_empty_folder_is_enough(run: Run) -> None:
     assert 'site-packages' in file
     assert not list(Path(empty).iterdir())
 
-    assert 'student with DHKD' in run('mmkd', 'demo', '--task', 'classification')
+    demo = run('mmkd', 'demo', '--task', 'classification', '--seeds', '1')
+    assert '- dhkd: not shown' in demo
+    assert 'picture.png' in demo
 
     base = "_base_ = 'mmkd::demo/classification/dhkd.py'"
     Path(empty, 'own.py').write_text(f'{base}\ntrain_cfg = dict(max_epochs=1)\n')

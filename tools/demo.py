@@ -56,11 +56,11 @@ def main() -> None:
     args = parse_args()
     task, pair = TASKS[args.task], f'mmkd::demo/{args.task}/pair.py'
     task.write(Path(load_config(pair).data_root))
-    command = [os.path.relpath(TOOLS / 'compare.py'), pair]
-    command += ['--method', *METHODS, '--seeds', str(args.seeds), '--train-teacher']
-    command += ['--jobs', str(args.jobs), '--out', str(args.out)]
-    print(f'$ python {shlex.join(command)}', flush=True)
-    done = subprocess.run([sys.executable, *command], check=False)
+    options = [pair, '--method', *METHODS, '--seeds', str(args.seeds)]
+    options += ['--train-teacher', '--jobs', str(args.jobs), '--out', str(args.out)]
+    print(f'$ mmkd compare {shlex.join(options)}', flush=True)
+    compare = [sys.executable, os.path.relpath(TOOLS / 'compare.py'), *options]
+    done = subprocess.run(compare, check=False)
     if done.returncode:
         sys.exit(done.returncode)
     folders = {'teacher': 'teacher'}

@@ -63,7 +63,8 @@ def check_names(cfg: Config) -> None:
     """Refuse a name that is very close to one that a runner reads.
 
     A config may have variables of any names. Of one that no line of its files uses a
-    warning is given; so it is of one in a published config, close as it may be.
+    warning is given; so it is of one in a published config, close as it may be. A dump,
+    whose lines use no variables, may have any but those of before MMEngine.
 
     Args:
         cfg: The config as its file has it.
@@ -77,6 +78,11 @@ def check_names(cfg: Config) -> None:
     for file in files_of(Path(cfg.filename)):
         names = published if _is_published(file) else own
         names |= facts_of(file).assigned
+    if not used - {'dict'}:
+        # A dump, where what variables were for has been written out.
+        known = runner_keys()
+        lost = own & FORMER.keys()
+        own = {name for name in lost if not any(_places(cfg, known, name, cfg[name]))}
     # Every other config has a `test_pipeline`.
     meant = runner_keys() - {'tta_pipeline'}
     idle = []

@@ -162,3 +162,17 @@ def test_changes_of_variables_that_were_used_already(
     told = [text for (text, *_), _ in log.call_args_list if 'has used' in text]
     assert len(told) == warned
     assert not warned or "child.py changes 'norm'" in told[0]
+
+
+def test_the_variables_of_a_dump_are_done_with(tmp_path: Path) -> None:
+    cfg = load_config('mmkd::dhkd/deeplabv3_r18_cityscapes.py')
+    assert {'crop_size', 'optimizer', 'train_pipeline'} <= cfg.keys()
+    dump = tmp_path / 'dump.py'
+    cfg.dump(dump)
+    with mock.patch('mmkd.config.keys.print_log') as log:
+        load_config(str(dump))
+        log.assert_not_called()
+        dump.write_text(f'{dump.read_text()}\nlr_config = dict(policy="step")\n')
+        load_config(str(dump))
+    [[text, *_]] = [call.args for call in log.call_args_list]
+    assert "nothing reads 'lr_config' (now param_scheduler)" in text

@@ -64,7 +64,7 @@ def check_names(cfg: Config) -> None:
 
     A config may have variables of any names. Of one that no line of its files uses a
     warning is given; so it is of one in a published config, close as it may be. A dump,
-    whose lines use no variables, may have any but those of before MMEngine.
+    whose lines use no variables, may have any.
 
     Args:
         cfg: The config as its file has it.
@@ -80,9 +80,7 @@ def check_names(cfg: Config) -> None:
         names |= facts_of(file).assigned
     if not used - {'dict'}:
         # A dump, where what variables were for has been written out.
-        known = runner_keys()
-        lost = own & FORMER.keys()
-        own = {name for name in lost if not any(_places(cfg, known, name, cfg[name]))}
+        own = set()
     # Every other config has a `test_pipeline`.
     meant = runner_keys() - {'tta_pipeline'}
     idle = []

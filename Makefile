@@ -8,7 +8,7 @@ RUN := $(VENV)/bin/python
 
 export MMCV_WITH_OPS := $(if $(filter openmmlab,$(STACK)),1,0)
 
-.PHONY: demo test check soak stages bench record-runs results lint install
+.PHONY: demo test check soak stages bench record-runs results lint docs links install
 
 demo: $(INSTALLED)
 	$(RUN) tools/demo.py --task $(TASK)
@@ -17,7 +17,7 @@ test: lint
 	$(RUN) -m pytest --numprocesses 2
 
 # What is delivered, as those who get it use it.
-check: $(INSTALLED)
+check: $(VENV)/docs
 	$(RUN) -m pytest -m check
 
 # Trainings killed fifty times each; -s shows what came of them.
@@ -44,6 +44,18 @@ results: $(INSTALLED)
 lint: $(INSTALLED)
 	$(RUN) -m ruff check .
 	$(RUN) -m mypy
+
+# The site, in build/docs, from the Markdown and the docstrings; a warning is an error.
+docs: $(VENV)/docs
+	$(RUN) -m sphinx -W --keep-going -q -c docs/site . build/docs
+
+# Whether the addresses of others that the site links to are still there.
+links: $(VENV)/docs
+	$(RUN) -m sphinx -b linkcheck -q -c docs/site . build/links
+
+$(VENV)/docs: requirements/docs.txt $(INSTALLED)
+	$(RUN) -m pip install -r requirements/docs.txt
+	touch $@
 
 install: $(INSTALLED)
 

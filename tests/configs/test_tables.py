@@ -1,9 +1,13 @@
+import json
 from pathlib import Path
+from statistics import mean
 
 import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
+LINES = ROOT / 'docs' / 'results'
+MEASURED = ('camvid', 'tin100')
 OTHERS = ('_base_', 'demo', 'students', 'teachers')
 METHODS = sorted(
     folder.name
@@ -32,14 +36,34 @@ def test_the_two_papers_and_their_baseline_have_metafiles() -> None:
 
 
 @pytest.mark.parametrize('method', TABULATED)
-def test_metafile_names_every_config(method: str) -> None:
+def test_metafile_holds_what_was_measured(method: str) -> None:
     content = yaml.safe_load((ROOT / f'configs/{method}/metafile.yml').read_text())
     [collection] = content['Collections']
     assert (ROOT / collection['README']).is_file()
     models = content['Models']
     assert {model['In Collection'] for model in models} == {collection['Name']}
-    names = [model['Name'] for model in models]
-    assert len(set(names)) == len(names)
-    assert sorted(ROOT / model['Config'] for model in models) == configs_of(method)
     data = {model['Metadata']['Training Data'] for model in models}
     assert data == set(collection['Metadata']['Training Data'])
+    for model in models:
+        config, told = Path(model['Config']), model['Metadata']
+        scores = measured(config.stem, method, told.get('Settings', '').split())
+        [result] = model['Results']
+        [value] = result['Metrics'].values()
+        assert value == pytest.approx(mean(scores), abs=0.01)
+        assert told['Seeds'] == len(scores)
+        alone = mean(measured(config.stem, 'none', []))
+        assert told['Student Alone'] == pytest.approx(alone, abs=0.01)
+        assert config in {path.relative_to(ROOT) for path in configs_of(method)}
+
+
+def measured(pair: str, method: str, settings: list[str]) -> list[float]:
+    """The scores, one a seed, that docs/results.md has of a processor."""
+    text = '\n'.join((LINES / f'{name}.jsonl').read_text() for name in MEASURED)
+    lines = [json.loads(line) for line in text.splitlines() if line]
+    return [
+        line['last']
+        for line in lines
+        if (line['pair'], line['method']) == (pair, method)
+        and line['settings'] == settings
+        and line.get('device', 'processor') == 'processor'
+    ]

@@ -89,6 +89,7 @@ class Comparison:
         folder = self.out / TEACHER
         command = [str(self.tools / 'train.py'), config, '--resume']
         command += ['--work-dir', str(folder), *self.data]
+        command += ['--cfg-options', 'randomness.seed=0']
         return Training(TEACHER, 0, tuple(command), folder)
 
     def recording(self, folder: Path) -> Training:

@@ -103,7 +103,9 @@ def test_a_teacher_is_trained_as_its_config_says(
         compared, pair='resnet20_resnet8_tin100', data=['--data-root', 'data']
     ).teachers_training()
     assert made.command[1].endswith('teachers/resnet20_tin100.py')
-    assert made.command[-2:] == ('--data-root', 'data')
+    assert made.command[-4:] == (
+        *('--data-root', 'data', '--cfg-options', 'randomness.seed=0'),
+    )
     assert '--amp' not in made.command
     child = tmp_path / 'child.py'
     child.write_text(

@@ -143,7 +143,7 @@ def commands() -> list[str]:
     return [
         ' '.join(line.split())
         for line in dict.fromkeys(shown)
-        if not re.search('METHOD|CONFIG', line)
+        if not re.search(r'METHOD|CONFIG| (pair|student|teacher)\.py', line)
     ]
 
 

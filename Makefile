@@ -47,7 +47,7 @@ lint: $(INSTALLED)
 
 # The site, in build/docs, from the Markdown and the docstrings; a warning is an error.
 docs: $(VENV)/docs
-	$(RUN) -m sphinx -W --keep-going -q -c docs/site . build/docs
+	$(RUN) -m sphinx -E -a -W --keep-going -q -c docs/site . build/docs
 
 # Whether the addresses of others that the site links to are still there.
 links: $(VENV)/docs

@@ -1,6 +1,6 @@
 # What the four settings beside this share: here the digits of `make demo`. On another
 # pair they stand in a copy of the folder whose first line below is another.
-_base_ = ['mmkd::demo/classification/dhkd.py',
+_base_ = ['mmkd::demo/classification/pair.py',
           'mmkd::_base_/methods/binary_kl.py',
           'mmkd::_base_/methods/dhkd.py',
           'mmkd::dhkd/collapse/measures.py']

@@ -1,5 +1,9 @@
 """mmkd's nodes in MMEngine's registry tree, under the scope ``mmkd``."""
 
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import Any
+
 try:
     from mmengine.registry import DATASETS as MMENGINE_DATASETS
     from mmengine.registry import HOOKS as MMENGINE_HOOKS
@@ -10,7 +14,7 @@ try:
         OPTIM_WRAPPER_CONSTRUCTORS as MMENGINE_OPTIM_WRAPPER_CONSTRUCTORS,
     )
     from mmengine.registry import OPTIM_WRAPPERS as MMENGINE_OPTIM_WRAPPERS
-    from mmengine.registry import Registry
+    from mmengine.registry import DefaultScope, Registry
 except ModuleNotFoundError as error:
     if error.name != 'mmengine':
         raise
@@ -75,3 +79,15 @@ OPTIM_WRAPPERS = Registry(
     scope='mmkd',
     locations=['mmkd.engine.optim'],
 )
+
+
+def scope_of(settings: Mapping[str, Any]) -> AbstractContextManager[Any]:
+    """A context in which names are those of a config's library.
+
+    Args:
+        settings: The config.
+    """
+    scope: AbstractContextManager[Any] = DefaultScope.overwrite_default_scope(
+        settings.get('default_scope')
+    )
+    return scope

@@ -38,7 +38,7 @@ from mmkd.compare.outcome import (
 from mmkd.compare.ranges import read_ranges
 from mmkd.compare.tuning import FOLDER, Tuning, write_choices
 from mmkd.report.page import render, write
-from mmkd.resilience.resume import LAST
+from mmkd.runs.run import last_checkpoint
 from mmkd.runs.training import Training, train_all
 
 TOOLS = Path(__file__).resolve().parent
@@ -149,9 +149,7 @@ def prepared(wanted: Comparison, args: argparse.Namespace) -> Comparison:
     if args.train_teacher:
         training = wanted.teachers_training()
         first(training, 'a trained teacher', args)
-        last = Path(training.work_dir, LAST).read_text().strip()
-        # MMEngine notes where the file was when it was written.
-        checkpoint = training.work_dir / Path(last).name
+        checkpoint = last_checkpoint(training.work_dir)
         teaching = ['--teacher', str(checkpoint), *wanted.teaching]
         wanted = replace(wanted, teaching=teaching)
     if args.record:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import chain
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from mmengine.config import Config
 from mmkd.compare.length import length_options, unit_of
 from mmkd.compare.trial import SOON, timed_length
 from mmkd.config.experiments import NONE, load_config, set_methods
+from mmkd.config.sources import methods_of
 from mmkd.records import read_manifest
 from mmkd.runs.training import Training
 
@@ -173,7 +175,7 @@ class Comparison:
             method: One of the methods.
             keys: Of the settings.
         """
-        names = self._config(method).model.get('methods') or {}
+        names = methods_of(_config(self.pair, method))
         return [key for key in keys if key.partition('.')[0] in names]
 
     def _views(self, method: str, record: Path) -> list[str]:
@@ -192,9 +194,12 @@ class Comparison:
             ValueError: See :meth:`trainings`.
         """
         known = self.lengths.get(method)
-        return length_options(self._config(method), *known) if known else []
+        return length_options(_config(self.pair, method), *known) if known else []
 
-    def _config(self, method: str) -> Config:
-        cfg = load_config(self.pair)
-        set_methods(cfg, method.split(TOGETHER))
-        return cfg
+
+@cache
+def _config(pair: str, method: str) -> Config:
+    """Read once, for there is a training for each seed and setting."""
+    cfg = load_config(pair)
+    set_methods(cfg, method.split(TOGETHER))
+    return cfg

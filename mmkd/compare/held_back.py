@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 from mmengine.config import Config
-from mmengine.registry import DATASETS, DefaultScope
+from mmengine.registry import DATASETS
 
 from mmkd.config.changes import set_data_root
 from mmkd.config.experiments import load_config
+from mmkd.registry import scope_of
 
 SHARE = 0.2
 """The part of the training set that is held back."""
@@ -59,8 +60,7 @@ def _size(cfg: Config, dataset: Any, indices: list[int] | None = None) -> int:
     settings = copy.deepcopy(dataset)
     if indices is not None:
         settings.indices = indices
-    scope = cfg.get('default_scope') or 'mmengine'
-    with DefaultScope.overwrite_default_scope(scope):
+    with scope_of(cfg):
         try:
             return len(DATASETS.build(settings))
         except TypeError:

@@ -21,7 +21,7 @@ from mmkd.checks import check_shapes
 from mmkd.checks.places import hooks_of
 from mmkd.config.keys import check_names, warn_of_idle_changes
 from mmkd.config.reading import read_config
-from mmkd.config.sources import mark_changes, mark_changes_by_files
+from mmkd.config.sources import mark_changes, mark_changes_by_files, methods_of
 from mmkd.config.type_names import type_names
 from mmkd.models.deploy import drop_distillation
 from mmkd.nearest import nearest_and_known
@@ -127,7 +127,7 @@ def set_values(cfg: Config, values: Mapping[str, Any]) -> None:
     Raises:
         ValueError: If the distillation has no such method.
     """
-    methods = cfg.model.get('methods') or {}
+    methods = methods_of(cfg)
     for name in values:
         method, _, setting = name.partition('.')
         if not methods:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from mmengine.config import Config, ConfigDict
 from mmengine.dataset import pseudo_collate
-from mmengine.registry import DATASETS, DefaultScope
+from mmengine.registry import DATASETS
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
@@ -16,6 +16,7 @@ from mmkd.checks.places import datasets_of
 from mmkd.config.changes import check_data
 from mmkd.deploy.network import Network
 from mmkd.evenly import evenly
+from mmkd.registry import scope_of
 
 VALIDATION, TRAINING = 'val_dataloader', 'train_dataloader'
 
@@ -45,11 +46,6 @@ def dataset_of(cfg: Config, loader: str = VALIDATION) -> Any:
         settings = _seen_as_in_validation(cfg)
     with scope_of(cfg):
         return DATASETS.build(copy.deepcopy(settings))
-
-
-def scope_of(cfg: Config) -> Any:
-    """A context in which names are those of a config's library."""
-    return DefaultScope.overwrite_default_scope(cfg.get('default_scope'))
 
 
 def _seen_as_in_validation(cfg: Config) -> ConfigDict:

@@ -12,7 +12,7 @@ from mmkd.checkpoints.loading import safe_load
 from mmkd.checkpoints.weight_fit import load_whole
 from mmkd.checkpoints.weights import weights_for
 from mmkd.checks.places import datasets_of
-from mmkd.models.build import build_model
+from mmkd.models.build import build_model, model_in
 from mmkd.models.class_names import names_in
 from mmkd.models.deploy import student_config
 from mmkd.models.discovery import ModelView
@@ -106,10 +106,7 @@ def student_network(cfg: Config, checkpoint: str, resized: bool = True) -> Netwo
     """
     content = safe_load(checkpoint)
     cfg = student_config(cfg)
-    settings = dict(cfg.model, _scope_=cfg.get('default_scope'))
-    if cfg.get('data_preprocessor') is not None:
-        settings.setdefault('data_preprocessor', cfg.data_preprocessor)
-    model = build_model(settings)
+    model = build_model(model_in(cfg))
     load_whole(model, weights_for(model, content, checkpoint), checkpoint, AUXILIARY)
     names = names_in(content) or _names_in_config(cfg)
     return Network(model, names, resized=resized)

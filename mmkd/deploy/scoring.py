@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from torch.utils.data import Subset
 
 from mmkd.checks.places import several
-from mmkd.deploy.images import scope_of
 from mmkd.deploy.network import Network
 from mmkd.evenly import evenly
+from mmkd.registry import scope_of
 from mmkd.runs.scores import SCORES
 
 LogitsOf = Callable[[Tensor], Tensor]

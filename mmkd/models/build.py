@@ -61,12 +61,22 @@ def model_dict(config: str | dict[str, Any]) -> dict[str, Any]:
         model = Config(copy.deepcopy(dict(model=config))).model
     else:
         file = get_config(config) if '::' in config else Config.fromfile(config)
-        model = file.model
-        if file.get('data_preprocessor') is not None:
-            model.setdefault('data_preprocessor', file.data_preprocessor)
-        if file.get('default_scope') is not None:
-            model.setdefault('_scope_', file.default_scope)
+        model = model_in(file)
     return student_dict(model) if 'student' in model else model
+
+
+def model_in(cfg: Config) -> dict[str, Any]:
+    """The model dict of a config, with what stands beside it and belongs to it.
+
+    Args:
+        cfg: The config; its model is changed in place.
+    """
+    model: dict[str, Any] = cfg.model
+    if cfg.get('data_preprocessor') is not None:
+        model.setdefault('data_preprocessor', cfg.data_preprocessor)
+    if cfg.get('default_scope') is not None:
+        model.setdefault('_scope_', cfg.default_scope)
+    return model
 
 
 def student_dict(distiller: dict[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,7 @@
 """What is distilled into what, in one table."""
 
 import io
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,41 +79,51 @@ class _Look:
     """What a network costs and where it is tapped, for one image.
 
     Attributes:
-        costs: Parameters and multiply-adds, as text.
-        shapes: Shapes of taps, without the batch's dimension.
-        unknown: What to say of a tap that has none.
+        parameters: How many it has.
+        products: Multiply-adds, or the name of the error with which it fails on shapes
+            alone.
+        shapes: Of taps, without the batch's dimension.
     """
 
-    costs: tuple[str, str]
+    parameters: int
+    products: int | str
     shapes: dict[Tap, Size]
-    # In training alone does a student run its auxiliary heads.
-    unknown: str = 'not run yet'
+
+    @property
+    def costs(self) -> tuple[str, str]:
+        """Parameters and multiply-adds, as text."""
+        counted = f'not counted ({self.products})'
+        if isinstance(self.products, int):
+            counted = f'{self.products / 1e6:,.1f}M'
+        return f'{self.parameters:,}', counted
 
     def words(self, tap: Tap) -> str:
-        shape = _size(self.shapes[tap]) if tap in self.shapes else self.unknown
+        # In training alone does a student run its auxiliary heads.
+        shape = 'not run yet'
+        if tap in self.shapes:
+            shape = _size(self.shapes[tap])
+        elif isinstance(self.products, str):
+            shape = f'not known ({self.products})'
         return f'{tap.kind} of {tap}, {shape}'
 
 
-def _look(view: ModelView, image: Tensor, taps: Iterable[Tap]) -> _Look:
+def _look(view: ModelView, image: Tensor, taps: Iterable[Tap] = ()) -> _Look:
     count = sum(parameter.numel() for parameter in view.model.parameters())
-    size = image.shape[-2:]
     try:
-        with (
-            _on_shapes_alone(view),
-            FlopCounterMode(display=False) as counter,
-            capture(
-                view.model, taps, strict=False, copy=False, image_size=size
-            ) as values,
-        ):
-            view.model(image[None].to('meta'), mode='tensor')
+        with undisturbed(view.model, view.born):
+            # Shapes are all that is asked for.
+            for module in view.model.modules():
+                for tensors in (module._parameters, module._buffers):
+                    tensors.update(_shapes(tensors))
+            size = image.shape[-2:]
+            tapped = capture(view.model, taps, False, copy=False, image_size=size)
+            with FlopCounterMode(display=False) as counter, tapped as values:
+                view.model(image[None].to('meta'), mode='tensor')
     except Exception as error:
         # On shapes alone it fails in whatever way the model's forward happens to ask.
-        why = f'({type(error).__name__})'
-        return _Look((f'{count:,}', f'not counted {why}'), {}, f'not known {why}')
-    sums = f'{counter.get_total_flops() / 2e6:,.1f}M'
-    return _Look(
-        (f'{count:,}', sums), {tap: value.shape[1:] for tap, value in values.items()}
-    )
+        return _Look(count, type(error).__name__, {})
+    shapes = {tap: value.shape[1:] for tap, value in values.items()}
+    return _Look(count, int(counter.get_total_flops() // 2), shapes)
 
 
 def multiply_adds(view: ModelView, image: Tensor) -> int | str:
@@ -128,23 +137,7 @@ def multiply_adds(view: ModelView, image: Tensor) -> int | str:
         Their number, or the name of the error with which the model fails on shapes
         alone.
     """
-    try:
-        with _on_shapes_alone(view), FlopCounterMode(display=False) as counter:
-            view.model(image[None].to('meta'), mode='tensor')
-    except Exception as error:
-        # As above.
-        return type(error).__name__
-    return int(counter.get_total_flops() // 2)
-
-
-@contextmanager
-def _on_shapes_alone(view: ModelView) -> Iterator[None]:
-    """Let a model run without values, as if it had never run."""
-    with undisturbed(view.model, view.born):
-        for module in view.model.modules():
-            for tensors in (module._parameters, module._buffers):
-                tensors.update(_shapes(tensors))
-        yield
+    return _look(view, image).products
 
 
 def _shapes(tensors: Mapping[str, Any]) -> dict[str, Any]:

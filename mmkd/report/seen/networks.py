@@ -14,12 +14,12 @@ from torch import Tensor, nn
 from mmkd.checkpoints.loading import safe_load
 from mmkd.checkpoints.weight_fit import load_whole
 from mmkd.checkpoints.weights import weights_for
-from mmkd.models.build import build_model
+from mmkd.models.build import build_model, model_in
 from mmkd.models.deploy import student_config
 from mmkd.models.tasks import Task, class_count, task_of
 from mmkd.models.teachers import FrozenTeacher
 from mmkd.models.teachers.recorded import SETTINGS
-from mmkd.report.seen.sample import scope_of
+from mmkd.registry import scope_of
 from mmkd.runs import Run
 from mmkd.setup import setup
 
@@ -61,11 +61,8 @@ def student_of(run: Run) -> Network:
     cfg = student_config(Config(dict(run.settings)))
     if cfg.get('custom_imports'):
         import_modules_from_strings(**cfg.custom_imports)
-    model_cfg = dict(cfg.model, _scope_=cfg.get('default_scope'))
-    if cfg.get('data_preprocessor') is not None:
-        model_cfg.setdefault('data_preprocessor', cfg.data_preprocessor)
     with scope_of(run.settings):
-        model: Any = revert_sync_batchnorm(build_model(model_cfg))
+        model: Any = revert_sync_batchnorm(build_model(model_in(cfg)))
     state = weights_for(model, safe_load(run.checkpoint), str(run.checkpoint))
     load_whole(model, state, str(run.checkpoint))
     _place(model)

@@ -7,12 +7,13 @@ from typing import Any
 import cv2
 import numpy as np
 from mmengine.config import Config
-from mmengine.registry import DATASETS, DefaultScope
+from mmengine.registry import DATASETS
 from torch import Tensor
 
 from mmkd.evenly import evenly
 from mmkd.models.class_names import names_of
 from mmkd.models.tasks import Task
+from mmkd.registry import scope_of
 from mmkd.setup import setup
 
 SIDE = 288
@@ -99,11 +100,6 @@ def read_sample(settings: Mapping[str, Any], count: int) -> Sample:
     with scope_of(settings):
         built = DATASETS.build(dataset)
     return Sample(built, evenly(len(built), count))
-
-
-def scope_of(settings: Mapping[str, Any]) -> Any:
-    """A context in which names are those of a config's library."""
-    return DefaultScope.overwrite_default_scope(settings.get('default_scope'))
 
 
 def small(labels: Tensor) -> np.ndarray:

@@ -12,6 +12,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from mmkd.checks import warn_of_idle_keys
+from mmkd.cli.lasting import uncollected
 from mmkd.cli.progress import progress_bar
 from mmkd.config.changes import set_data_root
 from mmkd.config.keys import check_options
@@ -126,7 +127,9 @@ def launch(cfg: Config, task: Literal['train', 'test']) -> None:
         alone = cfg.get('launcher', 'none') == 'none'
         if task == 'train' and not cfg.get('resume') and (alone or is_distributed()):
             keep_seed(cfg, sync_random_seed)
-        runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+        with uncollected():
+            build = RUNNERS.build if 'runner_type' in cfg else Runner.from_cfg
+            runner = build(cfg)
         if task == 'train':
             compare_total_batch(runner, cfg)
             warn_of_idle_keys(cfg, runner.model)

@@ -1,12 +1,15 @@
 """The memory layout in which convolutions are fastest."""
 
+from collections import Counter
 from collections.abc import Callable
 
 import torch
 from torch import nn
 
 
-def lay_channels_last(model: nn.Module, run: Callable[[], object]) -> bool:
+def lay_channels_last(
+    model: nn.Module, run: Callable[[], object], in_place: bool = False
+) -> bool:
     """Let a model's weights lie channel by channel last, where it runs so.
 
     Convolutions pass the layout of their weights on to their output. A model that
@@ -16,6 +19,8 @@ def lay_channels_last(model: nn.Module, run: Callable[[], object]) -> bool:
     Args:
         model: The model; changed in place.
         run: Runs it once.
+        in_place: Whether weights stay in the memory that they are in, which is faster
+            than new memory; nobody but the model may hold them.
 
     Returns:
         Whether its weights lie so now.
@@ -23,16 +28,29 @@ def lay_channels_last(model: nn.Module, run: Callable[[], object]) -> bool:
     Source: PyTorch, "Channels Last Memory Format"
     (docs.pytorch.org/tutorials/intermediate/memory_format_tutorial.html).
     """
-    _lay(model, torch.channels_last)
+    _lay(model, torch.channels_last, in_place)
     try:
         run()
     except RuntimeError:
-        _lay(model, torch.contiguous_format)
+        _lay(model, torch.contiguous_format, in_place)
         return False
     return True
 
 
-def _lay(model: nn.Module, layout: torch.memory_format) -> None:
+def _lay(model: nn.Module, layout: torch.memory_format, in_place: bool) -> None:
+    owners = Counter(p.untyped_storage().data_ptr() for p in model.parameters())
+    scratch = torch.empty(0)
     for parameter in model.parameters():
-        if parameter.dim() == 4:
-            parameter.data = parameter.data.to(memory_format=layout)
+        weight = parameter.data
+        if weight.dim() != 4 or weight.is_contiguous(memory_format=layout):
+            continue
+        storage = weight.untyped_storage()
+        shared = owners[storage.data_ptr()] > 1 or len(storage) != weight.nbytes
+        if shared or not in_place:
+            parameter.data = weight.to(memory_format=layout)
+            continue
+        if scratch.dtype != weight.dtype or scratch.numel() < weight.numel():
+            scratch = weight.new_empty(weight.numel())
+        values = scratch[: weight.numel()].view(weight.shape).copy_(weight)
+        strides = torch.empty_like(weight, device='meta', memory_format=layout).stride()
+        parameter.data = weight.as_strided(weight.shape, strides).copy_(values)

@@ -3,7 +3,7 @@
 import math
 import weakref
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -12,7 +12,7 @@ import torch
 from torch import Size, Tensor, nn
 
 from mmkd.models.taps import KINDS, Kind, Tap, capture, tensors_in, watch
-from mmkd.models.undisturbed import undisturbed
+from mmkd.models.undisturbed import drop_values, undisturbed
 
 IMAGE_SIZES = ((64, 64), (32, 32), (224, 224))
 """Heights and widths in pixels of the blank images tried, in this order."""
@@ -80,6 +80,9 @@ def trace(model: nn.Module, born: float = math.inf) -> Trace:
     sizes = dict.fromkeys([*IMAGE_SIZES, *_native_sizes(model)])
     failures = []
     for size in sizes:
+        # What reads values while it runs cannot do with shapes, and fails as it likes.
+        with suppress(Exception):
+            return _traced(model, size, born, values=False)
         try:
             return _traced(model, size, born)
         except FAILURES as error:
@@ -90,7 +93,9 @@ def trace(model: nn.Module, born: float = math.inf) -> Trace:
     )
 
 
-def _traced(model: nn.Module, size: tuple[int, int], born: float) -> Trace:
+def _traced(
+    model: nn.Module, size: tuple[int, int], born: float, values: bool = True
+) -> Trace:
     found = Trace(size)
     # Weak, so that no more is kept in memory than the model itself keeps. What is
     # changed in place afterwards is the same tensor, of another version.
@@ -104,6 +109,8 @@ def _traced(model: nn.Module, size: tuple[int, int], born: float) -> Trace:
         runs.append([tensor.shape for tensor in tensors])
 
     with undisturbed(model, born), ExitStack() as hooks:
+        if not values:
+            drop_values(model)
         for path, module in model.named_modules():
             # What is compiled by TorchScript takes no hooks.
             kinds = () if isinstance(module, torch.jit.ScriptModule) else KINDS

@@ -3,7 +3,6 @@
 import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -14,7 +13,7 @@ from mmkd.models.discovery import ModelView
 from mmkd.models.distiller import Distiller
 from mmkd.models.taps import Tap, capture
 from mmkd.models.taught import student_alone
-from mmkd.models.undisturbed import undisturbed
+from mmkd.models.undisturbed import drop_values, undisturbed
 
 WIDTH = 110
 """Columns of text that a table takes at most."""
@@ -111,10 +110,7 @@ def _look(view: ModelView, image: Tensor, taps: Iterable[Tap] = ()) -> _Look:
     count = sum(parameter.numel() for parameter in view.model.parameters())
     try:
         with undisturbed(view.model, view.born):
-            # Shapes are all that is asked for.
-            for module in view.model.modules():
-                for tensors in (module._parameters, module._buffers):
-                    tensors.update(_shapes(tensors))
+            drop_values(view.model)
             size = image.shape[-2:]
             tapped = capture(view.model, taps, False, copy=False, image_size=size)
             with FlopCounterMode(display=False) as counter, tapped as values:
@@ -138,11 +134,3 @@ def multiply_adds(view: ModelView, image: Tensor) -> int | str:
         alone.
     """
     return _look(view, image).products
-
-
-def _shapes(tensors: Mapping[str, Any]) -> dict[str, Any]:
-    """The same tensors without values."""
-    return {
-        name: tensor if tensor is None else tensor.to('meta')
-        for name, tensor in tensors.items()
-    }

@@ -139,6 +139,33 @@ def test_failures_of_all_sizes_are_told(tiny: Any) -> None:
     assert all(module.training for module in model.modules())
 
 
+class ByValue(nn.Module):
+    """A backbone that asks what an image holds before it runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3, stride=2, padding=1)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        if float(images.sum()) != 0:
+            raise RuntimeError('blank images alone')
+        return self.conv(images)[:, :4], self.conv(images)
+
+
+def test_shapes_need_no_values_but_where_a_model_asks_for_them(tiny: Any) -> None:
+    devices = []
+    for backbone in (tiny.segmentor()['backbone'], dict(type=ByValue)):
+        model = build_model(tiny.segmentor(backbone=backbone))
+        last = model.decode_head.conv_seg
+        last.register_forward_hook(lambda *args: devices.append(args[2].device.type))
+        weights = [p.data_ptr() for p in model.parameters()]
+
+        assert trace(model).shape(OUTPUT)[:2] == (1, model.num_classes)
+
+        assert [p.data_ptr() for p in model.parameters()] == weights
+    assert devices == ['meta', 'cpu']
+
+
 def test_tap_without_a_module_is_refused(tiny: Any) -> None:
     view = ModelView(build_model(tiny.segmentor()), role='teacher')
 

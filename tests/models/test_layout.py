@@ -48,3 +48,30 @@ def test_every_head_trains_in_either_layout(tiny: Any, task: str, name: str) -> 
     (total, gradient), (other, again) = results
     torch.testing.assert_close(other, total, rtol=1e-4, atol=1e-5)
     assert (again - gradient).norm() <= 1e-2 * gradient.norm()
+
+
+def test_weights_of_one_owner_may_stay_in_their_memory() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(*(nn.Conv2d(4, 4, 3, padding=1) for _ in range(5))).eval()
+    model[2].to(torch.float64)
+    model[3].weight.data = model[4].weight.data
+    model[1].weight.data = torch.randn(8, 4, 3, 3)[::2]
+    weights = [convolution.weight for convolution in model]
+    values = [weight.detach().clone() for weight in weights]
+    places = [weight.data_ptr() for weight in weights]
+
+    assert lay_channels_last(model, lambda: None, in_place=True)
+
+    assert is_channels_last(model)
+    for weight, value in zip(weights, values, strict=True):
+        assert weight.equal(value)
+    kept = [w.data_ptr() == place for w, place in zip(weights, places, strict=True)]
+    assert kept == [True, False, True, False, False]
+
+    def fails() -> None:
+        raise RuntimeError
+
+    assert not lay_channels_last(model, fails, in_place=True)
+    assert all(weight.is_contiguous() for weight in weights)
+    for weight, value in zip(weights, values, strict=True):
+        assert weight.equal(value)

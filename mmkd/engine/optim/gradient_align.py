@@ -171,10 +171,11 @@ class GradientAlignOptimWrapper(OptimWrapper):
         triples = zip(parameters, task, distillation, strict=True)
         for parameter, first, second in triples:
             if first is not None and kept is not None:
-                first.mul_(kept)
-            if first is not None and second is not None:
-                first.add_(second)
-            parameter.grad = second if first is None else first
+                if second is None:
+                    first.mul_(kept)
+                else:
+                    second.addcmul_(first, kept)
+            parameter.grad = first if second is None else second
         self._task.clear()
 
 

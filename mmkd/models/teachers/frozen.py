@@ -122,7 +122,7 @@ class FrozenTeacher(Teacher):
         run: Callable[[], Any] = partial(look, self.model, size, [OUTPUT], born)
         if self.fold:
             run = partial(fold_batch_norms, self.model, size, self._prepared, born)
-        laid = self.channels_last and lay_channels_last(self.model, run)
+        laid = self.channels_last and lay_channels_last(self.model, run, in_place=True)
         if self.fold and not laid:
             run()
         if self.dtype is not None:

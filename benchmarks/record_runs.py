@@ -90,7 +90,7 @@ TASKS = {
         score='accuracy/top1',
         schedule=epochs,
         methods=('kd', 'dhkd', 'dkd', 'dist', 'binary_kl'),
-        lengths=dict(methods=16),
+        lengths=dict(methods=32),
     ),
     MAPS: Task(
         config=BASE,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mmkd.compare.comparison import TEACHER
 from mmkd.spread import NOTHING, number, paired_gain, spread
 
 NOT_RECORDED = 'not recorded'
@@ -39,6 +40,11 @@ class Row:
     def mean(self) -> float:
         """Of the scores."""
         return statistics.fmean(self.scores.values())
+
+    @property
+    def is_teacher(self) -> bool:
+        """Whether it is the teacher that was trained."""
+        return all(line.get('method') == TEACHER for line in self.lines.values())
 
     @property
     def command(self) -> tuple[str, ...]:
@@ -84,13 +90,15 @@ class Results:
     """The lines of the files in a folder.
 
     Args:
-        folder: With files ``*.jsonl``, a line a run.
+        folder: With files ``*.jsonl``, a line a run, and what ``mmkd profile`` wrote of
+            their networks.
 
     Raises:
         ValueError: If a line is no JSON.
     """
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._lines: dict[str, list[Line]] = {
             path.name: [json.loads(line) for line in path.read_text().splitlines()]
             for path in sorted(folder.glob('*.jsonl'))
@@ -127,6 +135,27 @@ class Results:
                 raise ValueError(f'{label!r} has no line in {file}')
             yield Row(label, dict(sorted(lines.items())))
         self._shown |= {(file, place) for place in taken}
+
+    def deployed(self, file: str, runtime: str) -> dict[str, Line]:
+        """What networks are worth deployed, by ``'teacher'`` and ``'student'``.
+
+        Args:
+            file: Of ``mmkd profile --out``.
+            runtime: As it calls it.
+
+        Raises:
+            ValueError: If there is no such file, or a network has no such runtime.
+        """
+        path = self._folder / file
+        if not path.is_file():
+            raise ValueError(f'there is no {file}')
+        found = {}
+        for network in json.loads(path.read_text())['networks']:
+            forms = {form['runtime']: form for form in network['forms']}
+            if runtime not in forms:
+                raise ValueError(f'{file} has no {runtime!r}, but {", ".join(forms)}')
+            found[network['network']] = forms[runtime]
+        return found
 
     @property
     def hidden(self) -> list[str]:

@@ -25,6 +25,7 @@ from typing import Any
 import yaml
 
 from mmkd.compare.lines import Results, Row
+from mmkd.spread import number
 
 BEGIN, END = '<!-- results\n', '<!-- end of results -->'
 BLOCK = re.compile(
@@ -39,8 +40,16 @@ HEADS = {
     'each': 'each seed',
     'gain': 'over {baseline} [95 %]',
     'step_ms': 'ms a step',
+    'megabytes': 'MB',
+    'ms_median': 'ms an image',
 }
 """Of columns that are not called as what they show."""
+
+DEPLOYED = {'megabytes': 2, 'ms_median': 2}
+"""Columns of what a network is worth deployed, and their digits after the point."""
+
+WRONG = AttributeError, LookupError, TypeError, ValueError, yaml.YAMLError
+"""What a mistake in a declaration leads to."""
 
 WIDTH = 84
 
@@ -57,6 +66,9 @@ class Table:
         baseline: The label of the row that others are compared with.
         columns: What they show, see :meth:`mmkd.compare.lines.Row.cell`.
         digits: Of scores, after the point.
+        deployed: ``file`` and ``runtime``, see
+            :meth:`mmkd.compare.lines.Results.deployed`, for the columns ``megabytes``
+            and ``ms_median``.
         notes: Whether the commands stand below it, and what is to be said of lines that
             no run has left.
     """
@@ -68,6 +80,7 @@ class Table:
     baseline: str | None = None
     columns: Sequence[str] = COLUMNS
     digits: int = 2
+    deployed: Mapping[str, str] | None = None
     notes: bool = True
 
     def markdown(self, results: Results) -> str:
@@ -86,11 +99,18 @@ class Table:
         baseline = rows[self.baseline] if self.baseline else None
         columns = [kind for kind in self.columns if kind != 'gain' or baseline]
         marks = _marks(rows.values()) if self.notes else {}
+        worth = results.deployed(**self.deployed) if self.deployed else {}
         names = dict(score=self.score, baseline=self.baseline)
         cells = [['', *(head_of(kind, names) for kind in columns)]]
         cells.append(['---', *['---:'] * len(columns)])
         for row in rows.values():
-            values = (row.cell(kind, baseline, self.digits) for kind in columns)
+            network = worth.get('teacher' if row.is_teacher else 'student', {})
+            values = [
+                number(network[kind], DEPLOYED[kind])
+                if kind in DEPLOYED
+                else row.cell(kind, baseline, self.digits)
+                for kind in columns
+            ]
             mark = ''.join(marks.get(source, '') for source in row.sources)
             cells.append([row.label + mark, *values])
         text = ''.join(f'| {" | ".join(line)} |\n' for line in cells)
@@ -127,7 +147,7 @@ def render(text: str, results: Results) -> str:
         try:
             table = Table(**yaml.safe_load(found[2]))
             return found[1] + table.markdown(results)
-        except (AttributeError, TypeError, ValueError, yaml.YAMLError) as error:
+        except WRONG as error:
             raise ValueError(f'{error}, in the table of\n{found[2]}') from None
 
     return BLOCK.sub(made, text)

@@ -57,6 +57,31 @@ def test_the_lines_of_a_comparison_are_a_table(folder: Path) -> None:
     assert 'over student alone [95 %]' in text
 
 
+def test_size_and_latency_are_those_of_the_network(folder: Path) -> None:
+    networks = [
+        dict(network=name, forms=[dict(runtime='int8', megabytes=mb, ms_median=ms)])
+        for name, mb, ms in (('teacher', 4.0, 2.5), ('student', 1.234, 0.5))
+    ]
+    (folder / 'worth.json').write_text(json.dumps(dict(networks=networks)))
+    runs = (folder / 'runs.jsonl').read_text()
+    teacher = json.dumps(dict(method='teacher', seed=0, last=60.0, command=['a']))
+    (folder / 'runs.jsonl').write_text(f'{runs}{teacher}\n')
+    wanted = 'columns: [mean, megabytes, ms_median]\ndeployed: {file: worth.json, '
+    declared = DECLARED.replace('rows:', 'rows:\n  teacher: {method: teacher}')
+    declared = declared.replace('-->', wanted + 'runtime: int8}\n-->')
+    text = render(declared + END, Results(folder))
+    assert '|  | mIoU, last | MB | ms an image |\n' in text
+    assert '| teacher | 60.00 | 4.00 | 2.50 |\n' in text
+    assert '| KD | 43.00 ± 0.87 | 1.23 | 0.50 |\n' in text
+
+    for wrong, message in (
+        (declared.replace('int8', 'int4'), "worth.json has no 'int4', but int8"),
+        (declared.replace('worth', 'worse'), 'there is no worse.json'),
+    ):
+        with pytest.raises(ValueError, match=message):
+            render(wrong + END, Results(folder))
+
+
 def test_commands_can_be_copied(folder: Path) -> None:
     text = render(TEXT, Results(folder))
     [block] = re.findall(r'```bash\n(.*?)```', text, re.DOTALL)

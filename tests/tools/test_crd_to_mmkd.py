@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
+import crd_layouts as published
 import pytest
 import torch
 from mmengine.config import Config
@@ -26,7 +27,6 @@ def load(path: Path) -> ModuleType:
 
 
 tool = load(ROOT / 'tools/model_converters/crd_to_mmkd.py')
-published = load(Path(__file__).with_name('crd_layouts.py'))
 
 # Recorded from RepDistiller's model definitions, which are not part of this
 # repository: the first half of a hash of the sorted names and shapes, and the

@@ -1,0 +1,63 @@
+"""Programs of tools/ without the seconds that a process of their own takes."""
+
+import runpy
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from mmengine.logging import MessageHub, MMLogger
+from mmengine.visualization import Visualizer
+
+TOOLS = Path(__file__).parents[2] / 'tools'
+
+
+def run_program(program: Path, *arguments: str) -> None:
+    """Run a program as a process of its own would, in this one.
+
+    Args:
+        program: A Python file.
+        arguments: What follows it on the command line.
+    """
+    # These end with a process, and are named by the second that it begins in.
+    for kind in (MessageHub, MMLogger, Visualizer, *Visualizer.__subclasses__()):
+        kind._instance_dict.clear()
+    with patch.object(sys, 'argv', [str(program), *arguments]):
+        runpy.run_path(str(program), run_name='__main__')
+
+
+@pytest.fixture
+def run_tool(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[..., None]:
+    """Run a script of tools/ in this process, as its command line would."""
+
+    def run(script: str, *arguments: object) -> None:
+        monkeypatch.setattr(sys, 'argv', [script, *map(str, arguments)])
+        runpy.run_path(str(TOOLS / script), run_name='__main__')
+
+    monkeypatch.delenv('LOCAL_RANK', raising=False)
+    monkeypatch.chdir(tmp_path)
+    return run
+
+
+@pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Trainings start without the seconds that a process takes."""
+    ran: list[str] = []
+
+    plain = subprocess.run
+
+    def run(command: Any, **options: Any) -> Any:
+        if command[0] != sys.executable:
+            return plain(command, **options)
+        ran.append(command[2])
+        run_program(Path(command[1]), *command[2:])
+        return SimpleNamespace(returncode=0)
+
+    monkeypatch.setattr(subprocess, 'run', run)
+    return ran

@@ -90,7 +90,7 @@ def rows_of(
         if 'memory' in subjects:
             yield from memory.rows(workshop)
         if 'start' in subjects:
-            yield from starts.rows(workshop, rounds=max(1, rounds // 3))
+            yield from starts.rows(workshop, rounds=max(1, rounds * 2 // 3))
         if 'data' in subjects and not pair.is_maps:
             yield waiting.waiting(workshop)
 

@@ -5,6 +5,10 @@ Example:
     mmkd train mmkd::dhkd/deeplabv3_r18_cityscapes.py --data-root data/cityscapes
 """
 
+import gc
+
+gc.disable()  # until lasting() ends: what is imported stays
+
 import argparse
 import copy
 

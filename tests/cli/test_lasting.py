@@ -1,8 +1,11 @@
 """What lasts is collected no more, and all else is as before."""
 
 import gc
+import runpy
+import sys
 import weakref
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -42,4 +45,13 @@ def test_what_is_made_later_is_collected() -> None:
 def test_an_error_leaves_the_collector_at_work() -> None:
     with pytest.raises(ValueError, match='no config'), lasting():
         raise ValueError('no config')
+    assert gc.isenabled()
+
+
+def test_a_program_that_stops_it_for_its_imports_starts_it_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, 'argv', ['train.py', '--help'])
+    program = Path(__file__).parents[2] / 'tools/train.py'
+    runpy.run_path(str(program), run_name='__main__')
     assert gc.isenabled()

@@ -83,7 +83,8 @@ def _claimed(folder: Path, part: tuple[int, int]) -> Iterator[None]:
 def settled(folder: Path, manifest: Manifest, lines: list[str]) -> Manifest:
     """Write what a record is of, or see that it is what stands there.
 
-    A damaged manifest is written again, if shards are there that were made by it.
+    Of parts that begin together one writes it and the others wait. A damaged manifest
+    is written again, if shards are there that were made by it.
 
     Args:
         folder: The record.
@@ -96,6 +97,12 @@ def settled(folder: Path, manifest: Manifest, lines: list[str]) -> Manifest:
     Raises:
         RecordError: If something else was recorded there.
     """
+    with (folder / f'{MANIFEST}.lock').open('a+') as file:
+        fcntl.lockf(file, fcntl.LOCK_EX)
+        return _settled(folder, manifest, lines)
+
+
+def _settled(folder: Path, manifest: Manifest, lines: list[str]) -> Manifest:
     try:
         there = read_manifest(folder)
     except UnreadableError:

@@ -10,8 +10,22 @@ from typing import Any
 
 import pytest
 
-from mmkd.recording.claim import claimed
-from mmkd.records import RecordError
+from mmkd.recording import claim
+from mmkd.recording.claim import claimed, settled
+from mmkd.records import RecordError, StoredTap, read_manifest
+from mmkd.records.manifest import Manifest
+from mmkd.resilience.files import whole_or_nothing
+
+WHOLE = Manifest(
+    mmkd='0.1',
+    teacher={},
+    views=dict(seed=0, count=1),
+    pipeline={},
+    data=dict(samples=1, sha256='x'),
+    inputs={},
+    taps=[StoredTap('output of a', (6,))],
+    rows=1,
+)
 
 
 @contextmanager
@@ -50,6 +64,29 @@ def test_two_recorders_of_the_same_rows_are_refused(
 def test_other_parts_of_as_many_may_be_recorded_at_once(tmp_path: Path) -> None:
     with held_elsewhere(tmp_path, (1, 2)), claimed(tmp_path, (2, 2)):
         pass
+
+
+def test_parts_that_begin_together_write_one_manifest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def slowly(path: Path) -> Iterator[Path]:
+        with whole_or_nothing(path) as partial:
+            yield partial
+            time.sleep(0.2)
+
+    def settle() -> None:
+        settled(tmp_path, WHOLE, ['a.png'])
+
+    monkeypatch.setattr(claim, 'whole_or_nothing', slowly)
+    fork = multiprocessing.get_context('fork')
+    parts = [fork.Process(target=settle) for _ in range(4)]
+    for part in parts:
+        part.start()
+    for part in parts:
+        part.join()
+    assert [part.exitcode for part in parts] == [0] * 4
+    assert read_manifest(tmp_path).identity == WHOLE.identity
 
 
 def test_one_that_was_killed_holds_nothing(tmp_path: Path) -> None:

@@ -7,9 +7,13 @@ import torch
 from mmengine.device import get_device
 from mmengine.runner import Runner
 
+import mmkd
 from mmkd.checkpoints.identity import text_of
 
 PACKAGES = (
+    'torchvision',
+    'mmengine',
+    'onedl-mmengine',
     'mmcv',
     'mmcv-lite',
     'onedl-mmcv',
@@ -34,7 +38,11 @@ def notes_of(runner: Runner) -> dict[str, Any]:
     loader, cfg = runner.train_loop.dataloader, runner.cfg
     dataset = cfg.train_dataloader.get('dataset') or {}
     return dict(
-        versions={'torch': torch.__version__, **_versions()},
+        versions={
+            'mmkd': mmkd.__version__,
+            'torch': torch.__version__,
+            **_versions(),
+        },
         device=get_device(),
         config=str(cfg.filename),
         data_root=str(dataset.get('data_root')),

@@ -26,6 +26,8 @@ from mmkd.registry import scope_of
 
 __all__ = ['in_this_process']
 
+pytestmark = pytest.mark.check
+
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r'^```(bash|python)\n(.*?)^```', re.S | re.M)
 

@@ -45,8 +45,8 @@ HEADS = {
 }
 """Of columns that are not called as what they show."""
 
-DEPLOYED = {'megabytes': 2, 'ms_median': 2}
-"""Columns of what a network is worth deployed, and their digits after the point."""
+DEPLOYED = 'megabytes', 'ms_median'
+"""Columns of what a network is worth deployed."""
 
 WRONG = AttributeError, LookupError, TypeError, ValueError, yaml.YAMLError
 """What a mistake in a declaration leads to."""
@@ -106,7 +106,7 @@ class Table:
         for row in rows.values():
             network = worth.get('teacher' if row.is_teacher else 'student', {})
             values = [
-                number(network[kind], DEPLOYED[kind])
+                number(network[kind], 2)
                 if kind in DEPLOYED
                 else row.cell(kind, baseline, self.digits)
                 for kind in columns

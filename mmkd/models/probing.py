@@ -12,7 +12,7 @@ import torch
 from torch import Size, Tensor, nn
 
 from mmkd.models.taps import KINDS, Kind, Tap, capture, tensors_in, watch
-from mmkd.models.undisturbed import drop_values, undisturbed
+from mmkd.models.undisturbed import undisturbed
 
 IMAGE_SIZES = ((64, 64), (32, 32), (224, 224))
 """Heights and widths in pixels of the blank images tried, in this order."""
@@ -108,9 +108,7 @@ def _traced(
             given[path, kind] = weakref.ref(tensors[0]), tensors[0]._version
         runs.append([tensor.shape for tensor in tensors])
 
-    with undisturbed(model, born), ExitStack() as hooks:
-        if not values:
-            drop_values(model)
+    with undisturbed(model, born, values), ExitStack() as hooks:
         for path, module in model.named_modules():
             # What is compiled by TorchScript takes no hooks.
             kinds = () if isinstance(module, torch.jit.ScriptModule) else KINDS

@@ -13,7 +13,7 @@ from mmkd.models.discovery import ModelView
 from mmkd.models.distiller import Distiller
 from mmkd.models.taps import Tap, capture
 from mmkd.models.taught import student_alone
-from mmkd.models.undisturbed import drop_values, undisturbed
+from mmkd.models.undisturbed import undisturbed
 
 WIDTH = 110
 """Columns of text that a table takes at most."""
@@ -109,8 +109,7 @@ class _Look:
 def _look(view: ModelView, image: Tensor, taps: Iterable[Tap] = ()) -> _Look:
     count = sum(parameter.numel() for parameter in view.model.parameters())
     try:
-        with undisturbed(view.model, view.born):
-            drop_values(view.model)
+        with undisturbed(view.model, view.born, values=False):
             size = image.shape[-2:]
             tapped = capture(view.model, taps, False, copy=False, image_size=size)
             with FlopCounterMode(display=False) as counter, tapped as values:

@@ -14,7 +14,9 @@ from mmkd.random_state import random_state_kept
 
 
 @contextmanager
-def undisturbed(model: nn.Module, born: float = math.inf) -> Iterator[None]:
+def undisturbed(
+    model: nn.Module, born: float = math.inf, values: bool = True
+) -> Iterator[None]:
     """Let a model run once, in evaluation mode, as if it had never run.
 
     Modes, buffers, plain attributes such as counters, and random numbers are
@@ -23,6 +25,8 @@ def undisturbed(model: nn.Module, born: float = math.inf) -> Iterator[None]:
     Args:
         model: The model that is run inside the context.
         born: The number of PyTorch's first hook that is not the model's own.
+        values: Whether its tensors have values inside the context, or shapes alone, on
+            the device ``meta``, with which it runs in no time.
     """
     undo = [step for module in model.modules() for step in _undo(module)]
     for module in model.modules():
@@ -34,18 +38,15 @@ def undisturbed(model: nn.Module, born: float = math.inf) -> Iterator[None]:
     with random_state_kept(tensor.device), torch.no_grad():
         model.eval()
         try:
+            if not values:
+                _drop_values(model)
             yield
         finally:
             for step in undo:
                 step()
 
 
-def drop_values(model: nn.Module) -> None:
-    """Leave the shapes of a model's tensors alone, so that it runs in no time.
-
-    Args:
-        model: A model inside :func:`undisturbed`, which brings the values back.
-    """
+def _drop_values(model: nn.Module) -> None:
     for module in model.modules():
         held: Any
         for held in (module._parameters, module._buffers):

@@ -2,10 +2,9 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 from mmengine.runner import Runner
+from noise_data import write_folders
 
 from mmkd.config.experiments import load_config, set_methods
 
@@ -26,14 +25,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     for name, text in FILES.items():
         Path(name).write_text(text)
-    random = np.random.default_rng(0)
-    for split, count in (('train', 8), ('val', 4)):
-        for kind, shape, end in (('images', (64, 96, 3), 256), ('masks', (64, 96), 3)):
-            place = tmp_path / 'data/field' / split / kind
-            place.mkdir(parents=True)
-            for index in range(count):
-                image = random.integers(0, end, shape, dtype=np.uint8)
-                cv2.imwrite(str(place / f'{index}.png'), image)
+    write_folders(tmp_path / 'data/field')
     return tmp_path
 
 

@@ -6,10 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
 import pytest
 from mmengine.runner import Runner
+from noise_data import write_folders
 
 from mmkd.cli.main import COMMANDS
 from mmkd.config.experiments import load_config, set_methods
@@ -103,14 +102,7 @@ def test_child_config_trains_on_other_data(
 def test_child_config_trains_on_plain_folders(
     folder: Path, trained: Callable[..., Runner]
 ) -> None:
-    random = np.random.default_rng(0)
-    for split, count in (('train', 8), ('val', 4)):
-        for kind, shape, end in (('images', (64, 96, 3), 256), ('masks', (64, 96), 3)):
-            place = folder / 'data/field' / split / kind
-            place.mkdir(parents=True)
-            for index in range(count):
-                image = random.integers(0, end, shape, dtype=np.uint8)
-                cv2.imwrite(str(place / f'{index}.png'), image)
+    write_folders(folder / 'data/field')
     runner = train_child(FOLDERS, trained)
     assert classes_of(runner) == {3}
     assert len(runner.train_dataloader.dataset) == 8

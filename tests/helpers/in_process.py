@@ -37,8 +37,7 @@ def run_tool(
     """Run a script of tools/ in this process, as its command line would."""
 
     def run(script: str, *arguments: object) -> None:
-        monkeypatch.setattr(sys, 'argv', [script, *map(str, arguments)])
-        runpy.run_path(str(TOOLS / script), run_name='__main__')
+        run_program(TOOLS / script, *map(str, arguments))
 
     monkeypatch.delenv('LOCAL_RANK', raising=False)
     monkeypatch.chdir(tmp_path)

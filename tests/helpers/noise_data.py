@@ -55,6 +55,17 @@ def write_cityscapes(root: Path, classes: int = 19) -> None:
                 cv2.imwrite(str(town / f'town_{index}_{suffix}.png'), image)
 
 
+def write_folders(root: Path) -> None:
+    """Images, and masks of three classes."""
+    for split, count in (('train', COUNT), ('val', COUNT // 2)):
+        images, masks = (root / split / kind for kind in ('images', 'masks'))
+        for folder in (images, masks):
+            folder.mkdir(parents=True)
+        for index in range(count):
+            cv2.imwrite(str(images / f'{index}.png'), noise(64, 96, 3))
+            cv2.imwrite(str(masks / f'{index}.png'), noise(64, 96, below=3))
+
+
 WRITERS = {
     'mmkd.CIFAR100': write_cifar,
     'mmkd.SVHN': write_svhn,

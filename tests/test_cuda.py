@@ -5,27 +5,23 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from mmengine.model import MMDistributedDataParallel
-from mmengine.optim import build_optim_wrapper
-from mmengine.registry import DefaultScope
+from steps import KINDS, alone_and_distilled, wrapper_of
 from tiny_models import Tiny, task, tiny
 from torch import Tensor, distributed, nn
 
 import mmkd.engine  # noqa: F401
-from mmkd.registry import METHODS
 
 __all__ = ['task', 'tiny']
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
 
 ROOT = Path(__file__).parents[1]
 UPDATES = 10
-SCOPES = dict(images='mmpretrain', pixels='mmseg')
 ALIGNED = dict(dual_head=dict(type='DualHead', gradient_alignment=True))
 PLAIN = dict(dual_head=dict(type='DualHead'), kd=dict(type='LogitsKD'))
 methods = pytest.mark.parametrize('methods', [PLAIN, ALIGNED], ids=['plain', 'aligned'])
@@ -42,18 +38,6 @@ def _always_exact() -> Iterator[None]:
     _exact()
     yield
     torch.use_deterministic_algorithms(False)
-
-
-def wrapper_of(model: nn.Module, kind: str = 'OptimWrapper', **settings: Any) -> Any:
-    return build_optim_wrapper(
-        model,
-        dict(
-            type=kind,
-            optimizer=dict(type='SGD', lr=0.02, momentum=0.9),
-            constructor='mmkd.DistillOptimWrapperConstructor',
-            **settings,
-        ),
-    )
 
 
 def learnt(model: nn.Module) -> Tensor:
@@ -130,28 +114,14 @@ def waits(step: Callable[[], Any]) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize('name', sorted(METHODS.module_dict))
+@pytest.mark.parametrize('name', KINDS)
 def test_a_step_waits_for_the_gpu_no_more_than_the_students_own(
     tiny: Any, task: str, name: str
 ) -> None:
-    try:
-        model = tiny.distiller(task, dict(method=dict(type=name)))
-        for method in model.named_methods.values():
-            method.prepare(tiny.runner(model, task).train_dataloader.dataset)
-    except (ValueError, TypeError) as error:
-        pytest.skip(str(error)[:80])
     found = []
-    with DefaultScope.overwrite_default_scope(SCOPES[task]):
-        plain = tiny.plain(task)
-    for network in (plain, model):
-        network = network.cuda().train()
-        wrapper = wrapper_of(network)
-        data = tiny.batch(task)
-        for sample, number in zip(data['data_samples'], range(9), strict=False):
-            sample.set_metainfo(dict(sample_idx=number))
-        step = partial(network.train_step, data, wrapper)
-        step()
-        found.append(waits(step))
+    for training in alone_and_distilled(tiny, task, name, 'cuda'):
+        training.step()
+        found.append(waits(training.step))
     assert len(found[1]) <= len(found[0]), found
 
 

@@ -2,6 +2,8 @@ from collections import Counter
 
 import numpy as np
 import pytest
+import torch
+from torch import Tensor
 
 from mmkd.keyed_numbers import uniforms
 from mmkd.resilience.randomness import number_of
@@ -10,40 +12,40 @@ BATCHES, BATCH = 625, 64
 
 
 @pytest.fixture(scope='module')
-def keys() -> np.ndarray:
+def keys() -> Tensor:
     """Keys of 40000 samples, as a training hands them out: iterations by places."""
     numbers = [
         number_of((0, iteration, 1 + place))
         for iteration in range(BATCHES)
         for place in range(BATCH)
     ]
-    return np.array(numbers, np.int64).view(np.uint64)
+    return torch.tensor(numbers)
 
 
 def test_they_are_splitmix64s() -> None:
     """The first numbers that its reference implementation draws from a seed."""
     expected = [6457827717110365317, 3203168211198807973, 9817491932198370423]
-    found = uniforms(np.array([1234567], np.uint64), 3)
+    found = uniforms(torch.tensor([1234567]), 3)
     assert found[:, 0].tolist() == [(number >> 11) / 2**53 for number in expected]
 
 
-def test_a_sample_has_its_own_whatever_stands_beside_it(keys: np.ndarray) -> None:
+def test_a_sample_has_its_own_whatever_stands_beside_it(keys: Tensor) -> None:
     whole = uniforms(keys[:BATCH], 3)
-    assert np.array_equal(uniforms(keys[:BATCH][::-1], 3), whole[:, ::-1])
+    assert torch.equal(uniforms(keys[:BATCH].flip(0), 3), whole.flip(1))
     for number in (0, 7, 63):
-        assert np.array_equal(uniforms(keys[number : number + 1], 5)[:3, 0],
-                              whole[:, number])
+        alone = uniforms(keys[number : number + 1], 5)
+        assert torch.equal(alone[:3, 0], whole[:, number])
 
 
-def test_keys_do_not_change(keys: np.ndarray) -> None:
-    before = keys.copy()
+def test_keys_do_not_change(keys: Tensor) -> None:
+    before = keys.clone()
     uniforms(keys, 2)
-    assert np.array_equal(keys, before)
+    assert torch.equal(keys, before)
 
 
-def test_they_are_spread_evenly(keys: np.ndarray) -> None:
+def test_they_are_spread_evenly(keys: Tensor) -> None:
     """Within what chance allows once in ten thousand times."""
-    drawn = uniforms(keys, 3)
+    drawn = uniforms(keys, 3).numpy()
     assert drawn.min() >= 0
     assert drawn.max() < 1
     for one in drawn:
@@ -53,9 +55,9 @@ def test_they_are_spread_evenly(keys: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize('lag', [1, BATCH, 2 * BATCH])
-def test_neighbours_have_nothing_in_common(lag: int, keys: np.ndarray) -> None:
+def test_neighbours_have_nothing_in_common(lag: int, keys: Tensor) -> None:
     """Neither a sample's numbers, nor those of one place on in batch or training."""
-    drawn = (uniforms(keys, 3) * 10).astype(int)
+    drawn = (uniforms(keys, 3) * 10).int().numpy()
     series = [(drawn[0], drawn[1]), (drawn[1], drawn[2]), (drawn[0], drawn[2])]
     series += [(one[:-lag], one[lag:]) for one in drawn]
     for first, second in series:

@@ -12,7 +12,6 @@ from mmkd.models.losses.inputs import (
     not_negative,
     positive,
     prepare_pair,
-    select_positions,
     without_autocast,
 )
 from mmkd.models.losses.kl_divergence import softmax_kl
@@ -162,8 +161,9 @@ def memory_divergence(
     bank = normalize(bank.detach().to(teacher.dtype).flatten(0, -2), dim=1)
 
     def similarity(features: Tensor) -> Tensor:
-        return normalize(select_positions(features, mask), dim=1) @ bank.T / tau
+        rows = features.movedim(1, -1).flatten(0, -2)
+        return normalize(rows, dim=1) @ bank.T / tau
 
     with without_autocast(student):
         divergence = softmax_kl(similarity(student), similarity(teacher))
-    return masked_mean(divergence, None)
+    return masked_mean(divergence, None if mask is None else mask.flatten())

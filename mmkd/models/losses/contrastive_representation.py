@@ -1,6 +1,7 @@
 """Contrastive representation distillation."""
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -63,7 +64,7 @@ class ContrastiveRepresentationLoss(nn.Module):
         student_memory: Tensor,
         teacher_memory: Tensor,
         indices: Tensor,
-        log_normalizers: Tensor | None = None,
+        normalizers: Callable[[Tensor], Tensor] | None = None,
     ) -> Tensor:
         """Compute the loss.
 
@@ -78,9 +79,10 @@ class ContrastiveRepresentationLoss(nn.Module):
             teacher_memory: Earlier teacher embeddings, ``(M, D)``, constants.
             indices: Rows of the memories, int64 ``(N, 1 + R)``: the sample's
                 own first, then its negatives.
-            log_normalizers: ``log Z`` of both kinds of anchors, ``(2,)``, as
-                :meth:`log_normalizers` gave for the first batch; estimated
-                from this batch if None.
+            normalizers: Says which ``log Z`` of the student's and the
+                teacher's anchors to take, ``(2,)``, and is given the estimate
+                from this batch: CRD keeps that of the first. The estimate
+                itself if None.
 
         Returns:
             A scalar of at least float32.
@@ -89,29 +91,13 @@ class ContrastiveRepresentationLoss(nn.Module):
             ValueError: If the shapes do not fit.
         """
         scores = self._scores(student, teacher, student_memory, teacher_memory, indices)
-        if log_normalizers is None:
-            log_normalizers = self._estimate(scores, len(student_memory))
+        log_z = self._estimate(scores, len(student_memory))
+        if normalizers is not None:
+            log_z = normalizers(log_z)
         log_noise = math.log((indices.shape[1] - 1) / len(student_memory))
-        odds = scores - log_normalizers.to(scores).view(2, 1, 1) - log_noise
+        odds = scores - log_z.to(scores).view(2, 1, 1) - log_noise
         log_likelihood = logsigmoid(odds[..., 0]) + logsigmoid(-odds[..., 1:]).sum(-1)
         return -log_likelihood.mean(1).sum()
-
-    @torch.no_grad()
-    def log_normalizers(
-        self,
-        student: Tensor,
-        teacher: Tensor,
-        student_memory: Tensor,
-        teacher_memory: Tensor,
-        indices: Tensor,
-    ) -> Tensor:
-        """Estimate ``log Z`` for student and teacher anchors, ``(2,)``.
-
-        CRD does so on the first batch and keeps the result. The arguments are
-        those of :meth:`forward`.
-        """
-        scores = self._scores(student, teacher, student_memory, teacher_memory, indices)
-        return self._estimate(scores, len(student_memory))
 
     def _scores(
         self,

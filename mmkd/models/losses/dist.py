@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from mmkd.models.losses.base import LogitLoss
-from mmkd.models.losses.inputs import not_negative, select_positions
+from mmkd.models.losses.inputs import masked_mean, not_negative, number_of
 from mmkd.registry import MODELS
 
 
@@ -52,32 +52,37 @@ class DISTLoss(LogitLoss):
     ) -> Tensor:
         """The weighed sum of both distances over the positions that count."""
         student, teacher = (
-            select_positions(logits, mask) for logits in self.soften(student, teacher)
+            logits.movedim(1, -1).flatten(0, -2).softmax(1)
+            for logits in self.soften(student, teacher)
         )
-        if not len(student):
-            return student.sum()
-        student, teacher = student.softmax(1), teacher.softmax(1)
-        between = pearson_distance(student, teacher)
-        within = pearson_distance(student.T, teacher.T)
+        mask = None if mask is None else mask.flatten()
+        between = masked_mean(pearson_distances(student, teacher), mask)
+        within = pearson_distances(student.T, teacher.T, mask).mean()
         return self.beta * between + self.gamma * within
 
 
-def pearson_distance(a: Tensor, b: Tensor) -> Tensor:
-    """Mean over the rows of one minus their Pearson correlation.
+def pearson_distances(a: Tensor, b: Tensor, mask: Tensor | None = None) -> Tensor:
+    """One minus the Pearson correlation of each two rows.
 
     Args:
         a: Any ``(M, D)``.
         b: The same.
+        mask: Bool ``(D,)``, which columns count; all if None.
 
     Returns:
-        A scalar; it does not change if a row is scaled by a positive number
-        or shifted.
+        One number a row, ``(M,)``; it does not change if a row is scaled by a
+        positive number or shifted. Zero where no column counts.
     """
+    if mask is not None:
+        # Not by selection, whose size a device would be waited for.
+        a, b = a.where(mask, 0), b.where(mask, 0)
     # Equal rows are at distance 0, however little they vary.
     rounding = 16 * torch.finfo(a.dtype).eps
     equal = ((a - b).abs() <= rounding * a.abs()).all(1)
-    a = a - a.mean(1, keepdim=True)
-    b = b - b.mean(1, keepdim=True)
+    count = number_of(a.shape[1:], mask)
+    a, b = (rows - rows.sum(1, keepdim=True) / count for rows in (a, b))
+    if mask is not None:
+        a, b = a.where(mask, 0), b.where(mask, 0)
     # The published constant: a row that hardly varies counts as uncorrelated.
     norms = a.norm(dim=1) * b.norm(dim=1) + 1e-8
-    return (1 - (a * b).sum(1) / norms).masked_fill(equal, 0).mean()
+    return (1 - (a * b).sum(1) / norms).masked_fill(equal, 0)

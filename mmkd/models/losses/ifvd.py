@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity
 
+from mmkd.models.group_means import group_means
 from mmkd.models.losses.inputs import (
     check_mask,
     check_positions,
@@ -33,7 +34,7 @@ class IFVDLoss(nn.Module):
         >>> import torch
         >>> loss = IFVDLoss()
         >>> student, teacher = torch.randn(2, 4, 128, 32, 64)
-        >>> loss(student, teacher, torch.randint(19, (4, 32, 64))).shape
+        >>> loss(student, teacher, torch.randint(19, (4, 32, 64)), 19).shape
         torch.Size([])
     """
 
@@ -42,6 +43,7 @@ class IFVDLoss(nn.Module):
         student: Tensor,
         teacher: Tensor,
         labels: Tensor,
+        num_classes: int,
         *,
         mask: Tensor | None = None,
     ) -> Tensor:
@@ -50,7 +52,9 @@ class IFVDLoss(nn.Module):
         Args:
             student: Student features ``(N, C, H, W)``.
             teacher: Teacher features ``(N, D, H, W)``, a constant.
-            labels: Class indices ``(N, H, W)``, int64, on the features' map.
+            labels: Class indices ``(N, H, W)``, int64, on the features' map,
+                from 0 to below ``num_classes`` where a pixel counts.
+            num_classes: How many classes there are.
             mask: Bool ``(N, H, W)``, which pixels count; all if None.
 
         Returns:
@@ -63,25 +67,28 @@ class IFVDLoss(nn.Module):
         student, teacher = prepare_pair(student, teacher, ndim=4, same_width=False)
         check_positions('labels', labels, student)
         check_mask(mask, student)
-        classes, groups = torch.unique(labels, return_inverse=True)
+        # Pixels that do not count are one class more.
+        if mask is not None:
+            labels = labels.where(mask, num_classes)
         image = torch.arange(len(labels), device=labels.device)
-        groups = groups + len(classes) * image.view(-1, 1, 1)
-        difference = variation(student, groups) - variation(teacher, groups)
+        groups = labels + (num_classes + 1) * image.view(-1, 1, 1)
+        count = len(labels) * (num_classes + 1)
+        difference = variation(student, groups, count)
+        difference = difference - variation(teacher, groups, count)
         return masked_mean(difference.square(), mask)
 
 
-def variation(features: Tensor, groups: Tensor) -> Tensor:
+def variation(features: Tensor, groups: Tensor, count: int) -> Tensor:
     """Cosine between each pixel's feature and the mean of its group.
 
     Args:
         features: ``(N, C, H, W)``.
         groups: The group of each pixel ``(N, H, W)``, counted from 0.
+        count: How many groups there are, some of which may be empty.
 
     Returns:
         The cosine of each pixel, ``(N, H, W)``.
     """
     rows, index = features.movedim(1, -1).flatten(0, 2), groups.flatten()
-    sizes = index.bincount()
-    sums = rows.new_zeros(len(sizes), rows.shape[1]).index_add(0, index, rows)
-    centres = sums / sizes.clamp(min=1).unsqueeze(1)
+    centres, _ = group_means(rows, index, count)
     return cosine_similarity(rows, centres[index], dim=1).view_as(groups)

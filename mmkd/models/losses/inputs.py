@@ -149,14 +149,3 @@ def masked_sum(values: Tensor, mask: Tensor | None) -> Tensor:
 def number_of(shape: Sequence[int], mask: Tensor | None) -> Tensor | int:
     """How many positions of a shape count, but 1 where none does."""
     return max(math.prod(shape), 1) if mask is None else mask.sum().clamp(min=1)
-
-
-def select_positions(logits: Tensor, mask: Tensor | None) -> Tensor:
-    """The positions that count as rows: ``(N, C, *)`` becomes ``(M, C)``.
-
-    Args:
-        logits: Any ``(N, C, *)``.
-        mask: Bool ``(N, *)``, which positions count; None for all.
-    """
-    rows = logits.movedim(1, -1)
-    return rows.flatten(0, -2) if mask is None else rows[mask]

@@ -35,21 +35,31 @@ class ClassQueue(nn.Module):
         self.register_buffer('ends', torch.zeros(num_classes, dtype=torch.int64))
 
     @torch.no_grad()
-    def push(self, rows: Tensor, classes: Tensor) -> None:
+    def push(self, rows: Tensor, valid: Tensor) -> None:
         """Replace the oldest embeddings by new ones.
 
+        Every class is offered as many, of which some do not count: how many do is
+        known on the device alone, which is not waited for.
+
         Args:
-            rows: Embeddings ``(M, channels)``, of any length.
-            classes: The class of each, int64 ``(M,)``.
+            rows: Embeddings ``(M, num_classes, channels)``, of any length.
+            valid: Which of them there are, bool ``(M, num_classes)``.
         """
-        rows = torch.cat(rows_of_processes(normalize(rows).to(self.rows)))
-        classes = torch.cat(rows_of_processes(classes))
-        size = self.rows.shape[1]
-        for label in classes.unique():
-            fresh = rows[classes == label][-size:]
-            places = torch.arange(len(fresh), device=rows.device) + self.ends[label]
-            self.rows[label, places % size] = fresh
-            self.ends[label] = (self.ends[label] + len(fresh)) % size
+        rows = torch.cat(rows_of_processes(normalize(rows, dim=2).to(self.rows)))
+        valid = torch.cat(rows_of_processes(valid))
+        classes, size = self.rows.shape[:2]
+        counts = valid.sum(0)
+        left_out = (counts - size).clamp(min=0)
+        taken = counts - left_out
+        numbers = torch.arange(min(len(rows), size), device=rows.device).unsqueeze(1)
+        # Of each class, first those there are, of which the last ones fit.
+        order = valid.byte().argsort(dim=0, descending=True, stable=True)
+        order = order.gather(0, (numbers + left_out).clamp(max=len(rows) - 1))
+        label = torch.arange(classes, device=rows.device)
+        places = label, (numbers + self.ends) % size
+        fresh = (numbers < taken).unsqueeze(2)
+        self.rows[places] = rows[order, label].where(fresh, self.rows[places])
+        self.ends.add_(taken).remainder_(size)
 
     def draw(self, count: int) -> Tensor:
         """Draw some embeddings of every class.

@@ -8,6 +8,7 @@ from mmengine.dist import all_gather, broadcast, get_rank
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from mmkd.keyed_numbers import uniforms
 from mmkd.models.memories.gather import rows_of_processes
 
 
@@ -28,7 +29,7 @@ class ContrastMemory(nn.Module):
             empty before :meth:`prepare`.
         teacher: The teacher's.
         log_normalizers: ``log Z`` of the student's and the teacher's anchors,
-            ``(2,)``; nan before :meth:`keep_normalizers`.
+            ``(2,)``; nan before :meth:`normalizers`.
     """
 
     student: Tensor
@@ -93,27 +94,33 @@ class ContrastMemory(nn.Module):
         """
         parts = rows_of_processes(indices)
         everyone = torch.cat(parts)
-        generator = torch.Generator(indices.device).manual_seed(int(self.seed))
-        numbers = torch.randint(
-            2**62,
-            (len(everyone), count),
-            generator=generator,
-            device=indices.device,
-        )
+        numbers = uniforms(self.seed.view(1), len(everyone) * count).view(-1, count)
         first = sum(len(part) for part in parts[: get_rank()])
         numbers = numbers[first : first + len(indices)]
         labels = self.labels[indices].unsqueeze(1)
         own = self.sizes[labels]
         # Samples are ordered by class: leave out the stretch of the own one.
         start = self.sizes.cumsum(0)[labels] - own
-        place = numbers % (len(self.labels) - own)
+        place = (numbers * (len(self.labels) - own)).long()
         place = place + own * (place >= start)
         return torch.cat([indices.unsqueeze(1), self.order[place]], 1)
 
-    def keep_normalizers(self, estimate: Tensor) -> None:
-        """Keep ``log Z`` of the first batch, the mean over all processes."""
+    def normalizers(self, estimate: Tensor) -> Tensor:
+        """``log Z`` of the first batch, the mean over all processes.
+
+        It is taken in where there is none yet, which no branch asks: a device
+        would be waited for.
+
+        Args:
+            estimate: That of this batch and this process, ``(2,)``.
+
+        Returns:
+            A copy of what is kept.
+        """
         everyone = torch.stack(all_gather(estimate))
-        self.log_normalizers.copy_(everyone.logsumexp(0) - math.log(len(everyone)))
+        mean = everyone.logsumexp(0) - math.log(len(everyone))
+        kept = self.log_normalizers
+        return kept.copy_(mean.where(kept.isnan(), kept)).clone()
 
     @torch.no_grad()
     def update(self, student: Tensor, teacher: Tensor, indices: Tensor) -> None:
@@ -124,7 +131,11 @@ class ContrastMemory(nn.Module):
             teacher: The teacher's.
             indices: Which samples they are of, ``(N,)``.
         """
-        rows, last = _last_of_each(torch.cat(rows_of_processes(indices)))
+        rows = torch.cat(rows_of_processes(indices))
+        # A sample that is there twice gets the same entry twice, its last one.
+        places = torch.arange(len(rows), device=rows.device)
+        last = rows.new_zeros(len(self.student)).scatter_reduce(0, rows, places, 'amax')
+        last = last[rows]
         for memory, fresh in ((self.student, student), (self.teacher, teacher)):
             fresh = torch.cat(rows_of_processes(fresh.detach()))[last]
             moved = self.momentum * memory[rows] + (1 - self.momentum) * fresh
@@ -138,10 +149,3 @@ class ContrastMemory(nn.Module):
         if saved is not None and not len(self.student):
             self._resize(len(saved))
         super()._load_from_state_dict(state_dict, prefix, *args)
-
-
-def _last_of_each(indices: Tensor) -> tuple[Tensor, Tensor]:
-    """The samples of a batch once each, and where each stands last."""
-    rows, inverse = indices.unique(return_inverse=True)
-    places = torch.arange(len(indices), device=indices.device)
-    return rows, torch.zeros_like(rows).scatter_reduce(0, inverse, places, 'amax')

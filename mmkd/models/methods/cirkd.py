@@ -8,6 +8,8 @@ from torch.nn.functional import normalize
 
 from mmkd.models.adapters import Projector
 from mmkd.models.discovery import ModelView
+from mmkd.models.group_means import group_means
+from mmkd.models.losses.inputs import widen
 from mmkd.models.memories import ClassQueue
 from mmkd.models.methods.feature import FeatureMethod
 from mmkd.models.methods.values import at_least
@@ -77,7 +79,7 @@ class CIRKD(FeatureMethod):
             region_contrast=region_contrast,
         )
         super().__init__(student, teacher, **kwargs)
-        classes = max(student.num_classes, 2)
+        self.classes = classes = max(student.num_classes, 2)
         self.pixels_per_image = pixels_per_image
         self.contrasts = (
             pixel_contrast // classes + 1,
@@ -97,7 +99,7 @@ class CIRKD(FeatureMethod):
         """All parts together, a scalar; the queues take the batch in."""
         feature, expected = self.maps(student_taps, teacher_taps)
         targets = targets.resized(feature.shape[2:])
-        self._remember(normalize(expected), targets)
+        self._remember(normalize(widen(expected)), targets)
         embedded = None if self.projector is None else self.projector(feature)
         banks = [
             None if queue is None else queue.draw(count)
@@ -116,31 +118,33 @@ class CIRKD(FeatureMethod):
         return {'loss': loss}
 
     def _remember(self, teacher: Tensor, targets: Targets) -> None:
-        segments = [
-            (image[labels == label], label)
-            for image, labels, valid in zip(
-                teacher.movedim(1, -1), targets.labels, targets.valid, strict=True
-            )
-            for label in labels[valid].unique()
-        ]
+        rows = teacher.flatten(2).movedim(1, -1)
+        labels = targets.labels.where(targets.valid, self.classes).flatten(1)
         if self.pixels is not None:
-            drawn = [
-                (rows[torch.randperm(len(rows))[: self.pixels_per_image]], label)
-                for rows, label in segments
-            ]
-            self.pixels.push(*_stacked(drawn, teacher))
+            self.pixels.push(*self._drawn(rows, labels))
         if self.regions is not None:
-            means = [(rows.mean(0, keepdim=True), label) for rows, label in segments]
-            self.regions.push(*_stacked(means, teacher))
+            # Pixels without a class are one class more.
+            count = len(rows) * (self.classes + 1)
+            image = torch.arange(len(rows), device=rows.device).unsqueeze(1)
+            groups = labels + (self.classes + 1) * image
+            means, sizes = group_means(rows.flatten(0, 1), groups.flatten(), count)
+            regions = means.view(len(rows), -1, rows.shape[2])[:, :-1]
+            self.regions.push(regions, sizes.view(len(rows), -1)[:, :-1] > 0)
 
+    def _drawn(self, rows: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Random pixels of each class and image, and which of them there are.
 
-def _stacked(
-    segments: list[tuple[Tensor, Tensor]], teacher: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Rows and their classes, empty if there are none."""
-    rows = [teacher.new_empty(0, teacher.shape[1])]
-    classes = [torch.empty(0, dtype=torch.int64, device=teacher.device)]
-    for part, label in segments:
-        rows.append(part)
-        classes.append(label.expand(len(part)))
-    return torch.cat(rows), torch.cat(classes)
+        Args:
+            rows: The pixels of each image ``(N, P, C)``.
+            labels: The class of each ``(N, P)``.
+
+        Returns:
+            ``(N * count, classes, C)`` and bool ``(N * count, classes)``.
+        """
+        lots = torch.rand(labels.shape, device=labels.device).unsqueeze(1)
+        classes = torch.arange(self.classes, device=labels.device).view(-1, 1)
+        lots = lots.where(labels.unsqueeze(1) == classes, -1)
+        highest = lots.topk(min(self.pixels_per_image, lots.shape[2]))
+        image = torch.arange(len(rows), device=rows.device).view(-1, 1, 1)
+        drawn = rows[image, highest.indices.mT].flatten(0, 1)
+        return drawn, (highest.values.mT >= 0).flatten(0, 1)

@@ -120,10 +120,7 @@ class CRD(FeatureMethod):
         # Copies, as the update must not reach what the backward pass reads.
         remembered = memory.student.clone(), memory.teacher.clone()
         rows = memory.draw(indices, self.negatives)
-        if memory.log_normalizers.isnan().any():
-            estimate = self.loss_fn.log_normalizers(*views, *remembered, rows)
-            memory.keep_normalizers(estimate)
-        loss = self.loss_fn(*views, *remembered, rows, memory.log_normalizers.clone())
+        loss = self.loss_fn(*views, *remembered, rows, memory.normalizers)
         memory.update(*views, indices)
         return {'loss': loss}
 

@@ -1,8 +1,10 @@
 """Intra-class feature variation distillation."""
 
+from typing import Any
 
 from torch import Tensor
 
+from mmkd.models.discovery import ModelView
 from mmkd.models.methods.feature import FeatureMethod
 from mmkd.models.taps import Taps
 from mmkd.registry import METHODS
@@ -29,11 +31,17 @@ class IFVD(FeatureMethod):
         'compares the images of a batch, for images.'
     )
 
+    def __init__(self, student: ModelView, teacher: ModelView, **kwargs: Any) -> None:
+        super().__init__(student, teacher, **kwargs)
+        self.classes = max(student.num_classes, 2)
+
     def loss(
         self, student_taps: Taps, teacher_taps: Taps, targets: Targets
     ) -> dict[str, Tensor]:
         """The feature variation loss over the pixels that count, a scalar."""
         feature, expected = self.maps(student_taps, teacher_taps)
         targets = targets.resized(feature.shape[2:])
-        loss = self.loss_fn(feature, expected, targets.labels, mask=targets.valid)
+        loss = self.loss_fn(
+            feature, expected, targets.labels, self.classes, mask=targets.valid
+        )
         return {'loss': loss}

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numpy as np
 import torch
 from mmpretrain.models.utils import ClsDataPreprocessor
 from torch import Tensor
@@ -73,12 +72,11 @@ class CropFlipDataPreprocessor(ClsDataPreprocessor):
             data = dict(data, inputs=views)
         return super().forward(data, training)
 
-    def _draw(self, keys: np.ndarray) -> Tensor:
+    def _draw(self, keys: Tensor) -> Tensor:
         """First row, first column and whether to flip, integers ``(3, N)``."""
         top, left, flip = uniforms(keys, 3)
         places = 2 * self.padding + 1
-        numbers = np.stack([top * places, left * places, flip < self.flip_prob])
-        return torch.from_numpy(numbers.astype(np.int64))
+        return torch.stack([top * places, left * places, flip < self.flip_prob]).long()
 
 
 def crop_and_flip(
@@ -107,7 +105,7 @@ def crop_and_flip(
     return padded.flatten(2).gather(2, pixels).view_as(images)
 
 
-def _keys_of(data_samples: Any) -> np.ndarray:
+def _keys_of(data_samples: Any) -> Tensor:
     keys = [sample.get('view_key') for sample in data_samples or [{}]]
     if None in keys:
         raise ValueError(
@@ -115,4 +113,4 @@ def _keys_of(data_samples: Any) -> np.ndarray:
             'and these have none: set train_dataloader.dataset.in_memory=True, which '
             'mmkd.CIFAR100 and mmkd.SVHN know, and a pipeline of PackInputs alone.'
         )
-    return np.array(keys, np.int64).view(np.uint64)
+    return torch.tensor(keys)

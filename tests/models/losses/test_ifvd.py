@@ -31,7 +31,7 @@ def errors(student: Tensor, teacher: Tensor, labels: Tensor) -> Tensor:
 
 
 def test_agrees_with_the_definition() -> None:
-    torch.testing.assert_close(IFVDLoss()(*example()), errors(*example()).mean())
+    torch.testing.assert_close(IFVDLoss()(*example(), 3), errors(*example()).mean())
 
 
 def test_only_valid_pixels_count() -> None:
@@ -39,7 +39,7 @@ def test_only_valid_pixels_count() -> None:
     labels[0, :2] = 255
     mask = labels != 255
     student.requires_grad_()
-    loss = IFVDLoss()(student, teacher, labels, mask=mask)
+    loss = IFVDLoss()(student, teacher, labels, 3, mask=mask)
     expected = errors(student.detach(), teacher, labels)[mask].mean()
     torch.testing.assert_close(loss, expected)
     loss.backward()
@@ -51,7 +51,7 @@ def test_by_hand() -> None:
     # degrees to their mean; alike for the teacher.
     student = torch.tensor([[[[1.0, 0.0]], [[0.0, 1.0]]]])
     teacher = torch.tensor([[[[2.0, 3.0]]]])
-    loss = IFVDLoss()(student, teacher, torch.zeros(1, 1, 2).long())
+    loss = IFVDLoss()(student, teacher, torch.zeros(1, 1, 2).long(), 1)
     assert loss.item() == pytest.approx((1 - math.sqrt(0.5)) ** 2)
 
 
@@ -59,14 +59,14 @@ def test_names_of_classes_do_not_matter() -> None:
     student, teacher, labels = example()
     renamed = torch.tensor([250, 3, 77])[labels]
     loss = IFVDLoss()
-    assert loss(student, teacher, renamed) == loss(student, teacher, labels)
+    assert loss(student, teacher, renamed, 251) == loss(student, teacher, labels, 3)
 
 
 def test_no_valid_pixel_is_zero_with_gradient() -> None:
     student, teacher, labels = example()
     student.requires_grad_()
     mask = torch.zeros_like(labels).bool()
-    loss = IFVDLoss()(student, teacher, labels, mask=mask)
+    loss = IFVDLoss()(student, teacher, labels, 3, mask=mask)
     loss.backward()
     assert loss.item() == 0
     assert not student.grad.any()

@@ -3,6 +3,7 @@
 import doctest
 import importlib
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from torch.nn.functional import normalize
 from mmkd.models import losses
 from mmkd.registry import MODELS
 
-Arguments = tuple[list[Tensor], dict[str, Tensor]]
+Arguments = tuple[list[Tensor], dict[str, Any]]
 
 ROWS, MAPS = (6, 5), (2, 2, 5, 4)
 LOGIT_LOSSES = ('BinaryKLLoss', 'BinaryKLNormLoss', 'KLDivergenceLoss', 'DISTLoss')
@@ -35,12 +36,12 @@ def arguments(name: str) -> Arguments:
     if name == 'DKDLoss':
         return [*pair(ROWS), torch.randint(5, (6,))], {}
     if name == 'IFVDLoss':
-        return [*pair(MAPS), torch.randint(3, (2, 5, 4))], {}
+        return [*pair(MAPS), torch.randint(3, (2, 5, 4))], {'num_classes': 3}
     if name == 'ContrastiveRepresentationLoss':
         rows = [normalize(row) for row in pair((6, 4)) + pair((20, 4))]
         normalizers = torch.tensor([5.0, 4.0], dtype=torch.float64)
         indices = torch.randint(20, (6, 9))
-        return [*rows, indices], {'log_normalizers': normalizers}
+        return [*rows, indices], {'normalizers': lambda _: normalizers}
     return pair(ROWS), {}
 
 

@@ -1,7 +1,17 @@
+from collections import deque
+
+import pytest
 import torch
+from torch import Tensor
 from torch.nn.functional import normalize
 
 from mmkd.models.memories import ClassQueue
+
+
+def offered(rows: Tensor, labels: list[int], classes: int) -> tuple[Tensor, Tensor]:
+    """Rows of one class each, as the queue takes them."""
+    valid = torch.tensor(labels).unsqueeze(1) == torch.arange(classes)
+    return rows.unsqueeze(1).expand(-1, classes, -1), valid
 
 
 def test_a_queue_replaces_its_oldest() -> None:
@@ -10,8 +20,8 @@ def test_a_queue_replaces_its_oldest() -> None:
     start = queue.rows.clone()
     torch.testing.assert_close(start.norm(dim=2), torch.ones(3, 4))
     rows = normalize(torch.randn(7, 2))
-    queue.push(5 * rows[:3], torch.tensor([1, 1, 1]))
-    queue.push(rows[3:], torch.tensor([1, 0, 1, 1]))
+    queue.push(*offered(5 * rows[:3], [1, 1, 1], 3))
+    queue.push(*offered(rows[3:], [1, 0, 1, 1], 3))
     expected = torch.stack([rows[5], rows[6], rows[2], rows[3]])
     torch.testing.assert_close(queue.rows[1], expected)
     torch.testing.assert_close(queue.rows[0, 0], rows[4])
@@ -20,11 +30,19 @@ def test_a_queue_replaces_its_oldest() -> None:
     assert queue.ends.tolist() == [1, 2, 0]
 
 
-def test_a_queue_takes_the_last_of_too_many() -> None:
-    queue = ClassQueue(num_classes=1, size=2, channels=2)
-    rows = normalize(torch.randn(5, 2))
-    queue.push(rows, torch.zeros(5, dtype=torch.int64))
-    torch.testing.assert_close(queue.rows[0], rows[3:])
+@pytest.mark.parametrize('offers', [1, 3, 9])
+def test_a_queue_holds_the_latest_of_each_class(offers: int) -> None:
+    generator = torch.Generator().manual_seed(offers)
+    queue = ClassQueue(num_classes=4, size=5, channels=2)
+    naive = [deque(rows, maxlen=5) for rows in queue.rows.clone()]
+    for _ in range(20):
+        rows = normalize(torch.randn(offers, 4, 2, generator=generator), dim=2)
+        valid = torch.rand(offers, 4, generator=generator) < 0.6
+        queue.push(rows, valid)
+        for label, kept in enumerate(naive):
+            kept.extend(rows[valid[:, label], label])
+            oldest_first = queue.rows[label].roll(-int(queue.ends[label]), 0)
+            torch.testing.assert_close(oldest_first, torch.stack(list(kept)))
 
 
 def test_a_draw_has_each_entry_once_at_most() -> None:

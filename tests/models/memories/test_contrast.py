@@ -61,7 +61,7 @@ def test_the_last_of_a_repeated_sample_counts(memory: ContrastMemory) -> None:
 
 
 def test_preparing_anew_keeps_a_memory_of_the_same_size(memory: ContrastMemory) -> None:
-    memory.keep_normalizers(torch.zeros(2))
+    memory.normalizers(torch.zeros(2))
     before = memory.student.clone()
     memory.prepare(LABELS)
     assert torch.equal(memory.student, before)

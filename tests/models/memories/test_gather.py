@@ -29,8 +29,9 @@ def run(rank: int, world: int) -> dict[str, Tensor]:
         share = {(0, 1): slice(5), (0, 2): slice(3), (1, 2): slice(3, 5)}[rank, world]
         drawn.append(memory.draw(indices[share], 4))
         memory.update(rows[share], -rows[share], indices[share])
-        queue.push(rows[share, :2], indices[share] % 3)
-    memory.keep_normalizers(torch.tensor([1.0, 2.0]).log() * (1 + 2 * rank))
+        valid = indices[share, None] % 3 == torch.arange(3)
+        queue.push(rows[share, None, :2].expand(-1, 3, -1), valid)
+    memory.normalizers(torch.tensor([1.0, 2.0]).log() * (1 + 2 * rank))
     return {
         **memory.state_dict(),
         **{f'queue.{name}': value for name, value in queue.state_dict().items()},

@@ -42,6 +42,8 @@ class Ratio:
         below: The forms that they are divided by.
         bars: For images, for pixels.
         minus: The forms whose times are taken from those above.
+        times: How many times as many rounds it needs. The figures with the same
+            number share their rounds.
     """
 
     subject: str
@@ -50,6 +52,7 @@ class Ratio:
     below: tuple[str, ...]
     bars: tuple[float, float]
     minus: tuple[str, ...] = ()
+    times: int = 1
 
     @property
     def forms(self) -> tuple[str, ...]:
@@ -113,9 +116,11 @@ RATIOS = (
         (BACKWARD,),
         (1.05, 1.05),
         minus=(DHKD,),
+        # The small difference of two long steps.
+        times=3,
     ),
 )
-"""The figures of steps, all from the same rounds."""
+"""The figures of steps."""
 
 
 def has_bfloat16() -> bool:
@@ -136,11 +141,15 @@ def rows(forms: Forms, subjects: Collection[str], rounds: int) -> Iterator[Row]:
     chosen = [ratio for ratio in RATIOS if ratio.subject in subjects]
     able = device != 'cpu' or has_bfloat16()
     measured = [ratio for ratio in chosen if able or ratio.subject not in HALF]
-    names = dict.fromkeys(name for ratio in measured for name in ratio.forms)
-    times = in_turns(forms.several(names), rounds)
+    seen: dict[int, list[Times]] = {}
+    for count in dict.fromkeys(ratio.times for ratio in measured):
+        together = [ratio for ratio in measured if ratio.times == count]
+        names = dict.fromkeys(name for ratio in together for name in ratio.forms)
+        seen[count] = in_turns(forms.several(names), count * rounds)
     for ratio in chosen:
         bar = ratio.bars[pair.is_maps] if device == 'cpu' else None
         if ratio in measured:
-            yield row(ratio.figure, pair.title, [ratio.of(t) for t in times], bar)
+            values = [ratio.of(times) for times in seen[ratio.times]]
+            yield row(ratio.figure, pair.title, values, bar)
         else:
             yield Row(ratio.figure, pair.title, NOT_APPLICABLE, bar)

@@ -8,6 +8,7 @@ import torch
 from mmengine.logging import print_log
 from mmengine.model import MMDistributedDataParallel, revert_sync_batchnorm
 from torch import nn
+from torch.nn.parallel import DistributedDataParallel
 
 from mmkd.registry import MODEL_WRAPPERS
 
@@ -60,3 +61,20 @@ class AnyDeviceDataParallel(MMDistributedDataParallel):
             broadcast_buffers=broadcast_buffers,
             **kwargs,
         )
+
+
+def learn_layout(model: DistributedDataParallel) -> None:
+    """Let data parallelism know that its model's weights changed their layout.
+
+    It writes gradients into its buffers in the layout that weights had when it was
+    built, and reads them in the one they have then: without this they would be
+    permuted, in the first step or, with ``find_unused_parameters``, in all.
+
+    Args:
+        model: The wrapper, of the default process group.
+    """
+    # What it does when it is unpickled, except that it then has no hooks.
+    hooks, model._comm_hooks = model._comm_hooks, []
+    model.__setstate__(model.__getstate__())
+    for hook, state in hooks:
+        model.register_comm_hook(state, hook)

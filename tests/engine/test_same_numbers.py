@@ -31,6 +31,16 @@ MHKD = dict(
     kd=dict(type='LogitsKD'),
 )
 CRD = dict(crd=dict(type='CRD', channels=6, negatives=9))
+# Regions alone: which pixels it takes is drawn, and pixels are compared with those of
+# their own process.
+CIRKD = dict(
+    cirkd=dict(
+        type='CIRKD',
+        pixel_memory=0,
+        region_memory=3,
+        loss=dict(type='CIRKDLoss', batch_weight=0.0),
+    )
+)
 
 SCALED = ('AmpOptimWrapper', 'mmkd.AmpGradientAlignOptimWrapper')
 BFLOAT16 = dict(dtype='bfloat16', loss_scale=dict(enabled=False))
@@ -47,6 +57,11 @@ SETTINGS = {
     'MHKD': Setting(MHKD),
     'MHKD aligned': Setting(MHKD, ALIGNED),
     'CRD': Setting(CRD),
+    'CIRKD, regions': Setting(CIRKD, pixels=True),
+    'DHKD, channels last': Setting(DHKD, channels_last=True),
+    'DHKD aligned, per pixel, channels last': Setting(
+        DHKD, ALIGNED, pixels=True, channels_last=True
+    ),
     'DHKD aligned, float32': Setting(DHKD, ALIGNED, dtype=torch.float32, limit=1e-5),
     'DHKD, bfloat16': Setting(
         DHKD, SCALED[0], BFLOAT16, dtype=torch.float32, limit=1e-2

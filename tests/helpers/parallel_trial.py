@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 from unittest import mock
 
@@ -15,6 +16,7 @@ from torch import Tensor, distributed, nn
 from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook
 
 from mmkd.engine import AnyDeviceDataParallel
+from mmkd.engine.hooks import ChannelsLastHook
 from mmkd.models import Distiller, build_model
 from mmkd.registry import OPTIM_WRAPPERS
 
@@ -34,6 +36,7 @@ class Setting(NamedTuple):
     start: int = 0
     dtype: torch.dtype = torch.float64
     limit: float = 1e-9
+    channels_last: bool = False
 
 
 def distiller(setting: Setting, folder: Path) -> Distiller:
@@ -86,6 +89,13 @@ class Trial:
             # As the runner does, on GPUs and on CPUs alike.
             self.parallel = AnyDeviceDataParallel(self.model, device_ids=[0])
             self.parallel.register_comm_hook(None, self._counted)
+        if setting.channels_last:
+            ChannelsLastHook().before_train(
+                SimpleNamespace(model=self.parallel, optim_wrapper=self.optimiser)
+            )
+            assert any(
+                p.dim() == 4 and not p.is_contiguous() for p in self.model.parameters()
+            )
 
     def learnt(self) -> dict[str, Tensor]:
         """Parameters and memories."""

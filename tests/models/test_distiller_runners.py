@@ -89,7 +89,6 @@ def test_sharding_is_refused_with_what_to_use(train: Train) -> None:
         train(FlexibleRunner, 'OptimWrapper', strategy=FSDP, launcher='pytorch')
 
 
-@pytest.mark.soak
 @pytest.mark.parametrize('wrapper', ['OptimWrapper', ALIGNED])
 def test_a_compiled_distiller_trains_alike(
     train: Train, tiny: Any, wrapper: str

@@ -1,6 +1,5 @@
 """A training whose weights lie in the layout in which convolutions are fastest."""
 
-import warnings
 from functools import partial
 
 from mmengine.hooks import Hook
@@ -8,7 +7,9 @@ from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.optim import AmpOptimWrapper
 from mmengine.runner import Runner
 from torch import nn
+from torch.nn.parallel import DistributedDataParallel
 
+from mmkd.engine.data_parallel import learn_layout
 from mmkd.models.discovery import OUTPUT, view_of
 from mmkd.models.layout import lay_channels_last
 from mmkd.models.probing import look
@@ -46,10 +47,9 @@ class ChannelsLastHook(Hook):
         model = runner.model
         if isinstance(model, BaseTTAModel):
             model = model.module
-        if is_model_wrapper(model):
-            model = model.module
-            # Data parallelism learns the layout in its first step, and warns there.
-            warnings.filterwarnings('ignore', 'Grad strides do not match bucket view')
+        wrapper = model if is_model_wrapper(model) else None
+        if wrapper is not None:
+            model = wrapper.module
         if not gains(model, isinstance(runner.optim_wrapper, AmpOptimWrapper)):
             return
         view = view_of(model)
@@ -59,6 +59,8 @@ class ChannelsLastHook(Hook):
                 f'{type(model).__name__} does not run with weights that lie channel by '
                 'channel last: they stay as they were.'
             )
+        elif isinstance(wrapper, DistributedDataParallel):
+            learn_layout(wrapper)
 
 
 def gains(model: nn.Module, half: bool) -> bool:

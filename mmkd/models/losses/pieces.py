@@ -35,8 +35,9 @@ def sum_of_pieces(
     student's size. A second backward pass through a retained graph computes it again,
     and second derivatives are those of the whole map.
 
-    Small maps, other devices than CPUs and compiled models have one piece, the whole:
-    there ``part`` is called on what was given, as if this function were not there.
+    On other devices than CPUs there is one piece, the whole. On small maps and in
+    compiled models ``part`` is called on what was given, as if this function were not
+    there.
 
     Args:
         part: What is summed.
@@ -49,14 +50,13 @@ def sum_of_pieces(
         A scalar.
     """
     inputs = (student, *(constant.detach() for constant in constants))
-    if (
-        student.numel() <= PIECE
-        or student.device.type != 'cpu'
-        or torch.compiler.is_compiling()
-    ):
+    if student.numel() <= PIECE or torch.compiler.is_compiling():
         return part(*inputs)
-    # Allocated and freed, so that the memory of one piece is there for the next.
-    torch.empty(LARGEST_KEPT, dtype=torch.uint8)
+    if student.device.type == 'cpu':
+        # Allocated and freed, so that the memory of one piece is there for the next.
+        torch.empty(LARGEST_KEPT, dtype=torch.uint8)
+    else:
+        dims = ()
     if torch.is_grad_enabled() and student.requires_grad:
         return _Sum.apply(part, dims, *inputs)
     return torch.stack([part(*each) for each in _pieces(inputs, dims)]).sum()

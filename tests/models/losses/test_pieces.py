@@ -1,6 +1,7 @@
 """Losses on maps that are cut into pieces against the same losses on whole maps."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 import torch
@@ -163,6 +164,27 @@ def test_nothing_of_a_piece_is_kept(name: str, piece: int) -> None:
 
     smallest = 42 if name.startswith('Channel') else 5
     assert max(sizes) <= max(piece, smallest)
+
+
+@every_loss
+@pytest.mark.parametrize('piece', [100], indirect=True)
+def test_on_another_device_than_a_cpu_the_whole_is_the_only_piece(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers, cut = [], pieces._pieces
+
+    def counted(*args: Any) -> list[Sequence[Tensor]]:
+        found = list(cut(*args))
+        numbers.append(len(found))
+        return found
+
+    monkeypatch.setattr(pieces, '_pieces', counted)
+    student, teacher = maps().to('meta')
+    student.requires_grad_()
+    labels = [teacher.argmax(1)] if name == 'DKDLoss' else []
+    getattr(losses, name)()(student, teacher, *labels).backward()
+    assert student.grad.shape == student.shape
+    assert set(numbers) == {1}
 
 
 @every_loss

@@ -11,16 +11,13 @@ from mmengine.config import Config
 
 from mmkd.compare.length import length_options, unit_of
 from mmkd.compare.trial import SOON, timed_length
-from mmkd.config.experiments import NONE, load_config, set_methods
+from mmkd.config.experiments import NONE, TOGETHER, load_config, set_methods
 from mmkd.config.sources import methods_of
 from mmkd.records import read_manifest
 from mmkd.runs.training import Training
 
 TEACHER = 'teacher'
 """What the training of the teacher is called."""
-
-TOGETHER = '+'
-"""Between methods that are used together."""
 
 
 @dataclass(frozen=True)
@@ -201,5 +198,5 @@ class Comparison:
 def _config(pair: str, method: str) -> Config:
     """Read once, for there is a training for each seed and setting."""
     cfg = load_config(pair)
-    set_methods(cfg, method.split(TOGETHER))
+    set_methods(cfg, [method])
     return cfg

@@ -31,6 +31,9 @@ CONFIGS = Path(mmkd.__file__).parent / '.mim' / 'configs'
 NONE = 'none'
 """The name that stands for the student alone."""
 
+TOGETHER = '+'
+"""Between methods that are used together."""
+
 TAKEN_BY = {
     'distiller': 'model',
     'distill_hooks': 'default_hooks',
@@ -87,14 +90,15 @@ def set_methods(cfg: Config, names: Iterable[str]) -> None:
 
     Args:
         cfg: The config of a pair or a distillation; changed in place.
-        names: Names of files in ``configs/_base_/methods``, or ``none`` alone for
-            the student without a teacher, with all else equal.
+        names: Names of files in ``configs/_base_/methods``, each by itself or
+            several joined by ``+``, or ``none`` alone for the student without a
+            teacher, with all else equal.
 
     Raises:
         ValueError: If a name is unknown, ``none`` is not alone, or the config has
             no teacher.
     """
-    names = list(names)
+    names = [name for several in names for name in several.split(TOGETHER)]
     if names == [NONE]:
         drop_distillation(cfg)
         return

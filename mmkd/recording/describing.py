@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import torch
 from mmengine.runner import Runner
 
 import mmkd
@@ -62,6 +63,7 @@ def manifest_of(
                 classes=None if names is None else [str(name) for name in names],
                 num_classes=teacher.view.num_classes,
                 settings={name: settings.get(name) for name in SETTINGS},
+                precision=str(teacher.dtype or torch.float32).removeprefix('torch.'),
                 score=score,
             ),
             views=dict(seed=views.seed, count=views.count),

@@ -91,6 +91,11 @@ def test_values_go_before_both() -> None:
     assert cfg.model.methods.dual_head.stop == 49
 
 
+def test_methods_may_be_joined_as_a_comparison_names_them() -> None:
+    expected = composed(PAIRS[0], 'dhkd', 'kd').model.methods
+    assert composed(PAIRS[0], 'dhkd+kd').model.methods == expected
+
+
 @pytest.mark.parametrize('pair', PAIRS)
 def test_a_pair_sets_methods_that_exist(pair: str) -> None:
     known = set()
@@ -114,6 +119,7 @@ def test_the_dump_is_the_same_experiment(pair: str, tmp_path: Path) -> None:
     [
         (['fitnett'], r"no 'fitnett'\. Did you mean 'fitnet'"),
         (['dhkd', 'none'], '--method none .*stands alone'),
+        (['dhkd+none'], '--method none .*stands alone'),
     ],
 )
 def test_unknown_methods(methods: list[str], message: str) -> None:

@@ -36,7 +36,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def readable(folders: list[Path]) -> list[Run]:
-    """The runs, with a line for each folder of several that has no log yet.
+    """The runs, with a line for each of several that is a file or has no log yet.
 
     Raises:
         FileNotFoundError: If a folder is missing, or none has a log.
@@ -47,7 +47,7 @@ def readable(folders: list[Path]) -> list[Run]:
         try:
             runs.append(read_run(folder))
         except FileNotFoundError as error:
-            if not folder.is_dir() or len(folders) == 1:
+            if not folder.exists() or len(folders) == 1:
                 raise
             print(f'{Path(sys.argv[0]).name}: left out: {error}', file=sys.stderr)
     if not runs:

@@ -176,7 +176,8 @@ def read_run(folder: Path) -> Run:
         ValueError: If a log or the dumped config cannot be read.
     """
     if not folder.is_dir():
-        raise FileNotFoundError(f'{folder}: there is no such folder')
+        what = 'is a file' if folder.exists() else 'there is no such folder'
+        raise FileNotFoundError(f'{folder}: {what}')
     logs = sorted(folder.glob(LOGS))
     if not logs:
         raise FileNotFoundError(

@@ -99,6 +99,17 @@ def test_a_run_that_has_logged_nothing_does_not_end_the_others(
         report('a', 'd')
 
 
+def test_all_that_a_comparison_leaves_can_be_named(
+    report: Report, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made_run(tmp_path / 'a', SCORES)
+    (tmp_path / 'table.md').touch()
+    assert report('a', 'table.md').count('<td>finished</td>') == 1
+    assert 'left out: table.md: is a file' in capsys.readouterr().err
+    with pytest.raises(SystemExit, match=r'table\.md: is a file'):
+        report('table.md')
+
+
 def test_what_runs_say_is_text(report: Report, tmp_path: Path) -> None:
     bad = {'kd<script>&': dict(type='LogitsKD', note=SCRIPT)}
     train = {step: {'loss': 1.0, f'loss{SCRIPT}': 1.0} for step in (50, 100)}

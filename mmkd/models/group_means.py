@@ -1,4 +1,4 @@
-"""Means over groups of pixels, as features of a class are averaged."""
+"""Means over groups of pixels, such as the features of a class."""
 
 from torch import Tensor
 
@@ -8,9 +8,9 @@ def group_means(rows: Tensor, groups: Tensor, count: int) -> tuple[Tensor, Tenso
 
     Args:
         rows: Features ``(M, C)``, of at least float32.
-        groups: The group of each row, int64 ``(M,)``, from 0 to below ``count``.
-        count: How many groups there are, some of which may be empty. It is given,
-            for to look for the largest one a device would be waited for.
+        groups: The group of each row, int64 ``(M,)``, from 0 to ``count - 1``.
+        count: Number of groups, some of which may be empty. It is an argument
+            because computing it from ``groups`` would block on the GPU.
 
     Returns:
         The means ``(count, C)``, zero for an empty group, and how many rows each

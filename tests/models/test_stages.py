@@ -301,7 +301,7 @@ TERMS = [('hint', 'loss'), ('review', 'loss'), ('heads', 'loss_student_heads')]
 
 
 def test_a_vector_is_no_stage_of_the_teacher(tiny: Any) -> None:
-    with pytest.raises(ValueError, match=r'puts out .* stage of the teacher'):
+    with pytest.raises(ValueError, match=r'outputs .* stage of the teacher'):
         tiny.distiller(
             'images',
             dict(hint=dict(type='FitNet', teacher_stage='head.layers.head')),
@@ -329,7 +329,7 @@ def test_a_vector_is_no_map_of_pixels(tiny: Any, kind: str) -> None:
     config = heads.pixels(tiny, 'EncHead')
     vector = dict(type=kind, stage=0, teacher_stage='decode_head.enc_module.fc')
 
-    with pytest.raises(ValueError, match=r'fc. of .* puts out .* stage of the teacher'):
+    with pytest.raises(ValueError, match=r'fc. of .* outputs .* stage of the teacher'):
         tiny.distiller(
             'pixels', dict(it=vector), student=config, teacher=tiny.teacher(config)
         )

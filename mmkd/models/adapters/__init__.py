@@ -1,4 +1,4 @@
-"""Modules that bring student features to the teacher's shape, for training alone."""
+"""Modules that bring student features to the teacher's shape, only in training."""
 
 from mmkd.models.adapters.fusion import AttentionFusion
 from mmkd.models.adapters.pooling import pooled

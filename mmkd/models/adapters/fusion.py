@@ -11,11 +11,11 @@ from mmkd.models.norms import BatchNorm2d
 
 
 class AttentionFusion(BaseModule):
-    """Fuse a feature map with what the deeper levels left, by learned weights.
+    """Fuse a feature map with the deeper level's result, by learned weights.
 
     Both are brought to ``mid_channels`` channels and the feature's size. Two
-    attention maps, computed from both, say how much of each goes into the
-    fused map. It is handed to the next shallower level and, after a 3x3
+    attention maps, computed from both, determine how much of each goes into the
+    fused map. It is passed to the next shallower level and, after a 3x3
     convolution, compared with the teacher.
 
     Source: Chen et al., "Distilling Knowledge via Knowledge Review", the
@@ -53,7 +53,7 @@ class AttentionFusion(BaseModule):
             size: Height and width of the teacher's feature map.
 
         Returns:
-            What to compare with the teacher, ``(N, out_channels, *size)``, and
+            The map to compare with the teacher, ``(N, out_channels, *size)``, and
             the fused map ``(N, mid_channels, *size)``.
         """
         fused = self.enter(features)

@@ -1,4 +1,4 @@
-"""From feature maps to one vector an image."""
+"""Pooling of feature maps to one vector per image."""
 
 from torch import Tensor
 
@@ -10,6 +10,6 @@ def pooled(features: Tensor) -> Tensor:
         features: ``(N, C, *)``.
 
     Returns:
-        ``(N, C)``; a vector stays as it is.
+        ``(N, C)``; a vector is returned unchanged.
     """
     return features if features.dim() == 2 else features.flatten(2).mean(2)

@@ -12,9 +12,9 @@ from mmkd.models.norms import BatchNorm2d
 class Regressor(BaseModule):
     """A convolution, BatchNorm and ReLU onto the teacher's feature map.
 
-    Maps of one size get a 1x1 convolution, a map of twice the teacher's size a
-    3x3 one of stride 2, one of half its size a transposed one of stride 2. What
-    is still of another size is interpolated.
+    Maps of equal size get a 1x1 convolution, a map of twice the teacher's size a
+    3x3 one with stride 2, one of half its size a transposed one with stride 2. If
+    the size still differs, the result is interpolated.
 
     Source: ``ConvReg`` in ``models/util.py`` of
     https://github.com/HobbitLong/RepDistiller, which has these three cases.

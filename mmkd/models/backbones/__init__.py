@@ -1,4 +1,4 @@
-"""The CIFAR model families of the field, and MobileNetV1."""
+"""The usual CIFAR model families, and MobileNetV1."""
 
 from mmkd.setup import setup
 

@@ -41,7 +41,7 @@ class MobileNetV1(StagedBackbone):
 
 
 def separable(in_channels: int, out_channels: int, stride: int) -> list[nn.Module]:
-    """A 3x3 convolution of each channel, then a 1x1 one, each with BatchNorm.
+    """A depthwise 3x3 and a 1x1 convolution, each with BatchNorm and ReLU.
 
     Args:
         in_channels: Channels of the input.

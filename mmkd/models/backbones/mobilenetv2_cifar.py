@@ -14,14 +14,14 @@ STAGES = (
     ((6, 64, 4, 2), (6, 96, 3, 1)),
     ((6, 160, 3, 2), (6, 320, 1, 1)),
 )
-"""Of each stage: expansion, channels at full width, blocks, first stride."""
+"""Per stage: expansion, channels at full width, blocks, first stride."""
 
 
 class InvertedResidual(nn.Module):
-    """Expand by 1x1, filter each channel by 3x3, project by 1x1 without ReLU.
+    """1x1 expansion, depthwise 3x3, 1x1 projection without ReLU.
 
-    Unlike MMPretrain's block it has the first convolution for an expansion of
-    1 too, as the published CIFAR models have.
+    Unlike MMPretrain's block, it has the first convolution even for an expansion
+    of 1, as the published CIFAR models do.
 
     Args:
         in_channels: Channels of the input.
@@ -59,7 +59,7 @@ class MobileNetV2CIFAR(StagedBackbone):
     Args:
         widen_factor: Width of everything but the tail, 1 being MobileNetV2's;
             fractions of a channel are dropped.
-        out_indices: Which maps to return: 0 to 3 the stages', 4 the tail's.
+        out_indices: Which maps to return: 0 to 3 for the stages, 4 for the tail.
         init_cfg: Initialisation of the weights.
     """
 

@@ -14,19 +14,19 @@ class ResNetCIFAR(ResNet_CIFAR):
     """ResNet-8, 14, 20, ..., 110 of He et al. for 32x32 images.
 
     The network of section 4.2 of `Deep Residual Learning for Image Recognition
-    <https://arxiv.org/abs/1512.03385>`_ with projection shortcuts, which is the
-    one of the RepDistiller repository. It is MMPretrain's ``ResNet_CIFAR`` with
+    <https://arxiv.org/abs/1512.03385>`_ with projection shortcuts, as in the
+    RepDistiller repository. It is MMPretrain's ``ResNet_CIFAR`` with
     three stages ``layer1``, ``layer2``, ``layer3`` (maps of 32x32, 16x16 and
     8x8) whose widths are ``base_channels`` times 1, 2 and 4. The four-stage
     ResNet-50 of the same repositories is MMPretrain's class itself.
 
     Args:
-        depth: ``6n + 2`` layers for ``n`` blocks a stage.
+        depth: ``6n + 2`` layers for ``n`` blocks per stage.
         stem_channels: Width of the first convolution.
         base_channels: Width of the first stage: 16, or 64 for the "x4" models.
         out_indices: Which stages' maps to return, from 0.
-        zero_init_residual: Whether each block starts as the identity, which
-            the published models do not.
+        zero_init_residual: Whether each block starts as the identity, unlike
+            in the published models.
         **kwargs: See MMPretrain's ``ResNet_CIFAR``.
 
     Raises:

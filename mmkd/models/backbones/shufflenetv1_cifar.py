@@ -11,12 +11,12 @@ from mmkd.registry import MODELS
 
 
 class ShuffleUnit(nn.Module):
-    """Grouped 1x1, channel shuffle, 3x3 on each channel, grouped 1x1.
+    """Grouped 1x1, channel shuffle, depthwise 3x3, grouped 1x1.
 
     With stride 1 the input is added; with stride 2 the average-pooled input
-    provides ``in_channels`` of the output channels. Unlike MMPretrain's unit
-    a ReLU follows the 3x3 convolution and the hidden width is a quarter of
-    what the branch, not the whole unit, puts out, as in the published models.
+    provides ``in_channels`` of the output channels. Unlike in
+    MMPretrain's unit, a ReLU follows the 3x3 convolution, and the hidden width is
+    a quarter of the branch's output, not the unit's, as in the published models.
 
     Args:
         in_channels: Channels of the input.

@@ -18,12 +18,12 @@ PYTORCH_INIT = {
     'nonlinearity': 'leaky_relu',
     'distribution': 'uniform',
 }
-"""PyTorch's own initialisation, which MMPretrain's units replace."""
+"""PyTorch's default initialisation, which MMPretrain's units replace."""
 
 
 @MODELS.register_module()
 class ShuffleNetV2CIFAR(StagedBackbone):
-    """ShuffleNetV2 1x with a 1x1 stem, of MMPretrain's units.
+    """ShuffleNetV2 1x with a 1x1 stem, built from MMPretrain's units.
 
     `ShuffleNet V2 <https://arxiv.org/abs/1807.11164>`_ in the form of the
     RepDistiller repository. For 32x32 images the maps of ``layer1``,
@@ -31,7 +31,7 @@ class ShuffleNetV2CIFAR(StagedBackbone):
     to 1024 channels.
 
     Args:
-        out_indices: Which maps to return: 0 to 2 the stages', 3 the tail's.
+        out_indices: Which maps to return: 0 to 2 for the stages, 3 for the tail.
         init_cfg: Initialisation of the weights.
     """
 

@@ -1,4 +1,4 @@
-"""What the CIFAR families share: a stem, named stages and perhaps a tail."""
+"""The base of the CIFAR families: a stem, named stages and an optional tail."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,23 +11,23 @@ KAIMING = {'type': 'Kaiming', 'layer': 'Conv2d'}
 
 
 class StagedBackbone(BaseModule):
-    """Runs a stem, then ``layer1``, ``layer2``, ..., then perhaps a tail.
+    """Runs a stem, then ``layer1``, ``layer2``, ..., then an optional tail.
 
-    Every stage is a child module of its own and its output, after the last
-    ReLU that the published network puts there, is the end of a unit: of layers
-    whose maps have one size. A method that taps ``backbone.layer2`` gets it.
+    Every stage is a separate child module. Its output, after the last ReLU of the
+    published network there, is the end of a unit, that is, of layers whose maps
+    have one size. A method that taps ``backbone.layer2`` gets this output.
 
     Args:
         stem: What precedes the first stage.
         stages: The stages in the order they run.
         tail: What follows the last stage, without changing the map's size.
-        out_indices: Which maps to return, from 0: the stages' in order, then
+        out_indices: Which maps to return, from 0: those of the stages in order, then
             the tail's. None means the last one, which the classifier pools.
         init_cfg: Initialisation of the weights, as in MMEngine; None keeps
             PyTorch's own.
 
     Raises:
-        ValueError: If an index names no map.
+        ValueError: If an index does not exist.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class StagedBackbone(BaseModule):
         self.out_indices = (last,) if out_indices is None else tuple(out_indices)
         if not self.out_indices or not set(self.out_indices) <= set(range(last + 1)):
             raise ValueError(
-                f'out_indices must be some of 0 to {last}, got {out_indices!r}'
+                f'out_indices must be one or more of 0 to {last}, got {out_indices!r}'
             )
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
@@ -81,10 +81,10 @@ def conv_bn(
     bias: bool = False,
     relu: bool = True,
 ) -> list[nn.Module]:
-    """A convolution that keeps the map's size but for its stride, and BatchNorm.
+    """A convolution that changes the map's size only by its stride, and BatchNorm.
 
-    The ReLU works on a copy: in place it would change what a method captured
-    as the BatchNorm's output.
+    The ReLU is not in place: it would change the BatchNorm output that a method
+    captured.
 
     Args:
         in_channels: Channels of the input.

@@ -20,12 +20,12 @@ class VGGCIFAR(StagedBackbone):
     images that repository pools before ``layer5`` too; this class does not.)
 
     Args:
-        depth: 8, 11, 13, 16 or 19, the classifier included.
+        depth: 8, 11, 13, 16 or 19, including the classifier.
         out_indices: Which of the five stages' maps to return, from 0.
         init_cfg: Initialisation of the weights.
 
     Raises:
-        ValueError: If ``depth`` is another.
+        ValueError: If ``depth`` is none of these.
     """
 
     arch_settings: ClassVar[dict[int, tuple[int, ...]]] = {

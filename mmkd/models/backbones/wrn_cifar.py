@@ -51,9 +51,9 @@ class WideResNetCIFAR(StagedBackbone):
     is the BatchNorm and ReLU before the pooling.
 
     Args:
-        depth: ``6n + 4`` layers for ``n`` blocks a stage.
+        depth: ``6n + 4`` layers for ``n`` blocks per stage.
         widen_factor: Width of the stages, in units of 16, 32 and 64 channels.
-        out_indices: Which maps to return: 0 to 2 the stages', 3 the tail's.
+        out_indices: Which maps to return: 0 to 2 for the stages, 3 for the tail.
         init_cfg: Initialisation of the weights.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Auxiliary classifiers, which exist in training alone."""
+"""Auxiliary classifiers, which exist only in training."""
 
 from mmkd.models.heads.conv import ConvClassifier
 from mmkd.models.heads.linear import LinearClassifier, pointwise

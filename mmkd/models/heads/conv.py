@@ -15,21 +15,21 @@ class ConvClassifier(BaseModule):
     """Two 3x3 convolutions with BatchNorm and ReLU, then two linear layers.
 
     Its capacity is kept small on purpose: a strong classifier would hide how
-    far two features are apart.
+    far apart two features are.
 
     Source: Wang et al., "Multi-Head Knowledge Distillation for Model
-    Compression", section 3.1: 256 kernels of 3x3. The paper leaves open their
-    strides, how the map reaches the first linear layer and how wide that is.
-    Here images are pooled by a global average, and that layer has as many
-    channels as the convolutions, with a ReLU behind it. Per pixel, of which the
-    paper knows nothing, no map is pooled, the linear layers are 1x1
-    convolutions, and the logits lie on the coarser map.
+    Compression", section 3.1: 256 kernels of 3x3. The paper does not give
+    their strides, how the map reaches the first linear layer, or the width of
+    that layer. Here, image features are average-pooled globally, and that layer
+    has the width of the convolutions and is followed by a ReLU. For pixels, which
+    the paper does not cover, there is no pooling, the linear layers are 1x1
+    convolutions, and the logits have the resolution of the coarser map.
 
-    Strides are the cheapest that lose nothing but, with 3, the last row and
-    column of maps whose side is a multiple of 3. The kernels then lie beside
-    each other; the first convolution takes a ninth and the second an
-    eighty-first of what they take on the whole map, and the student is as good
-    (``docs/results.md``). With 2 they overlap, and a position lies amid the
+    The strides are the cheapest that lose nothing, except that 3 loses the last
+    row and column of maps whose side is a multiple of 3. With 3, the kernels do
+    not overlap; the first convolution costs a ninth and the second an
+    eighty-first of what they cost on the whole map, and the student is as good
+    (``docs/results.md``). With 2 they overlap, and a position is centred on the
     pixels whose labels it has.
 
     Args:
@@ -38,7 +38,7 @@ class ConvClassifier(BaseModule):
         spatial_dims: 0 to classify images, 2 to classify pixels.
         channels: Width of the convolutions and of the first linear layer.
         stride: Stride of each of the two convolutions; 1 keeps the map's size. None
-            is 3 for images and 2 for pixels.
+            means 3 for images and 2 for pixels.
         init_cfg: Initialisation of the weights, as in MMEngine; None keeps PyTorch's
             own.
     """
@@ -78,7 +78,7 @@ class ConvClassifier(BaseModule):
             features: ``(N, C, H, W)``, of any size.
 
         Returns:
-            Logits ``(N, K)``, or per pixel ``(N, K, H', W')`` with each side divided
+            Logits ``(N, K)``, or for pixels ``(N, K, H', W')`` with each side divided
             by ``stride`` twice and rounded up.
         """
         return self.layers(features)

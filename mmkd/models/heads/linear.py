@@ -29,7 +29,7 @@ def pointwise(in_channels: int, out_channels: int, spatial_dims: int) -> nn.Modu
 
 @MODELS.register_module()
 class LinearClassifier(BaseModule):
-    """``Linear(in_channels, num_classes)``, per pixel a 1x1 convolution.
+    """``Linear(in_channels, num_classes)``; for pixels, a 1x1 convolution.
 
     Source: Dual-Head KD's linear auxiliary head.
 

@@ -14,11 +14,11 @@ from mmkd.registry import MODELS
 class MLPClassifier(BaseModule):
     """``Linear -> Dropout -> BatchNorm -> ReLU -> Linear``.
 
-    Per pixel the linear layers are 1x1 convolutions, and dropout drops single
-    values as it does for vectors.
+    For pixels, the linear layers are 1x1 convolutions, and dropout drops single
+    values, as for vectors.
 
     Source: Dual-Head KD's nonlinear auxiliary head, with its width 200 and
-    dropout 0.1, for students very unlike their teachers.
+    dropout 0.1, for students very different from their teachers.
 
     Args:
         in_channels: Channels of the features.

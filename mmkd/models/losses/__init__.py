@@ -1,4 +1,4 @@
-"""Losses as pure functions of tensors, one paper's loss a file."""
+"""Losses as pure functions of tensors, one file per paper."""
 
 from mmkd.models.losses.binary_kl import BinaryKLLoss
 from mmkd.models.losses.binary_kl_norm import BinaryKLNormLoss

@@ -1,4 +1,4 @@
-"""The frame of every loss between two logit maps."""
+"""The base class of losses between two logit maps."""
 
 from collections.abc import Callable, Sequence
 
@@ -20,27 +20,27 @@ from mmkd.models.losses.pieces import Part, sum_of_pieces
 class LogitLoss(nn.Module):
     r"""``tau ** 2`` times the mean of a divergence between softened logits.
 
-    The factor keeps the gradient of one size whatever the temperature. A loss
-    defines :meth:`divergence`, or :meth:`compare` where it is no mean over
-    positions.
+    The factor keeps the scale of the gradient independent of the temperature.
+    A loss defines :meth:`divergence`, or overrides :meth:`compare` if it is not
+    a mean over positions.
 
     Args:
-        tau: Temperature, which both logits are divided by.
+        tau: Temperature that both logits are divided by.
         in_pieces: Whether large maps are compared piece by piece, see
             :func:`mmkd.models.losses.pieces.sum_of_pieces`.
 
     Attributes:
-        needs_labels: Whether the loss is defined with labels.
-        competing: Whether the loss takes a softmax over the classes, which then
-            must exclude each other. A single channel is then the second of two
-            classes: the first one's logit is 0, which makes of the softmax the
+        needs_labels: Whether the loss takes labels.
+        competing: Whether the loss takes a softmax over the classes, which must
+            then be mutually exclusive. A single channel is then the second of
+            two classes: the first one's logit is 0, so that the softmax is the
             sigmoid of the channel.
-        constant_for_two: What of the loss teaches nothing where there are two
-            classes, for a line that says so; empty if all teaches.
-        ndim: The number of dimensions that the logits must have; None for any
-            from 2 on.
-        divergence: Takes softened student and teacher logits ``(N, K, *)``,
-            and the labels where the loss needs them; gives one value a position,
+        constant_for_two: The part of the loss that teaches nothing with only two
+            classes, quoted in a log line; empty if there is none.
+        ndim: Number of dimensions that the logits must have; None for any number
+            from 2.
+        divergence: Takes softened student and teacher logits ``(N, K, *)``, and
+            the labels if the loss needs them; returns one value per position,
             ``(N, *)``.
 
     Raises:
@@ -70,19 +70,19 @@ class LogitLoss(nn.Module):
 
         Args:
             student: Student logits ``(N, K, *)``.
-            teacher: Teacher logits ``(N, K, *)``, a constant. Where classes
-                compete, one channel and two may be compared.
-            labels: Class indices ``(N, *)``, int64, for the losses that are
-                defined with them; any value where ``mask`` is False.
-            mask: Bool ``(N, *)``, which positions count; all if None.
+            teacher: Teacher logits ``(N, K, *)``, a constant. A
+                ``competing`` loss may compare one channel with two.
+            labels: Class indices ``(N, *)``, int64, for the losses that need
+                them; any value where ``mask`` is False.
+            mask: Bool ``(N, *)``, True at positions that count; all if None.
 
         Returns:
             A scalar of at least float32.
 
         Raises:
             TypeError: If ``mask`` is not bool, or ``labels`` are missing or
-                passed to a loss that is defined without.
-            ValueError: If the shapes do not fit.
+                passed to a loss that takes none.
+            ValueError: If the shapes do not match.
         """
         if self.competing:
             student, teacher = two_classes(student), two_classes(teacher)
@@ -90,7 +90,7 @@ class LogitLoss(nn.Module):
         check_mask(mask, student)
         args = [student, teacher]
         if self.needs_labels != (labels is not None):
-            takes = 'needs' if self.needs_labels else 'is defined without'
+            takes = 'needs' if self.needs_labels else 'takes no'
             raise TypeError(f'{type(self).__name__} {takes} labels')
         if labels is not None:
             check_positions('labels', labels, student)
@@ -100,13 +100,13 @@ class LogitLoss(nn.Module):
     def compare(
         self, student: Tensor, teacher: Tensor, *labels: Tensor, mask: Tensor | None
     ) -> Tensor:
-        """The mean of the divergence over the positions that count.
+        """Average the divergence over the positions that count.
 
         Args:
-            student: Student logits ``(N, K, *)``, as they are.
+            student: Student logits ``(N, K, *)``, not softened.
             teacher: Teacher logits, likewise.
-            *labels: The labels, where the loss needs them.
-            mask: Bool ``(N, *)``, which positions count; all if None.
+            *labels: The labels, if the loss needs them.
+            mask: Bool ``(N, *)``, True at positions that count; all if None.
 
         Returns:
             A scalar of at least float32.
@@ -125,14 +125,14 @@ class LogitLoss(nn.Module):
         return total / number_of(student.shape[:1] + student.shape[2:], mask)
 
     def soften(self, student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
-        """Both in at least float32 and divided by the temperature."""
+        """Convert both to at least float32 and divide them by the temperature."""
         student, teacher = prepare_pair(student, teacher)
         return student / self.tau, teacher / self.tau
 
     def total(
         self, part: Part, student: Tensor, *constants: Tensor, dims: Sequence[int]
     ) -> Tensor:
-        """What ``part`` gives for the maps, in pieces if the loss is to use them.
+        """Apply ``part`` to the maps, piece by piece if ``in_pieces`` is set.
 
         Args:
             part: A sum over the dimensions that may be cut.

@@ -1,4 +1,4 @@
-"""Binary KL divergence between the logits taken class by class."""
+"""Binary KL divergence, class by class."""
 
 from torch import Tensor
 from torch.nn.functional import softplus
@@ -7,7 +7,7 @@ from mmkd.models.losses.base import LogitLoss
 from mmkd.registry import MODELS
 
 LINEAR_FROM = 40.0
-"""Where ``softplus(x)`` is ``x`` to the last digit, in float64 too."""
+"""From here on ``softplus(x)`` equals ``x`` to the last digit, even in float64."""
 
 
 @MODELS.register_module()
@@ -19,11 +19,11 @@ class BinaryKLLoss(LogitLoss):
             \mathrm{Ber}(\sigma(z^T_{nk} / \tau)) \,\Big\|\,
             \mathrm{Ber}(\sigma(z^S_{nk} / \tau))\Big)
 
-    It is the BinaryKL loss that `Dual-Head Knowledge Distillation: Enhancing
+    This is the BinaryKL loss that `Dual-Head Knowledge Distillation: Enhancing
     Logits Utilization with an Auxiliary Head
-    <https://arxiv.org/abs/2411.08937>`_ sets out from. The values agree with
+    <https://arxiv.org/abs/2411.08937>`_ starts from. The values agree with
     ``distiller_zoo/BinaryKL.py`` of https://github.com/penghui-yang/DHKD where
-    its clamp of the probabilities to ``[1e-8, 1 - 1e-8]`` changes nothing.
+    its clamp of the probabilities to ``[1e-8, 1 - 1e-8]`` has no effect.
 
     Args:
         tau: Temperature.
@@ -51,8 +51,8 @@ def bernoulli_kl(student: Tensor, teacher: Tensor) -> Tensor:
         student: Logits of any shape.
         teacher: Logits of the same shape.
     """
-    # Of the two outcomes the one that the teacher takes for less likely: all terms
-    # are then as small as the divergence, however large the logits.
+    # Use the outcome that the teacher considers less likely: all terms are then as
+    # small as the divergence, however large the logits.
     outcome = -teacher.new_ones(()).copysign(teacher)
     s, t = student * outcome, -teacher.abs()
     return softplus(s, threshold=LINEAR_FROM) - softplus(t) - t.sigmoid() * (s - t)

@@ -12,7 +12,7 @@ from mmkd.registry import MODELS
 
 @MODELS.register_module()
 class BinaryKLNormLoss(LogitLoss):
-    r"""BinaryKL-Norm: how far student and teacher logits lie apart, per class.
+    r"""BinaryKL-Norm: how far apart student and teacher logits are, per class.
 
     .. math::
         \frac{\tau^2}{N} \sum_{n,k} \mathrm{KL}\Big(\tfrac12 \,\Big\|\,
@@ -20,14 +20,14 @@ class BinaryKLNormLoss(LogitLoss):
         = \frac{\tau^2}{N} \sum_{n,k}
             \log\cosh\frac{z^S_{nk} - z^T_{nk}}{2\tau}
 
-    It is the auxiliary head's loss in `Dual-Head Knowledge Distillation:
+    This is the auxiliary head's loss in `Dual-Head Knowledge Distillation:
     Enhancing Logits Utilization with an Auxiliary Head
     <https://arxiv.org/abs/2411.08937>`_. Each entry's gradient is
     ``tau / (2 N) * tanh((student - teacher) / (2 tau))``, never above
     ``tau / (2 N)``.
 
     The values agree with ``distiller_zoo/BinaryKLNorm.py`` of
-    https://github.com/penghui-yang/DHKD where that is finite. It clamps the
+    https://github.com/penghui-yang/DHKD where those are finite. That code clamps the
     sigmoid at ``1 - 1e-8``, which float32 rounds to 1, and so returns infinity
     once a difference passes about ``17 tau``; the closed form is finite for
     every difference.
@@ -49,6 +49,6 @@ class BinaryKLNormLoss(LogitLoss):
     def divergence(self, student: Tensor, teacher: Tensor) -> Tensor:
         """Sum over the classes of ``log cosh`` of half the difference, ``(N, *)``."""
         gap = student - teacher
-        # cosh itself overflows.
+        # cosh itself would overflow.
         log_2_cosh = softplus(gap, threshold=LINEAR_FROM) - gap / 2
         return (log_2_cosh - math.log(2)).sum(1)

@@ -11,16 +11,16 @@ from mmkd.registry import MODELS
 
 @MODELS.register_module()
 class ChannelWiseDivergenceLoss(LogitLoss):
-    r"""KL divergence between where student and teacher see each channel.
+    r"""KL divergence between the spatial distributions of each channel.
 
     .. math::
         \frac{\tau^2}{N C} \sum_{n,c} \mathrm{KL}\big(
             \mathrm{softmax}_{hw}(z^T_{nc} / \tau) \,\big\|\,
             \mathrm{softmax}_{hw}(z^S_{nc} / \tau)\big)
 
-    Student and teacher may be logits or features ``(N, C, H, W)``; a mask
-    ``(N, H, W)`` says which pixels the distributions are over, all if None, as
-    in the published code.
+    Student and teacher may be logits or features ``(N, C, H, W)``. A mask
+    ``(N, H, W)`` selects the pixels of the distributions; all if None, as in the
+    published code.
 
     From `Channel-wise Knowledge Distillation for Dense Prediction
     <https://arxiv.org/abs/2011.13256>`_. The values agree with
@@ -48,10 +48,10 @@ class ChannelWiseDivergenceLoss(LogitLoss):
     def compare(
         self, student: Tensor, teacher: Tensor, *labels: Tensor, mask: Tensor | None
     ) -> Tensor:
-        """Mean over the channels of images with a pixel that counts."""
+        """Average over the channels of images with a pixel that counts."""
         constants, counted = [teacher], None
         if mask is not None:
-            # Finite, as the difference of two infinities is nan.
+            # Finite: the difference of two infinities would be nan.
             floor = torch.finfo(torch.float32).min / 4
             barred = torch.zeros(mask.shape, device=mask.device)
             barred = barred.masked_fill_(~mask, floor).unsqueeze(1)
@@ -62,7 +62,7 @@ class ChannelWiseDivergenceLoss(LogitLoss):
             maps, counted = self.soften(student, teacher), None
             if pixels:
                 barred, counted = pixels
-                # Far below any logit; filling by the mask takes ten times as long.
+                # Far below any logit; masked_fill would take ten times as long.
                 maps = maps[0].add_(barred), maps[1].add_(barred)
             student, teacher = (values.flatten(2) for values in maps)
             return masked_sum(softmax_kl(student, teacher, dim=2), counted)

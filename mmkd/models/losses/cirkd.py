@@ -20,7 +20,7 @@ from mmkd.registry import MODELS
 
 @MODELS.register_module()
 class CIRKDLoss(nn.Module):
-    r"""How pixels resemble the pixels and regions of other images.
+    r"""Match how pixels resemble the pixels and regions of other images.
 
     The loss is the weighted sum of up to three parts. Each is the mean over
     anchor pixels of ``KL(softmax(t / tau) || softmax(s / tau))``, where ``t``
@@ -34,7 +34,7 @@ class CIRKDLoss(nn.Module):
 
     From `Cross-Image Relational Knowledge Distillation for Semantic
     Segmentation <https://arxiv.org/abs/2204.06986>`_. The values of the parts
-    agree with ``losses/cirkd_mini_batch.py`` (maps below
+    agree with ``losses/cirkd_mini_batch.py`` (for maps below
     256 x 256, which it does not pool) and ``losses/cirkd_memory.py``
     (``contrast_kd_temperature=1``) of https://github.com/winycg/CIRKD.
 
@@ -87,9 +87,9 @@ class CIRKDLoss(nn.Module):
             embedded: Student features embedded to the teacher's width,
                 ``(N, D, H, W)``, to compare with the banks; ``student`` if
                 None.
-            pixel_bank: Teacher pixels ``(*, D)``; no such part if None.
-            region_bank: Teacher regions ``(*, D)``; no such part if None.
-            mask: Bool ``(N, H, W)``, which pixels are anchors of the memory
+            pixel_bank: Teacher pixels ``(*, D)``; None omits this part.
+            region_bank: Teacher regions ``(*, D)``; None omits this part.
+            mask: Bool ``(N, H, W)``, True at anchor pixels of the memory
                 parts; all if None.
 
         Returns:
@@ -97,7 +97,7 @@ class CIRKDLoss(nn.Module):
 
         Raises:
             TypeError: If ``mask`` is not bool.
-            ValueError: If the shapes do not fit.
+            ValueError: If the shapes do not match.
         """
         if embedded is None:
             embedded = student
@@ -120,7 +120,7 @@ class CIRKDLoss(nn.Module):
 def mini_batch_divergence(student: Tensor, teacher: Tensor, tau: float) -> Tensor:
     """The mini-batch pixel-to-pixel part.
 
-    It takes memory for ``(N * H * W) ** 2`` numbers: pool large maps before.
+    It needs memory for ``(N * H * W) ** 2`` numbers: pool large maps first.
 
     Args:
         student: Student features ``(N, C, H, W)``.
@@ -147,15 +147,15 @@ def memory_divergence(
         teacher: Teacher features ``(N, D, H, W)``.
         bank: Teacher embeddings ``(*, D)``, constants.
         tau: Temperature.
-        mask: Bool ``(N, H, W)``, which pixels are anchors; all if None.
+        mask: Bool ``(N, H, W)``, True at anchor pixels; all if None.
 
     Raises:
-        ValueError: If the width of student or bank is not the teacher's.
+        ValueError: If the student or the bank does not have the teacher's width.
     """
     student, teacher = prepare_pair(student, teacher, ndim=4)
     if bank.shape[-1] != teacher.shape[1]:
         raise ValueError(
-            f'a bank must be of the width of the teacher, {teacher.shape[1]}, '
+            f'a bank must have the width of the teacher, {teacher.shape[1]}, '
             f'got a bank of shape {tuple(bank.shape)}'
         )
     bank = normalize(bank.detach().to(teacher.dtype).flatten(0, -2), dim=1)

@@ -20,7 +20,7 @@ from mmkd.registry import MODELS
 class ContrastiveRepresentationLoss(nn.Module):
     r"""Tell the teacher's view of a sample from those of other samples.
 
-    An anchor :math:`v` is to know its positive among ``R`` negatives of a
+    An anchor :math:`v` must recognise its positive among ``R`` negatives of a
     memory of ``M`` samples, by noise-contrastive estimation:
 
     .. math::
@@ -34,7 +34,7 @@ class ContrastiveRepresentationLoss(nn.Module):
     From `Contrastive Representation Distillation
     <https://arxiv.org/abs/1910.10699>`_, equation 18. The values agree
     with ``crd/criterion.py`` and ``crd/memory.py`` of
-    https://github.com/HobbitLong/RepDistiller but for its guard of 1e-7 in the
+    https://github.com/HobbitLong/RepDistiller except for its guard of 1e-7 in the
     denominator of ``h``.
 
     Args:
@@ -68,8 +68,8 @@ class ContrastiveRepresentationLoss(nn.Module):
     ) -> Tensor:
         """Compute the loss.
 
-        Unlike elsewhere the teacher's embedding keeps its gradient: it learns
-        too. What it embeds, the teacher's feature, is the constant.
+        Unlike in other losses, the teacher's embedding keeps its gradient, as
+        it is trained too. Only its input, the teacher's feature, is constant.
 
         Args:
             student: Student embeddings ``(N, D)`` of unit length.
@@ -79,16 +79,15 @@ class ContrastiveRepresentationLoss(nn.Module):
             teacher_memory: Earlier teacher embeddings, ``(M, D)``, constants.
             indices: Rows of the memories, int64 ``(N, 1 + R)``: the sample's
                 own first, then its negatives.
-            normalizers: Says which ``log Z`` of the student's and the
-                teacher's anchors to take, ``(2,)``, and is given the estimate
-                from this batch: CRD keeps that of the first. The estimate
-                itself if None.
+            normalizers: Maps this batch's estimate of ``log Z`` for the
+                student's and the teacher's anchors, ``(2,)``, to the values to
+                use: CRD keeps those of the first batch. None uses the estimate.
 
         Returns:
             A scalar of at least float32.
 
         Raises:
-            ValueError: If the shapes do not fit.
+            ValueError: If the shapes do not match.
         """
         scores = self._scores(student, teacher, student_memory, teacher_memory, indices)
         log_z = self._estimate(scores, len(student_memory))
@@ -111,7 +110,7 @@ class ContrastiveRepresentationLoss(nn.Module):
         check_pair(student_memory, teacher_memory, ndim=2)
         if student_memory.shape[1] != student.shape[1]:
             raise ValueError(
-                f'the memories must be of the width of the embeddings, '
+                f'the memories must have the width of the embeddings, '
                 f'{student.shape[1]}, got {tuple(student_memory.shape)}'
             )
         if indices.dim() != 2 or len(indices) != len(student) or indices.shape[1] < 2:
@@ -120,8 +119,8 @@ class ContrastiveRepresentationLoss(nn.Module):
                 f'{tuple(indices.shape)}'
             )
         with without_autocast(student):
-            # All scores first: taking the rows of the memory would need a tensor
-            # of N * (1 + R) * D entries, far more than N * M.
+            # Score the whole memory, then gather: gathering its rows first would
+            # need a tensor of N * (1 + R) * D entries, far more than N * M.
             pairs = (student, teacher_memory), (teacher, student_memory)
             return torch.stack(
                 [

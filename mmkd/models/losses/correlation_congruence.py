@@ -8,14 +8,14 @@ from mmkd.registry import MODELS
 
 @MODELS.register_module()
 class CorrelationCongruenceLoss(nn.Module):
-    r"""How far neighbours in the batch differ from the teacher together.
+    r"""Products of neighbouring samples' differences from the teacher.
 
     .. math::
         \frac{1}{N - 1} \sum_{i=1}^{N-1} \sum_j
             |\Delta_{ij}| \, |\Delta_{i+1,j}|, \qquad \Delta = f^S - f^T
 
     From `Correlation Congruence for Knowledge Distillation
-    <https://arxiv.org/abs/1904.01802>`_, in the form of its authors' code. The
+    <https://arxiv.org/abs/1904.01802>`_, as in its authors' code. The
     values agree with ``distiller_zoo/CC.py`` of
     https://github.com/HobbitLong/RepDistiller.
 
@@ -37,7 +37,7 @@ class CorrelationCongruenceLoss(nn.Module):
             A scalar of at least float32; zero for a batch of one.
 
         Raises:
-            ValueError: If the shapes do not fit.
+            ValueError: If the shapes do not match.
         """
         student, teacher = prepare_pair(student, teacher, ndim=2)
         delta = (student - teacher).abs()

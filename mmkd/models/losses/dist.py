@@ -17,10 +17,10 @@ class DISTLoss(LogitLoss):
             + \frac{\gamma}{K} \sum_k (1 - \rho(S_{:k}, T_{:k})) \Big)
 
     with the class probabilities ``S = softmax(student / tau)`` and ``T``
-    likewise, one row a sample or valid pixel.
+    likewise, one row per sample or valid pixel.
 
     From `Knowledge Distillation from A Stronger Teacher
-    <https://arxiv.org/abs/2205.10536>`_, its inter-class and intra-class loss.
+    <https://arxiv.org/abs/2205.10536>`_, its inter-class and intra-class losses.
     The values agree with ``segmentation/losses/dist_kd.py`` of
     https://github.com/hunto/DIST_KD, which has no temperature (``tau=1``).
 
@@ -50,7 +50,7 @@ class DISTLoss(LogitLoss):
     def compare(
         self, student: Tensor, teacher: Tensor, *labels: Tensor, mask: Tensor | None
     ) -> Tensor:
-        """The weighed sum of both distances over the positions that count."""
+        """The weighted sum of both distances over the positions that count."""
         student, teacher = (
             logits.movedim(1, -1).flatten(0, -2).softmax(1)
             for logits in self.soften(student, teacher)
@@ -62,19 +62,19 @@ class DISTLoss(LogitLoss):
 
 
 def pearson_distances(a: Tensor, b: Tensor, mask: Tensor | None = None) -> Tensor:
-    """One minus the Pearson correlation of each two rows.
+    """One minus the Pearson correlation of each pair of rows.
 
     Args:
-        a: Any ``(M, D)``.
-        b: The same.
-        mask: Bool ``(D,)``, which columns count; all if None.
+        a: Values ``(M, D)``.
+        b: Values of the same shape.
+        mask: Bool ``(D,)``, True at columns that count; all if None.
 
     Returns:
-        One number a row, ``(M,)``; it does not change if a row is scaled by a
-        positive number or shifted. Zero where no column counts.
+        One number per row, ``(M,)``, invariant to shifting a row or scaling it
+        by a positive number. Zero if no column counts.
     """
     if mask is not None:
-        # Not by selection, whose size a device would be waited for.
+        # No boolean indexing: its result size would block on the GPU.
         a, b = a.where(mask, 0), b.where(mask, 0)
     # Equal rows are at distance 0, however little they vary.
     rounding = 16 * torch.finfo(a.dtype).eps

@@ -12,15 +12,15 @@ from mmkd.registry import MODELS
 
 @MODELS.register_module()
 class DKDLoss(LogitLoss):
-    r"""The target and the non-target part of the KD loss, weighed apart.
+    r"""The target and non-target parts of the KD loss, weighted separately.
 
     .. math::
         \frac{\tau^2}{N} \sum_n \big(\alpha \, \mathrm{TCKD}_n
             + \beta \, \mathrm{NCKD}_n\big)
 
-    TCKD is the divergence of "the target class or not", NCKD the one among the
-    classes that are not the target; ``TCKD + (1 - p) NCKD``, with ``p`` the
-    teacher's probability of the target, is the KD loss.
+    TCKD is the divergence of "the target class or not", NCKD that among the
+    non-target classes. ``TCKD + (1 - p) NCKD``, with ``p`` the teacher's
+    probability of the target, is the KD loss.
 
     From `Decoupled Knowledge Distillation <https://arxiv.org/abs/2203.08679>`_. The
     values agree with ``mdistiller/distillers/DKD.py`` of
@@ -59,7 +59,7 @@ class DKDLoss(LogitLoss):
         self.beta = not_negative('beta', beta)
 
     def divergence(self, student: Tensor, teacher: Tensor, labels: Tensor) -> Tensor:
-        """The weighed sum of both parts at each position, ``(N, *)``."""
+        """The weighted sum of both parts at each position, ``(N, *)``."""
         target, others = decoupled_kl(student, teacher, labels)
         return self.alpha * target + self.beta * others
 
@@ -67,7 +67,7 @@ class DKDLoss(LogitLoss):
 def decoupled_kl(
     student: Tensor, teacher: Tensor, labels: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """The two parts of the KL divergence of class distributions.
+    """The two parts of the KL divergence between class distributions.
 
     Args:
         student: Student logits ``(N, K, *)``.
@@ -75,11 +75,11 @@ def decoupled_kl(
         labels: Class indices ``(N, *)``.
 
     Returns:
-        The target and the non-target part of each position, ``(N, *)``.
+        The target and the non-target part at each position, ``(N, *)``.
     """
     index = labels.unsqueeze(1)
     is_target = torch.zeros_like(student, dtype=torch.bool).scatter(1, index, True)
-    # Finite, as the difference of two infinities is nan, and far below any logit.
+    # Far below any logit, but finite: the difference of two infinities is nan.
     floor = torch.finfo(student.dtype).min / 4
     s, t = (logits.masked_fill(is_target, floor) for logits in (student, teacher))
     # The logit of "the target class or not".

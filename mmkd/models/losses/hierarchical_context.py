@@ -11,13 +11,13 @@ from mmkd.registry import MODELS
 class HierarchicalContextLoss(nn.Module):
     """Mean squared error of a feature map and of its coarser averages.
 
-    The map itself and its averages pooled to 4 x 4, 2 x 2 and 1 x 1 weigh 1,
-    1/2, 1/4 and 1/8, divided by their sum. A pool that is not smaller than the
-    map is left out and the next takes its weight.
+    The map itself and its averages pooled to 4 x 4, 2 x 2 and 1 x 1 have the
+    weights 1, 1/2, 1/4 and 1/8, divided by their sum. A pool that is not smaller
+    than the map is skipped, and the next gets its weight.
 
     From `Distilling Knowledge via Knowledge Review
     <https://arxiv.org/abs/2104.09044>`_. The values agree with one
-    summand of ``hcl`` in ``CIFAR-100/model/reviewkd.py`` of
+    term of ``hcl`` in ``CIFAR-100/model/reviewkd.py`` of
     https://github.com/dvlab-research/ReviewKD, which adds up all stages.
 
     Args:
@@ -51,7 +51,7 @@ class HierarchicalContextLoss(nn.Module):
             A scalar of at least float32.
 
         Raises:
-            ValueError: If the shapes do not fit.
+            ValueError: If the shapes do not match.
         """
         student, teacher = prepare_pair(student, teacher, ndim=4)
         loss = mse_loss(student, teacher)

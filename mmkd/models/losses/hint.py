@@ -13,8 +13,8 @@ class HintLoss(nn.Module):
 
     From `FitNets: Hints for Thin Deep Nets <https://arxiv.org/abs/1412.6550>`_.
     The values agree with ``distiller_zoo/FitNet.py`` of
-    https://github.com/HobbitLong/RepDistiller: the mean over all entries,
-    where the paper has half the sum.
+    https://github.com/HobbitLong/RepDistiller: the mean over all entries
+    instead of half their sum, as in the paper.
 
     Examples:
         >>> import torch
@@ -35,6 +35,6 @@ class HintLoss(nn.Module):
             A scalar of at least float32.
 
         Raises:
-            ValueError: If the shapes do not fit.
+            ValueError: If the shapes do not match.
         """
         return mse_loss(*prepare_pair(student, teacher))

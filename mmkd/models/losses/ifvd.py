@@ -16,19 +16,19 @@ from mmkd.registry import MODELS
 
 @MODELS.register_module()
 class IFVDLoss(nn.Module):
-    r"""Squared error between how features lie to the centre of their class.
+    r"""Squared error between the cosines of features with their class centres.
 
     .. math::
         \frac{1}{N} \sum_p \big(\cos(f^S_p, c^S_p) - \cos(f^T_p, c^T_p)\big)^2
 
-    where ``c_p`` is the mean feature of the pixels of its image that have the
-    class of pixel ``p``. The widths of student and teacher may differ.
+    where ``c_p`` is the mean feature of the pixels of the same image and class as
+    pixel ``p``. The widths of student and teacher may differ.
 
     From `Intra-class Feature Variation Distillation for Semantic Segmentation
     <https://www.ecva.net/papers/eccv_2020/papers_ECCV/papers/123520341.pdf>`_.
     The values agree with ``CriterionIFV`` in ``utils/criterion.py`` of
-    https://github.com/YukangWang/IFVD where every pixel counts; it divides by
-    the number of all pixels, whether they count or not.
+    https://github.com/YukangWang/IFVD if every pixel counts; that code always
+    divides by the number of all pixels.
 
     Examples:
         >>> import torch
@@ -52,22 +52,22 @@ class IFVDLoss(nn.Module):
         Args:
             student: Student features ``(N, C, H, W)``.
             teacher: Teacher features ``(N, D, H, W)``, a constant.
-            labels: Class indices ``(N, H, W)``, int64, on the features' map,
-                from 0 to below ``num_classes`` where a pixel counts.
-            num_classes: How many classes there are.
-            mask: Bool ``(N, H, W)``, which pixels count; all if None.
+            labels: Class indices ``(N, H, W)``, int64, at the features' resolution,
+                from 0 to ``num_classes - 1`` where a pixel counts.
+            num_classes: Number of classes.
+            mask: Bool ``(N, H, W)``, True at pixels that count; all if None.
 
         Returns:
             A scalar of at least float32.
 
         Raises:
             TypeError: If ``mask`` is not bool.
-            ValueError: If the shapes do not fit.
+            ValueError: If the shapes do not match.
         """
         student, teacher = prepare_pair(student, teacher, ndim=4, same_width=False)
         check_positions('labels', labels, student)
         check_mask(mask, student)
-        # Pixels that do not count are one class more.
+        # Pixels that do not count form an extra class.
         if mask is not None:
             labels = labels.where(mask, num_classes)
         image = torch.arange(len(labels), device=labels.device)
@@ -84,7 +84,7 @@ def variation(features: Tensor, groups: Tensor, count: int) -> Tensor:
     Args:
         features: ``(N, C, H, W)``.
         groups: The group of each pixel ``(N, H, W)``, counted from 0.
-        count: How many groups there are, some of which may be empty.
+        count: Number of groups, some of which may be empty.
 
     Returns:
         The cosine of each pixel, ``(N, H, W)``.

@@ -1,4 +1,4 @@
-"""What every loss does with its arguments before it computes."""
+"""Checks and conversions of the arguments of losses, and masked means."""
 
 import math
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ def positive(name: str, value: float) -> float:
 
 
 def not_negative(name: str, value: float) -> float:
-    """Return ``value`` if it is a finite number that is zero or above.
+    """Return ``value`` if it is a finite number of at least zero.
 
     Raises:
         ValueError: If it is not.
@@ -32,17 +32,16 @@ def not_negative(name: str, value: float) -> float:
 def check_pair(
     student: Tensor, teacher: Tensor, ndim: int | None, same_width: bool = True
 ) -> None:
-    """Check the shapes of what is compared.
+    """Check the shapes of a pair to compare.
 
     Args:
         student: The student's tensor, ``(N, C, *)``.
         teacher: The teacher's tensor.
-        ndim: The number of dimensions the loss is defined on; None for any
-            from 2 on.
+        ndim: Required number of dimensions; None for any number from 2.
         same_width: Whether both must have the same ``C``.
 
     Raises:
-        ValueError: If the shapes do not fit.
+        ValueError: If the shapes do not match.
     """
     shapes = f'student has {tuple(student.shape)}, teacher {tuple(teacher.shape)}'
     if ndim is not None and {student.dim(), teacher.dim()} != {ndim}:
@@ -50,15 +49,15 @@ def check_pair(
     if min(student.dim(), teacher.dim()) < 2:
         raise ValueError(f'at least 2 dimensions (N, C) are needed, got: {shapes}')
     if same_width and student.shape != teacher.shape:
-        raise ValueError(f'student and teacher must be of one shape, got: {shapes}')
+        raise ValueError(f'student and teacher must have the same shape, got: {shapes}')
     if student.shape[:1] + student.shape[2:] != teacher.shape[:1] + teacher.shape[2:]:
         raise ValueError(
-            f'student and teacher may differ in dimension 1 alone, got: {shapes}'
+            f'student and teacher may differ only in dimension 1, got: {shapes}'
         )
 
 
 def widen(tensor: Tensor) -> Tensor:
-    """Half precision becomes float32; float32 and float64 stay."""
+    """Convert half precision to float32; keep float32 and float64."""
     return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
 
 
@@ -68,7 +67,7 @@ def prepare_pair(
     ndim: int | None = None,
     same_width: bool = True,
 ) -> tuple[Tensor, Tensor]:
-    """Check a pair and bring it to one dtype, the teacher as a constant.
+    """Check a pair, convert it to a common dtype and detach the teacher.
 
     Args:
         student: The student's tensor, ``(N, C, *)``.
@@ -80,7 +79,7 @@ def prepare_pair(
         Both in at least float32.
 
     Raises:
-        ValueError: If the shapes do not fit.
+        ValueError: If the shapes do not match.
     """
     check_pair(student, teacher, ndim, same_width)
     dtype = torch.promote_types(widen(student).dtype, widen(teacher).dtype)
@@ -88,10 +87,10 @@ def prepare_pair(
 
 
 def two_classes(logits: Tensor) -> Tensor:
-    """Put a zero before a single channel, so that softmax is its sigmoid.
+    """Prepend a zero to a single channel, so that the softmax is its sigmoid.
 
     Args:
-        logits: ``(N, K, *)``; more than one channel stay as they are.
+        logits: ``(N, K, *)``, returned unchanged if ``K`` is above 1.
     """
     if logits.dim() < 2 or logits.shape[1] != 1:
         return logits
@@ -107,12 +106,12 @@ def check_positions(name: str, tensor: Tensor, logits: Tensor) -> None:
     """Check that a tensor has one entry for each position of ``(N, C, *)``.
 
     Raises:
-        ValueError: If it has not.
+        ValueError: If it does not.
     """
     shape = logits.shape[:1] + logits.shape[2:]
     if tensor.shape != shape:
         raise ValueError(
-            f'{name} must have one entry a position, shape {tuple(shape)}, '
+            f'{name} must have one entry per position, shape {tuple(shape)}, '
             f'got {tuple(tensor.shape)}'
         )
 
@@ -122,7 +121,7 @@ def check_mask(mask: Tensor | None, logits: Tensor) -> None:
 
     Raises:
         TypeError: If it is not bool.
-        ValueError: If it has not one entry a position.
+        ValueError: If it does not have one entry per position.
     """
     if mask is None:
         return
@@ -132,20 +131,20 @@ def check_mask(mask: Tensor | None, logits: Tensor) -> None:
 
 
 def masked_mean(values: Tensor, mask: Tensor | None) -> Tensor:
-    """Mean over the positions that count; zero, with gradient, if none does.
+    """Mean over the positions that count; zero, with a gradient, if none do.
 
     Args:
-        values: One value a position, ``(N, *)``.
-        mask: Bool of the same shape, which positions count; None for all.
+        values: One value per position, ``(N, *)``.
+        mask: Bool of the same shape, True at positions that count; all if None.
     """
     return masked_sum(values, mask) / number_of(values.shape, mask)
 
 
 def masked_sum(values: Tensor, mask: Tensor | None) -> Tensor:
-    """Sum over the positions that count, as :func:`masked_mean` takes them."""
+    """Sum over the positions that count, see :func:`masked_mean`."""
     return values.sum() if mask is None else values.where(mask, 0).sum()
 
 
 def number_of(shape: Sequence[int], mask: Tensor | None) -> Tensor | int:
-    """How many positions of a shape count, but 1 where none does."""
+    """Number of positions of a shape that count, or 1 if none do."""
     return max(math.prod(shape), 1) if mask is None else mask.sum().clamp(min=1)

@@ -40,7 +40,7 @@ class KLDivergenceLoss(LogitLoss):
         super().__init__(tau, in_pieces)
 
     def divergence(self, student: Tensor, teacher: Tensor) -> Tensor:
-        """The divergence of each position, ``(N, *)``."""
+        """The divergence at each position, ``(N, *)``."""
         return softmax_kl(student, teacher)
 
 
@@ -50,16 +50,16 @@ def softmax_kl(student: Tensor, teacher: Tensor, dim: int = 1) -> Tensor:
     Args:
         student: Logits of any shape, of at least float32.
         teacher: Logits of the same shape, constants.
-        dim: The dimension of the outcomes, which the result has not.
+        dim: The dimension of the outcomes, which the result does not have.
     """
     return _SoftmaxKL.apply(student, teacher, dim)
 
 
 class _SoftmaxKL(Function):
-    """Takes the exponentials of each logit once, for value and gradient.
+    """Computes one exponential per logit, for both value and gradient.
 
     The gradient is the difference of the probabilities. Automatic differentiation of
-    logarithms of softmax takes two exponentials of each.
+    a log-softmax computes two.
     """
 
     @staticmethod
@@ -75,13 +75,13 @@ class _SoftmaxKL(Function):
     def backward(ctx: Any, outer: Tensor) -> tuple[Tensor | None, ...]:
         student, gradient = ctx.saved_tensors
         if torch.is_grad_enabled():
-            # With create_graph: of the same value, with a derivative of its own.
+            # With create_graph: the same value, but differentiable.
             q = student.softmax(ctx.dim)
             gradient = gradient + (q - q.detach())
         return outer.unsqueeze(ctx.dim) * gradient, None, None
 
 
 def _log_total(logits: Tensor, probabilities: Tensor, dim: int) -> Tensor:
-    """The logarithm of the sum of exponentials, where probabilities are largest."""
+    """The log-sum-exp, computed from the largest probability."""
     largest = probabilities.amax(dim, keepdim=True)
     return logits.amax(dim, keepdim=True) - largest.log()

@@ -19,17 +19,17 @@ class PairwiseAffinityLoss(nn.Module):
     teacher may differ.
 
     From `Structured Knowledge Distillation for Dense Prediction
-    <https://arxiv.org/abs/1903.04197>`_, its pair-wise loss. Value and gradient
+    <https://arxiv.org/abs/1903.04197>`_, its pairwise loss. Value and gradient
     agree with ``losses/skd.py`` of https://github.com/winycg/CIRKD. The paper's own
     code, https://github.com/irfanICMLL/structure_knowledge_distillation, pools to
     half the map's side and keeps the norms out of the gradient.
 
     Args:
-        region: Side of a region, in pixels of the map that is compared. At the
-            right and lower edge a region may be smaller.
+        region: Side of a region, in pixels of the compared map. Regions at the
+            right and bottom edges may be smaller.
 
     Raises:
-        ValueError: If ``region`` is no whole number above 0.
+        ValueError: If ``region`` is not a positive integer.
 
     Examples:
         >>> import torch
@@ -56,7 +56,7 @@ class PairwiseAffinityLoss(nn.Module):
             A scalar of at least float32.
 
         Raises:
-            ValueError: If the shapes do not fit.
+            ValueError: If the shapes do not match.
         """
         student, teacher = prepare_pair(student, teacher, ndim=4, same_width=False)
         with without_autocast(student):

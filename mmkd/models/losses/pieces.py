@@ -1,7 +1,7 @@
-"""Sums over large maps, taken piece by piece while each is in the processor's cache.
+"""Sums over large maps, computed in pieces that fit into the processor's cache.
 
-What an operation on a whole map costs is mostly new memory, which the system clears
-page by page; the pieces of a map reuse theirs. What stays is the gradient.
+Most of the cost of an operation on a whole map is new memory, which the system zeroes
+page by page; the pieces of a map reuse theirs. Only the gradient is kept.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -12,39 +12,38 @@ from torch import Tensor
 from torch.autograd import Function, grad
 
 PIECE = 2**18
-"""Elements of a piece: a megabyte of float32, what the cache of one core holds."""
+"""Elements per piece: a megabyte of float32, which the cache of one core holds."""
 
 LARGEST_KEPT = 31 * 2**20
-"""Bytes below which the GNU C library may keep what is freed, for the next allocation.
+"""Bytes below which the GNU C library may keep freed memory for the next allocation.
 
-It starts at less than a piece and rises to the size of what has been freed, 32 MB at
-most.
+Its threshold starts below the size of a piece and rises to the size of what has been
+freed, to at most 32 MB.
 """
 
 Part = Callable[..., Tensor]
-"""A piece's share in a sum, a scalar: takes pieces of the student and the constants."""
+"""Computes a piece's share of a sum from pieces of the student and the constants."""
 
 
 def sum_of_pieces(
     part: Part, student: Tensor, *constants: Tensor, dims: Sequence[int]
 ) -> Tensor:
-    """Sum over the pieces of a map, with the gradient of the student alone.
+    """Sum over the pieces of a map, differentiable only in the student.
 
-    Ordinary automatic differentiation runs on each piece in the forward pass, so
-    that nothing of a piece is kept but its part of the gradient: one tensor of the
-    student's size. A second backward pass through a retained graph computes it again,
-    and second derivatives are those of the whole map.
+    Ordinary autograd runs on each piece in the forward pass, so that only the piece's
+    part of the gradient is kept: in total, one tensor of the student's size. A second
+    backward pass through a retained graph recomputes it, and second derivatives are
+    computed on the whole map.
 
-    On other devices than CPUs there is one piece, the whole. On small maps and in
-    compiled models ``part`` is called on what was given, as if this function were not
-    there.
+    On devices other than CPUs the whole map is one piece. On small maps and in
+    compiled models ``part`` is called directly, as if this function were not there.
 
     Args:
-        part: What is summed.
-        student: The tensor that is differentiated, of any memory layout.
-        constants: Tensors that broadcast with it, but in the dimensions that are cut,
-            where each is as long.
-        dims: Dimensions that may be cut, the outermost first.
+        part: Computes the summand of a piece.
+        student: The tensor to differentiate, in any memory layout.
+        constants: Tensors that broadcast with it, except that each has the same
+            length in the dimensions that are cut.
+        dims: Dimensions that may be cut, outermost first.
 
     Returns:
         A scalar.
@@ -53,7 +52,7 @@ def sum_of_pieces(
     if student.numel() <= PIECE or torch.compiler.is_compiling():
         return part(*inputs)
     if student.device.type == 'cpu':
-        # Allocated and freed, so that the memory of one piece is there for the next.
+        # Allocated and freed so that the next piece can reuse the memory of the last.
         torch.empty(LARGEST_KEPT, dtype=torch.uint8)
     else:
         dims = ()
@@ -75,10 +74,10 @@ class _Sum(Function):
     @staticmethod
     def backward(ctx: Any, outer: Tensor) -> tuple[Tensor | None, ...]:
         inputs = ctx.saved_tensors
-        # Who gets the gradient may change it in place, as is done here.
+        # Do not keep it: its receiver may change it in place, as happens below.
         gradient, ctx.gradient = ctx.gradient, None
         if torch.is_grad_enabled():
-            # With create_graph: the gradient is to have one itself.
+            # With create_graph: the gradient itself must be differentiable.
             total = ctx.part(*inputs)
             gradient = grad(total, inputs[0], outer, create_graph=True)[0]
         else:
@@ -105,7 +104,7 @@ def _differentiated(
 def _pieces(
     tensors: Sequence[Tensor], dims: Sequence[int]
 ) -> Iterator[Sequence[Tensor]]:
-    """Cut along the first dimension, and along the next where that is too little."""
+    """Cut along the first dimension, and along the next if that is not enough."""
     first = tensors[0]
     if not dims or first.numel() <= PIECE:
         yield tensors

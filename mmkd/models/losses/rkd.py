@@ -12,14 +12,14 @@ from mmkd.registry import MODELS
 class RKDLoss(nn.Module):
     """Smooth L1 between the distances and angles that a batch's features form.
 
-    Distances are those of all pairs over their mean; angles are the cosines
-    at each sample between the directions to two others. Neither changes when
-    the features are rotated, shifted or scaled, and the widths of student and
-    teacher may differ.
+    Distances are those of all pairs divided by their mean; angles are the
+    cosines at each sample between the directions to two others. Both are
+    invariant to rotation, shift and scale of the features, and the widths of
+    student and teacher may differ.
 
     From `Relational Knowledge Distillation <https://arxiv.org/abs/1904.05068>`_, its
-    distance-wise and angle-wise loss. The values agree with ``distiller_zoo/RKD.py`` of
-    https://github.com/HobbitLong/RepDistiller.
+    distance-wise and angle-wise losses. The values agree with
+    ``distiller_zoo/RKD.py`` of https://github.com/HobbitLong/RepDistiller.
 
     Args:
         distance_weight: Weight of the distances.
@@ -55,7 +55,7 @@ class RKDLoss(nn.Module):
             A scalar of at least float32.
 
         Raises:
-            ValueError: If the shapes do not fit.
+            ValueError: If the shapes do not match.
         """
         student, teacher = prepare_pair(student, teacher, ndim=2, same_width=False)
         with without_autocast(student):
@@ -73,7 +73,7 @@ def relations(features: Tensor) -> tuple[Tensor, Tensor]:
         features: ``(N, D)``.
 
     Returns:
-        Pairwise distances over their mean, ``(N, N)``, and the cosine of the
+        Pairwise distances divided by their mean, ``(N, N)``, and the cosine of the
         angle at sample ``i`` between ``j`` and ``k``, ``(N, N, N)``. Where two
         samples coincide, both are zero and have no gradient.
     """

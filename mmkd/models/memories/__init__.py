@@ -1,4 +1,4 @@
-"""What methods remember of earlier batches, alike in every process."""
+"""Memories of earlier batches, identical in every process."""
 
 from mmkd.models.memories.class_queue import ClassQueue
 from mmkd.models.memories.contrast import ContrastMemory

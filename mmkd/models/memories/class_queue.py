@@ -1,4 +1,4 @@
-"""CIRKD's queues of embeddings, one a class."""
+"""CIRKD's queues of embeddings, one per class."""
 
 import torch
 from torch import Tensor, nn
@@ -8,16 +8,16 @@ from mmkd.models.memories.gather import rows_of_processes
 
 
 class ClassQueue(nn.Module):
-    """The latest embeddings of each class, of all processes.
+    """The latest embeddings of each class, from all processes.
 
-    It starts out full of random directions, and is part of the checkpoint.
+    It starts filled with random directions, and is part of the checkpoint.
 
     Source: the pixel and the region queue of ``losses/cirkd_memory.py`` in
     https://github.com/winycg/CIRKD.
 
     Args:
         num_classes: Number of classes.
-        size: Embeddings of each class.
+        size: Embeddings per class.
         channels: Width of the embeddings.
 
     Attributes:
@@ -36,14 +36,14 @@ class ClassQueue(nn.Module):
 
     @torch.no_grad()
     def push(self, rows: Tensor, valid: Tensor) -> None:
-        """Replace the oldest embeddings by new ones.
+        """Replace the oldest embeddings with new ones.
 
-        Every class is offered as many, of which some do not count: how many do is
-        known on the device alone, which is not waited for.
+        Every class gets the same number of rows, and ``valid`` marks the real ones:
+        only the GPU knows their number, and counting them would block on it.
 
         Args:
             rows: Embeddings ``(M, num_classes, channels)``, of any length.
-            valid: Which of them there are, bool ``(M, num_classes)``.
+            valid: Which of them are real, bool ``(M, num_classes)``.
         """
         rows = torch.cat(rows_of_processes(normalize(rows, dim=2).to(self.rows)))
         valid = torch.cat(rows_of_processes(valid))
@@ -52,7 +52,7 @@ class ClassQueue(nn.Module):
         left_out = (counts - size).clamp(min=0)
         taken = counts - left_out
         numbers = torch.arange(min(len(rows), size), device=rows.device).unsqueeze(1)
-        # Of each class, first those there are, of which the last ones fit.
+        # Per class, the valid rows come first; skip those that do not fit.
         order = valid.byte().argsort(dim=0, descending=True, stable=True)
         order = order.gather(0, (numbers + left_out).clamp(max=len(rows) - 1))
         label = torch.arange(classes, device=rows.device)
@@ -65,7 +65,7 @@ class ClassQueue(nn.Module):
         """Draw some embeddings of every class.
 
         Args:
-            count: How many of each; all where there are not more.
+            count: How many per class; all if there are no more.
 
         Returns:
             ``(num_classes, count, channels)``, constants.

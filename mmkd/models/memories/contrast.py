@@ -13,16 +13,16 @@ from mmkd.models.memories.gather import rows_of_processes
 
 
 class ContrastMemory(nn.Module):
-    """An embedding of every training sample by the student and by the teacher.
+    """The student's and the teacher's embedding of every training sample.
 
-    Several processes see the same memory, draw the same negatives for the
-    whole batch and take each their own share: the split of a batch over
-    processes changes nothing. Embeddings, normalisers and the state of the
-    draw are part of the checkpoint.
+    All processes have the same memory, draw the same negatives for the whole
+    batch and each take their own share, so the split of a batch over processes
+    does not matter. Embeddings, normalisers and the state of the draw are part
+    of the checkpoint.
 
     Args:
         channels: Width of the embeddings.
-        momentum: What an entry keeps of itself when its sample is seen.
+        momentum: Share of an entry that is kept when its sample is seen.
 
     Attributes:
         student: The student's embeddings ``(M, channels)`` of unit length,
@@ -52,14 +52,14 @@ class ContrastMemory(nn.Module):
             self.register_buffer(name, empty, persistent=False)
 
     def prepare(self, labels: Tensor) -> None:
-        """Take in the training set's classes, and its size unless it is known.
+        """Store the training set's classes, and adopt its size if that is new.
 
         Args:
             labels: The class of every training sample, int64 ``(M,)``.
 
         Raises:
-            ValueError: If there are less than two classes: negatives are of
-                others.
+            ValueError: If there are fewer than two classes: negatives come from
+                other classes.
         """
         self.labels = labels.to(self.seed.device)
         self.sizes = self.labels.bincount()
@@ -78,7 +78,7 @@ class ContrastMemory(nn.Module):
             self.log_normalizers.fill_(math.nan)
 
     def _resize(self, count: int) -> None:
-        # In place, as data parallelism holds on to the buffers it wrapped.
+        # In place: data parallelism keeps references to the buffers it wrapped.
         for memory in (self.student, self.teacher):
             memory.resize_(count, memory.shape[1])
 
@@ -86,8 +86,8 @@ class ContrastMemory(nn.Module):
         """Draw negatives, each independently from all samples of other classes.
 
         Args:
-            indices: Which samples this process's batch has, ``(N,)``.
-            count: Negatives of each.
+            indices: The samples of this process's batch, ``(N,)``.
+            count: Negatives per sample.
 
         Returns:
             Rows of the memory, ``(N, 1 + count)``: the sample's own first.
@@ -99,23 +99,22 @@ class ContrastMemory(nn.Module):
         numbers = numbers[first : first + len(indices)]
         labels = self.labels[indices].unsqueeze(1)
         own = self.sizes[labels]
-        # Samples are ordered by class: leave out the stretch of the own one.
+        # Samples are ordered by class: skip the range of the sample's own class.
         start = self.sizes.cumsum(0)[labels] - own
         place = (numbers * (len(self.labels) - own)).long()
         place = place + own * (place >= start)
         return torch.cat([indices.unsqueeze(1), self.order[place]], 1)
 
     def normalizers(self, estimate: Tensor) -> Tensor:
-        """``log Z`` of the first batch, the mean over all processes.
+        """``log Z`` of the first batch, averaged over all processes.
 
-        It is taken in where there is none yet, which no branch asks: a device
-        would be waited for.
+        The first call stores it, without a branch: that would block on the GPU.
 
         Args:
-            estimate: That of this batch and this process, ``(2,)``.
+            estimate: The estimate from this batch and process, ``(2,)``.
 
         Returns:
-            A copy of what is kept.
+            A copy of the stored value.
         """
         everyone = torch.stack(all_gather(estimate))
         mean = everyone.logsumexp(0) - math.log(len(everyone))
@@ -129,10 +128,10 @@ class ContrastMemory(nn.Module):
         Args:
             student: The student's embeddings ``(N, channels)``.
             teacher: The teacher's.
-            indices: Which samples they are of, ``(N,)``.
+            indices: The samples they belong to, ``(N,)``.
         """
         rows = torch.cat(rows_of_processes(indices))
-        # A sample that is there twice gets the same entry twice, its last one.
+        # A sample that occurs twice gets the same entry both times, its last one.
         places = torch.arange(len(rows), device=rows.device)
         last = rows.new_zeros(len(self.student)).scatter_reduce(0, rows, places, 'amax')
         last = last[rows]

@@ -1,4 +1,4 @@
-"""The rows of all processes."""
+"""Rows gathered from all processes."""
 
 import torch
 from mmengine.dist import all_gather, get_world_size
@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 def rows_of_processes(rows: Tensor) -> list[Tensor]:
-    """Collect rows, of which every process may have another number.
+    """Gather rows, of which each process may have a different number.
 
     Args:
         rows: This process's rows ``(N, *)``; without gradient.

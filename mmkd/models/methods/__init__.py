@@ -1,4 +1,4 @@
-"""Distillation methods, one file a paper."""
+"""Distillation methods, one file per paper."""
 
 from mmkd.models.methods.base import Method
 from mmkd.models.methods.cc import CC

@@ -1,4 +1,4 @@
-"""What every distillation method has in common."""
+"""The base class of distillation methods."""
 
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -20,49 +20,49 @@ from mmkd.structures import Targets
 class Method(BaseModule):
     """One distillation technique.
 
-    A method says in ``__init__`` what it taps, by filling
+    A method declares its taps in ``__init__`` by filling
     :attr:`taps_in_student` and :attr:`taps_in_teacher`, builds the modules it
-    trains as its children, and computes its terms in :meth:`loss`. Parameters
-    and buffers of a method are trained, saved and resumed with the student, and
-    are no part of the deployed student.
+    trains as its children, and computes its terms in :meth:`loss`. Its
+    parameters and buffers are trained, saved and resumed with the student, but
+    are not part of the deployed student.
 
     Args:
-        student: The student, with its task, widths and places.
+        student: The student, with its task, widths and places to tap.
         teacher: The teacher, likewise.
-        weight: Multiplies the method's terms; None for the class's own.
-        task_weight: What the method's source multiplies the student's own loss
-            with, to be taken by the distiller; None if it says nothing of it.
-        start: First step in which the method counts, from 0.
+        weight: Multiplies the method's terms; None for the class's default.
+        task_weight: Weight of the student's own loss in the method's source,
+            for the distiller to apply; None if the source does not set it.
+        start: First step in which the method is active, from 0.
         warmup: Steps over which its weight then rises linearly.
-        stop: First step in which it counts no more; 0 leaves it out, as a weight
-            of 0 does.
-        by_epoch: Whether these steps are epochs or iterations; None if they are what
-            the training loop counts.
-        gradient_alignment: Whether the training is to align the gradient of
-            distillation with the task's, as Dual-Head KD does. It selects the
-            optimiser wrapper, which is the pair's otherwise.
-        source: Where the setting comes from, for the table that a training
-            starts with.
+        stop: First step in which it is no longer active; 0 disables the method,
+            as a weight of 0 does.
+        by_epoch: True if steps are epochs, False if they are iterations, None for
+            the unit of the training loop.
+        gradient_alignment: Whether to align the gradient of distillation with the
+            task's, as Dual-Head KD does. It selects the optimiser wrapper, which
+            is otherwise the pair's.
+        source: Where the setting comes from, for the table printed at the start
+            of a training.
 
     Attributes:
         taps_in_student: What is captured in the student.
         taps_in_teacher: What is captured in the teacher.
         schedule_factor: Between 0 and 1, set by ``DistillScheduleHook``; None
-            until then where there is a schedule.
+            until then if there is a schedule.
 
     Raises:
         ValueError: If a weight is negative or infinite, the schedule ends
-            before it starts, or the student is not of the kind the method is
-            defined on.
+            before it starts, or the method is not defined for the student's
+            task.
         TypeError: If a weight or a schedule's value is not a number.
     """
 
     weight: float = 1.0
     only_for: ClassVar[Literal['images', 'pixels'] | None] = None
     instead: ClassVar[str] = ''
-    """Why the method is only for one of them, and what to use instead."""
+    """Why the method supports only one of them, and what to use instead."""
     own_terms: ClassVar[tuple[str, ...]] = ()
-    """Terms that train the method's own parts alone: no weight applies."""
+    """Terms that train only the method's own modules: no weight applies."""
 
     def __init__(
         self,
@@ -99,27 +99,27 @@ class Method(BaseModule):
 
     @property
     def is_active(self) -> bool:
-        """Whether the method counts now.
+        """Whether the method is active now.
 
         Raises:
-            RuntimeError: If it has a schedule, and nothing tells it the time.
+            RuntimeError: If it has a schedule that no hook updates.
         """
         if self.schedule_factor is None:
             raise RuntimeError(
-                f'{type(self).__name__} has a schedule ({self.schedule}) and nothing '
-                "tells it the time: add dict(type='mmkd.DistillScheduleHook') to "
+                f'{type(self).__name__} has a schedule ({self.schedule}) that no hook '
+                "updates: add dict(type='mmkd.DistillScheduleHook') to "
                 'default_hooks.'
             )
         return self.weight * self.schedule_factor > 0
 
     def weighted(self, terms: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Terms as they are added to the training's loss now.
+        """Weight the terms as they are currently added to the training loss.
 
         Args:
             terms: What :meth:`loss` returned.
 
         Returns:
-            The same, those that are minimised times weight and schedule.
+            The same; terms that are minimised are scaled by weight and schedule.
         """
         now = self.schedule_factor or 0.0
         return {
@@ -130,7 +130,7 @@ class Method(BaseModule):
         }
 
     def prepare(self, dataset: Any) -> None:
-        """Look at the training set before training; most methods need not.
+        """Read the training set before training; most methods do not need to.
 
         Args:
             dataset: The training set, of MMEngine's ``BaseDataset`` kind.
@@ -145,20 +145,20 @@ class Method(BaseModule):
         Args:
             student_taps: The values of :attr:`taps_in_student`, with gradient.
             teacher_taps: The values of :attr:`taps_in_teacher`, constants.
-            targets: What the batch is to be classified as.
+            targets: The targets of the batch.
 
         Returns:
-            Scalars by name. A name with ``loss`` in it is minimised, others
-            are logged alone.
+            Scalars by name. Terms with ``loss`` in their name are minimised,
+            others are only logged.
         """
 
 
 def auxiliary_head(head: dict[str, Any], view: ModelView, tap: Tap) -> nn.Module:
-    """Build a head that classifies what a tap captures as the model does.
+    """Build a head that does the model's classification on a tapped feature.
 
     Args:
-        head: Config of the head, which its ``init_cfg`` initialises.
-        view: The model that the tap is in.
+        head: Config of the head; its ``init_cfg``, if any, is applied.
+        view: The model that contains the tap.
         tap: The features that the head reads.
 
     Raises:
@@ -179,7 +179,7 @@ def auxiliary_head(head: dict[str, Any], view: ModelView, tap: Tap) -> nn.Module
     except RuntimeError as error:
         raise ValueError(
             f'{type(built).__name__} cannot read the {tap.kind} of {tap.path!r} in '
-            f'{view.name}, which is {tuple(shape)}: maps are (N, C, H, W), vectors '
-            f'(N, C). Name another module, or another head. ({error})'
+            f'{view.name}, of shape {tuple(shape)}: maps are (N, C, H, W), vectors '
+            f'(N, C). Choose another module or head. ({error})'
         ) from error
     return built

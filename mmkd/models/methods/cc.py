@@ -15,20 +15,20 @@ from mmkd.structures import Targets
 
 @METHODS.register_module()
 class CC(FeatureMethod):
-    """Bring the difference to the teacher in line for neighbours in the batch.
+    """Minimise products of neighbouring samples' differences from the teacher.
 
-    Both pooled features are embedded linearly in one space. Images only.
+    Both pooled features are embedded linearly in the same space. Images only.
 
     Source: Peng et al., "Correlation Congruence for Knowledge Distillation"
     (https://arxiv.org/abs/1904.01802), in the form of
-    https://github.com/HobbitLong/RepDistiller, where both embeddings learn.
+    https://github.com/HobbitLong/RepDistiller, where both embeddings are trained.
 
     Args:
         student: The student.
         teacher: The teacher, of any width.
         channels: Width of the embeddings.
-        **kwargs: See :class:`FeatureMethod`. The loss must depend on the
-            embeddings' difference alone.
+        **kwargs: See :class:`FeatureMethod`. The loss must depend only on
+            the difference of the embeddings.
 
     Raises:
         ValueError: If the student classifies pixels, a stage does not exist or
@@ -39,8 +39,8 @@ class CC(FeatureMethod):
     default_loss = {'type': 'CorrelationCongruenceLoss'}  # noqa: RUF012
     only_for = 'images'
     instead = (
-        'CC relates the images of a batch, which pixels are not. Use IFVD or '
-        'SKD per pixel.'
+        'CC relates the images of a batch and does not apply to pixels. Use IFVD '
+        'or SKD for pixels.'
     )
 
     def __init__(
@@ -60,7 +60,7 @@ class CC(FeatureMethod):
     ) -> dict[str, Tensor]:
         """The correlation congruence loss, a scalar."""
         feature, expected = self.vectors(student_taps, teacher_taps)
-        # The loss takes its second argument as constant, and both embeddings
-        # are to learn: hand their difference in as the first.
+        # The loss treats its second argument as constant, but both embeddings are
+        # trained: pass their difference as the first.
         difference = self.student_embedding(feature) - self.teacher_embedding(expected)
         return {'loss': self.loss_fn(difference, torch.zeros_like(difference))}

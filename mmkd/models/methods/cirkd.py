@@ -22,31 +22,31 @@ from mmkd.structures import Targets
 class CIRKD(FeatureMethod):
     """Match how pixels resemble the pixels and regions of other images.
 
-    Pixels only. Others are the images of the process's batch, and the
-    teacher's pixels and regions of earlier batches of all processes: a region
-    is the mean of the pixels of one class in one image. A projector brings the
-    student's features to the teacher's width for the comparison with those.
+    Pixels only. They are compared with the images of the process's batch, and
+    with queues of the teacher's pixels and regions from recent batches of all
+    processes. A region is the mean of the pixels of one class in one image. A
+    projector maps the student's features to the teacher's width for the queues.
 
     The queues hold ``K * (pixel_memory + region_memory)`` embeddings of the
-    teacher's width, in checkpoints too: 850 MB for 19 classes and 512
+    teacher's width, also in checkpoints: 850 MB for 19 classes and 512
     channels.
 
     Source: Yang et al., "Cross-Image Relational Knowledge Distillation for
     Semantic Segmentation" (https://arxiv.org/abs/2204.06986), with the
     settings of https://github.com/winycg/CIRKD. Its KD on logits is
-    ``LogitsKD``. Where that code remembers random pixels of the whole image
-    for each class, here they are pixels of that class, as the paper says.
+    ``LogitsKD``. That code stores random pixels of the whole image for each
+    class; here they are pixels of that class, as in the paper.
 
     Args:
         student: The student.
-        teacher: The teacher, of any width and of the same number of classes.
-        pixel_memory: Remembered pixels of each class; 0 leaves that part out.
-        region_memory: Remembered regions of each class, likewise.
-        pixels_per_image: Pixels of each class that an image adds.
-        pixel_contrast: Remembered pixels to compare with, of all classes.
-        region_contrast: Remembered regions to compare with, of all classes.
-        **kwargs: See :class:`FeatureMethod`; the loss has the weights of its
-            parts.
+        teacher: The teacher, of any width, with the same number of classes.
+        pixel_memory: Pixels to store per class; 0 disables that part.
+        region_memory: Regions to store per class, likewise.
+        pixels_per_image: Pixels per class that each image adds.
+        pixel_contrast: Stored pixels to compare with, over all classes.
+        region_contrast: Stored regions to compare with, over all classes.
+        **kwargs: See :class:`FeatureMethod`; the weights of the parts belong to
+            the loss.
 
     Raises:
         ValueError: If the student classifies images, a stage does not exist or
@@ -96,7 +96,7 @@ class CIRKD(FeatureMethod):
     def loss(
         self, student_taps: Taps, teacher_taps: Taps, targets: Targets
     ) -> dict[str, Tensor]:
-        """All parts together, a scalar; the queues take the batch in."""
+        """The sum of all parts, a scalar; the batch is added to the queues first."""
         feature, expected = self.maps(student_taps, teacher_taps)
         targets = targets.resized(feature.shape[2:])
         self._remember(normalize(widen(expected)), targets)
@@ -123,7 +123,7 @@ class CIRKD(FeatureMethod):
         if self.pixels is not None:
             self.pixels.push(*self._drawn(rows, labels))
         if self.regions is not None:
-            # Pixels without a class are one class more.
+            # Pixels without a class form an extra class.
             count = len(rows) * (self.classes + 1)
             image = torch.arange(len(rows), device=rows.device).unsqueeze(1)
             groups = labels + (self.classes + 1) * image
@@ -132,11 +132,11 @@ class CIRKD(FeatureMethod):
             self.regions.push(regions, sizes.view(len(rows), -1)[:, :-1] > 0)
 
     def _drawn(self, rows: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Random pixels of each class and image, and which of them there are.
+        """Draw random pixels of each class and image, and mark those that exist.
 
         Args:
             rows: The pixels of each image ``(N, P, C)``.
-            labels: The class of each ``(N, P)``.
+            labels: The class of each pixel, ``(N, P)``.
 
         Returns:
             ``(N * count, classes, C)`` and bool ``(N * count, classes)``.

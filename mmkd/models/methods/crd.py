@@ -20,26 +20,26 @@ from mmkd.structures import Targets
 class CRD(FeatureMethod):
     """Tell the teacher's view of an image from its views of other classes.
 
-    Both pooled features are embedded linearly, and the embeddings of every
-    training image are remembered. Images only.
+    Both pooled features are embedded linearly, and a memory keeps the
+    embeddings of every training image. Images only.
 
-    Two things come from outside: ``PrepareMethodsHook``, which is part of
-    ``configs/_base_/distill.py``, shows the method the training set's classes,
-    and data samples carry ``sample_idx``, as MMPretrain's ``PackInputs`` does
-    unless told otherwise.
+    The method has two requirements: ``PrepareMethodsHook``, which is part of
+    ``configs/_base_/distill.py``, passes it the training set's classes, and
+    data samples carry ``sample_idx``, which MMPretrain's ``PackInputs`` adds by
+    default.
 
     Source: Tian et al., "Contrastive Representation Distillation"
     (https://arxiv.org/abs/1910.10699). The settings are those of
     https://github.com/HobbitLong/RepDistiller. Negatives are drawn
-    independently, as noise-contrastive estimation has it, where that code's
-    loader draws every sample once at most.
+    independently, as noise-contrastive estimation assumes, whereas that code's
+    loader draws every sample at most once.
 
     Args:
         student: The student.
         teacher: The teacher, of any width.
         channels: Width of the embeddings.
-        negatives: How many the loss contrasts a sample with.
-        momentum: What a memory entry keeps of itself when its image is seen,
+        negatives: Number of negatives that the loss contrasts a sample with.
+        momentum: Share of a memory entry that is kept when its image is seen,
             at least 0 and below 1.
         **kwargs: See :class:`FeatureMethod`.
 
@@ -52,8 +52,8 @@ class CRD(FeatureMethod):
     default_loss = {'type': 'ContrastiveRepresentationLoss'}  # noqa: RUF012
     only_for = 'images'
     instead = (
-        'CRD remembers every training image, and pixels are too many for that. '
-        'Use CIRKD per pixel.'
+        'CRD stores every training image, and there are too many pixels for that. '
+        'Use CIRKD for pixels.'
     )
 
     def __init__(
@@ -75,20 +75,20 @@ class CRD(FeatureMethod):
         self.memory = ContrastMemory(channels, momentum)
 
     def prepare(self, dataset: Any) -> None:
-        """Take in the classes of the training set.
+        """Store the classes of the training set.
 
         Raises:
             ValueError: If the data set is a concatenation, in which several
-                samples have one index, or has no single class per image.
+                samples share an index, or does not have one class per image.
         """
-        # RepeatDataset and its like hand on the inner data set's indices.
+        # RepeatDataset and similar wrappers keep the inner data set's indices.
         while hasattr(dataset, 'dataset'):
             dataset = dataset.dataset
         if hasattr(dataset, 'datasets') or not hasattr(dataset, 'get_data_info'):
             raise ValueError(
                 'CRD needs one data set with an index and a class for every image, '
-                f'got {type(dataset).__name__}. Join the annotations of several '
-                'data sets in one.'
+                f'got {type(dataset).__name__}. Merge the annotations of '
+                'several data sets into one.'
             )
         infos = (dataset.get_data_info(index) for index in range(len(dataset)))
         labels = [info.get('gt_label') for info in infos]
@@ -101,10 +101,10 @@ class CRD(FeatureMethod):
     def loss(
         self, student_taps: Taps, teacher_taps: Taps, targets: Targets
     ) -> dict[str, Tensor]:
-        """The contrastive loss, a scalar; the memory takes the batch in.
+        """The contrastive loss, a scalar; the memory is updated with the batch.
 
         Raises:
-            ValueError: If the data samples carry no index or are mixed images.
+            ValueError: If the data samples have no index or are mixed images.
             RuntimeError: If the method has not seen the training set.
         """
         memory, indices = self.memory, _indices(targets)
@@ -117,7 +117,7 @@ class CRD(FeatureMethod):
         embedded = self.student_embedding(feature)
         expected = self.teacher_embedding(expected)
         views = normalize(embedded.float()), normalize(expected.float())
-        # Copies, as the update must not reach what the backward pass reads.
+        # Copies: the update must not change what the backward pass reads.
         remembered = memory.student.clone(), memory.teacher.clone()
         rows = memory.draw(indices, self.negatives)
         loss = self.loss_fn(*views, *remembered, rows, memory.normalizers)
@@ -130,7 +130,7 @@ def _indices(targets: Targets) -> Tensor:
         raise ValueError(
             "CRD needs the index of every image: 'sample_idx' must be among the "
             'meta_keys of PackInputs in the training pipeline, and the data set '
-            "one of MMEngine's kind."
+            "must work like MMEngine's BaseDataset."
         )
     if targets.scores is not None:
         raise ValueError(

@@ -12,8 +12,8 @@ class DIST(LogitMethod):
 
     Source: Huang et al., "Knowledge Distillation from A Stronger Teacher"
     (https://arxiv.org/abs/2205.10536), with the weights of
-    https://github.com/hunto/DIST_KD. For segmentation that code compares the
-    auxiliary heads too; here the main classifiers are compared.
+    https://github.com/hunto/DIST_KD. For segmentation, that code also compares
+    the auxiliary heads; this method compares only the main classifiers.
     """
 
     default_loss = {'type': 'DISTLoss'}  # noqa: RUF012

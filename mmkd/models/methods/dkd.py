@@ -6,7 +6,7 @@ from mmkd.registry import METHODS
 
 @METHODS.register_module()
 class DKD(LogitMethod):
-    """Weigh the target and the non-target part of the KD loss apart.
+    """Weight the target and non-target parts of the KD loss separately.
 
     Images and pixels.
 

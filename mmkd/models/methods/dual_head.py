@@ -15,9 +15,9 @@ from mmkd.registry import METHODS
 class DualHead(LogitMethod):
     """Teach logits to an auxiliary head and labels to the main classifier.
 
-    The auxiliary head reads the main classifier's input and gets the
-    logit-level loss alone; the main classifier keeps the task loss alone, and
-    is what is deployed::
+    The auxiliary head reads the main classifier's input and gets only
+    the logit-level loss. The main classifier keeps only the task loss, and is
+    the one that is deployed::
 
         L = task_weight * L_task(main) + weight * L_logit(aux, teacher)
 
@@ -27,13 +27,13 @@ class DualHead(LogitMethod):
 
     Args:
         student: The student.
-        teacher: The teacher, of the same number of classes.
+        teacher: The teacher, with the same number of classes.
         head: Config of the auxiliary head: ``LinearClassifier``, or
-            ``MLPClassifier`` for architectures that are very unlike; with an
-            ``init_cfg`` where it shall not start as PyTorch's layers do. None
-            puts the logit-level loss on the main classifier: the setting that
-            the paper shows to collapse.
-        **kwargs: ``loss``, ``BinaryKLNormLoss`` or ``BinaryKLLoss``, weight and
+            ``MLPClassifier`` for very different architectures; an ``init_cfg``
+            replaces PyTorch's default initialisation. None puts the logit-level
+            loss on the main classifier: the setting that the paper shows to
+            collapse.
+        **kwargs: ``loss`` (``BinaryKLNormLoss`` or ``BinaryKLLoss``), weight and
             schedule, see :class:`LogitMethod`.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What methods that compare one feature have in common."""
+"""The base class of methods that compare one feature."""
 
 from typing import Any, ClassVar
 
@@ -17,18 +17,18 @@ class FeatureMethod(Method):
     Args:
         student: The student.
         teacher: The teacher; widths may differ.
-        loss: Config of the loss; None for the class's own.
+        loss: Config of the loss; None for the class's default.
         stage: Which feature: the end of a stage, by its number from 0 or its
             module path; None for the main classifier's input.
-        teacher_stage: The teacher's, where it is other than ``stage``.
+        teacher_stage: The teacher's, if it differs from ``stage``.
         **kwargs: Weight and schedule, see :class:`Method`.
 
     Attributes:
         loss_fn: The loss.
-        student_tap: What is compared of the student.
-        teacher_tap: What is compared of the teacher.
-        student_width: Its channels.
-        teacher_width: The teacher's.
+        student_tap: The student's feature.
+        teacher_tap: The teacher's feature.
+        student_width: Channels of the student's feature.
+        teacher_width: Channels of the teacher's feature.
 
     Raises:
         ValueError: If a stage does not exist or a value is out of range.
@@ -60,7 +60,7 @@ class FeatureMethod(Method):
         self.taps_in_teacher = [self.teacher_tap]
 
     def maps(self, student_taps: Taps, teacher_taps: Taps) -> tuple[Tensor, Tensor]:
-        """Both features, the teacher's on the student's map.
+        """Both features, the teacher's resized to the student's map.
 
         Returns:
             ``(N, C, H, W)`` and ``(N, D, H, W)``.
@@ -87,13 +87,13 @@ def map_shape(view: ModelView, tap: Tap) -> tuple[int, int, int, int]:
     """Shape of a tap's feature map for one blank image.
 
     Raises:
-        ValueError: If it is no map.
+        ValueError: If it is not a map.
     """
     shape = tuple(view.shape(tap))
     if len(shape) != 4:
         raise ValueError(
-            f'{tap.path!r} of {type(view.model).__name__} puts out {shape}, and a '
-            'feature map (N, C, H, W) is needed. Name another stage of the '
+            f'{tap.path!r} of {type(view.model).__name__} outputs {shape}, but a '
+            'feature map (N, C, H, W) is needed. Choose another stage of the '
             f'{view.role}.'
         )
     return shape

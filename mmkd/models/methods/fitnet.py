@@ -16,9 +16,9 @@ from mmkd.structures import Targets
 class FitNet(FeatureMethod):
     """Regress the teacher's middle feature map from the student's.
 
-    A regressor brings the student's map to the teacher's width and size; it
-    learns with the student. Where the paper trains up to the hint first, this
-    is one training with both losses, as in RepDistiller. Images and pixels.
+    A regressor, trained with the student, brings the student's map to the
+    teacher's width and size. The paper first trains the layers up to the hint;
+    this is one training with both losses, as in RepDistiller. Images and pixels.
 
     Source: Romero et al., "FitNets: Hints for Thin Deep Nets"
     (https://arxiv.org/abs/1412.6550). Stage, regressor and weight are those of
@@ -26,16 +26,16 @@ class FitNet(FeatureMethod):
 
     Args:
         student: The student.
-        teacher: The teacher, of any width, depth and number of classes.
+        teacher: The teacher, with any width, depth and number of classes.
         stage: The student's stage, by number from 0 or by module path; None
-            for the middle one of its maps, the stem's among them.
+            for the middle one of its maps, including the stem's.
         teacher_stage: The teacher's; None for ``stage``, or for its own middle
-            one where that is None too.
+            one if that is None too.
         **kwargs: Loss, weight and schedule, see :class:`FeatureMethod`.
 
     Raises:
-        ValueError: If a stage does not exist or is no map, or a value is out of
-            range.
+        ValueError: If a stage does not exist or is not a map, or a value is out
+            of range.
     """
 
     weight = 100.0

@@ -17,7 +17,7 @@ class IFVD(FeatureMethod):
 
     Pixels only. It has no parameters, and widths may differ. The weight is 20
     in https://github.com/winycg/CIRKD, 200 in
-    https://github.com/YukangWang/IFVD, where PSPNets are trained.
+    https://github.com/YukangWang/IFVD, which trains PSPNets.
 
     Source: Wang et al., "Intra-class Feature Variation Distillation for
     Semantic Segmentation" (ECCV 2020).

@@ -9,8 +9,8 @@ class LogitsKD(LogitMethod):
     """Teach the teacher's softened class probabilities to the main classifier.
 
     ``weight * tau^2 * KL(teacher || student)``. The source's ``alpha`` is
-    ``weight=alpha, task_weight=1 - alpha``; 0.9 and ``tau`` 4 are Multi-Head
-    KD's, section 4.1. Images and pixels.
+    ``weight=alpha, task_weight=1 - alpha``; 0.9 and ``tau`` 4 are from Multi-Head
+    KD, section 4.1. Images and pixels.
 
     Source: Hinton, Vinyals, Dean, "Distilling the Knowledge in a Neural
     Network" (https://arxiv.org/abs/1503.02531), section 2.

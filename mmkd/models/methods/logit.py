@@ -1,4 +1,4 @@
-"""What methods that compare class predictions have in common."""
+"""The base class of methods that compare class predictions."""
 
 import logging
 from typing import Any, ClassVar
@@ -16,24 +16,24 @@ from mmkd.structures import Targets
 class LogitMethod(Method):
     """A method that compares a class prediction with the teacher's.
 
-    Of itself it compares the main classifiers; a subclass may put another
-    prediction of the student in the place of :meth:`prediction`.
+    By default it compares the main classifiers; a subclass may override
+    :meth:`prediction` to use another prediction of the student.
 
     Args:
         student: The student.
-        teacher: The teacher, of the same number of classes.
+        teacher: The teacher, with the same number of classes.
         loss: Config of the loss between the two logit maps; None for the
-            class's own, and what is not named in it stays the loss's default.
+            class's default. Options it omits keep the loss's defaults.
         **kwargs: Weight and schedule, see :class:`Method`.
 
     Attributes:
         loss_fn: The loss.
-        student_tap: What the prediction is made of.
+        student_tap: What the prediction is computed from.
 
     Raises:
-        ValueError: If student and teacher classify into different numbers of
-            classes, the loss takes a softmax over classes that do not exclude
-            each other, or a value is out of range.
+        ValueError: If student and teacher have different numbers of classes, the
+            loss takes a softmax over classes that are not mutually exclusive, or
+            a value is out of range.
     """
 
     default_loss: ClassVar[dict[str, Any]]
@@ -59,10 +59,10 @@ class LogitMethod(Method):
     def compared(
         self, student_taps: Taps, teacher_taps: Taps, targets: Targets
     ) -> tuple[Tensor, Tensor, Targets]:
-        """Prediction, teacher's logits and targets on the prediction's map.
+        """Return prediction, teacher logits and targets at the prediction's size.
 
         Returns:
-            Two logit maps ``(N, K, *)`` and the targets of their size.
+            Two logit maps ``(N, K, *)`` and the targets at their size.
         """
         logits = self.prediction(student_taps)
         size = logits.shape[2:]
@@ -75,8 +75,8 @@ class LogitMethod(Method):
         """The loss over the positions that have a class, a scalar.
 
         Raises:
-            ValueError: If the loss needs one class for every image, and images
-                are mixed.
+            ValueError: If the loss needs one class per image, but images are
+                mixed.
         """
         *logits, targets = self.compared(student_taps, teacher_taps, targets)
         if getattr(self.loss_fn, 'needs_labels', False):
@@ -93,7 +93,7 @@ class LogitMethod(Method):
 def check_classes(
     method: Method, loss: nn.Module, student: ModelView, teacher: ModelView
 ) -> None:
-    """Refuse a loss that has no meaning between the classes of two models.
+    """Reject a loss that is meaningless between the classes of two models.
 
     Args:
         method: The method.
@@ -103,9 +103,9 @@ def check_classes(
 
     Raises:
         ValueError: If they have different numbers of classes, or the loss takes a
-            softmax over classes that do not exclude each other. Where the names of
-            the teacher's classes are known, other numbers are an error as soon as
-            they are compared with the training set's, or the teacher runs.
+            softmax over classes that are not mutually exclusive. If the teacher's
+            class names are known, different numbers raise only when the names are
+            compared with the training set's, or the teacher runs.
     """
     name, counts = type(method).__name__, [student.num_classes, teacher.num_classes]
     competing = getattr(loss, 'competing', False)
@@ -114,13 +114,13 @@ def check_classes(
     if counts[0] != counts[1]:
         said = (
             f'{name} compares class predictions, but the student has {counts[0]} '
-            f'classes and the teacher {counts[1]}. Pass a teacher of the same classes, '
-            "or, where the student's are among them, teacher=dict(classes=[...]) with "
-            'their names in its checkpoint or the numbers of its channels.'
+            f'classes and the teacher {counts[1]}. Pass a teacher with the same '
+            "classes or, if it has all of the student's, teacher=dict(classes=[...]) "
+            'with their names in its checkpoint or the numbers of its channels.'
         )
         if teacher.class_names is None or not isinstance(method, LogitMethod):
             raise ValueError(said)
-        # The training set's names, which a hook compares, tell which are missing.
+        # A hook compares them with the training set's and reports which are missing.
         teacher.refused = said
     if not competing:
         return
@@ -128,8 +128,8 @@ def check_classes(
         if view.task.exclusive or view.num_classes == 1:
             continue
         said = (
-            f'{name} takes a softmax over the classes ({type(loss).__name__}), and the '
-            f'{side} {type(view.model).__name__} is trained with a sigmoid for each'
+            f'{name} takes a softmax over the classes ({type(loss).__name__}), but the '
+            f'{side} {type(view.model).__name__} is trained with one sigmoid per class'
         )
         if side == 'student' or not view.task.predicts_softmax:
             raise ValueError(
@@ -140,6 +140,6 @@ def check_classes(
     lost = getattr(loss, 'constant_for_two', '')
     if counts[0] == 2 and lost:
         print_log(
-            f'{name}: between two classes {lost} is constant and teaches nothing.',
+            f'{name}: with two classes, {lost} is constant and teaches nothing.',
             logger='current',
         )

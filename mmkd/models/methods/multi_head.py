@@ -16,43 +16,43 @@ from mmkd.structures import Targets
 
 @METHODS.register_module()
 class MultiHead(Method):
-    """Compare auxiliary classifiers at the ends of student's and teacher's stages.
+    """Compare auxiliary classifiers at the ends of student and teacher stages.
 
-    With ``p`` the teacher head's logits, taken as constant, and ``q`` the
+    With ``p`` the teacher head's logits, treated as constant, and ``q`` the
     student head's, at each of the chosen stages::
 
         L_teacher = CE(y, p)
         L_OHKD    = alpha * tau^2 * KL(p || q) + (1 - alpha) * CE(y, q)
 
     and the method adds ``weight * sum(L_OHKD) + sum(L_teacher)``. The paper's
-    whole loss (eq. 2) has the original KD at the final outputs beside it: name
-    ``LogitsKD`` as a second method. The teacher's heads learn together with
-    the student, its backbone stays frozen; no gradient passes from a student
+    whole loss (eq. 2) also has the original KD at the final outputs: add
+    ``LogitsKD`` as a second method. The teacher's heads are trained with the
+    student, while its backbone stays frozen; no gradient passes from a student
     to a teacher head. Widths, depths and map sizes may differ.
 
-    Per pixel, a position of a head's map has the label of most of its pixels.
-    Where classes do not exclude each other, ``loss`` is to compare them one by
-    one (``BinaryKLLoss``), and CE is binary.
+    For pixels, each position of a head's map has the majority label of its
+    pixels. If classes are not mutually exclusive, ``loss`` must compare them one
+    by one (``BinaryKLLoss``), and CE is binary.
 
     Source: Wang et al., "Multi-Head Knowledge Distillation for Model
     Compression", equations 1 and 2 and section 4.1. The paper states no weight
-    for the teacher heads' cross-entropy, which nothing else shares parameters
-    with; it is 1 here. ``weight`` is its beta.
+    for the cross-entropy of the teacher heads, which share no parameters with
+    anything else; it is 1 here. ``weight`` is its beta.
 
     Args:
         student: The student.
-        teacher: The teacher, of the same number of classes.
+        teacher: The teacher, with the same number of classes.
         stages: The stages that get a head, by number from 0 or by module
             path. ``(1,)`` is the paper's one-head variant after unit 2.
-        teacher_stages: The teacher's, where they are other than ``stages``.
+        teacher_stages: The teacher's, if they differ from ``stages``.
         head: Config of the heads.
         loss: Config of the loss between the two heads' logits.
-        alpha: The teacher's share in a student head's loss.
+        alpha: The teacher's share of a student head's loss.
         **kwargs: Weight and schedule, see :class:`Method`.
 
     Raises:
-        ValueError: If the class counts differ, there is no stage or one that
-            does not exist, or a value is out of range.
+        ValueError: If the class counts differ, no stage is given, one does not
+            exist, or a value is out of range.
     """
 
     weight = 0.5

@@ -20,8 +20,8 @@ from mmkd.structures import Targets
 class ReviewKD(Method):
     """Teach every stage from the teacher's stages up to its own.
 
-    From the deepest level on, each feature map is fused with what the deeper
-    levels left and compared with the teacher's of its level. The levels are
+    Starting at the deepest level, each feature map is fused with the result
+    of the deeper levels and compared with the teacher's at its level. The levels are
     the ends of the stages and the main classifier's input, which for images is
     a map of one pixel. Images and pixels.
 
@@ -29,20 +29,20 @@ class ReviewKD(Method):
     (https://arxiv.org/abs/2104.09044), with the residual learning framework,
     attention-based fusion and hierarchical context loss of
     https://github.com/dvlab-research/ReviewKD. That code compares with the
-    teacher's maps before the last ReLU of a stage; here the stage's output is
-    taken, which every backbone has, unless ``teacher_stages`` names them, as the
-    pairs of its experiments do. Its warm-up is 20 epochs, its weight 0.6 to 8 by
-    pair.
+    teacher's maps before the last ReLU of a stage. This method uses the stage's
+    output, which every backbone has, unless ``teacher_stages`` names those maps,
+    as the pairs of that code's experiments do. That code's warm-up is 20 epochs,
+    its weight 0.6 to 8 depending on the pair.
 
     Args:
         student: The student.
         teacher: The teacher, of any width.
         stages: The student's stages by number from 0 or by module path, the
             shallowest first; None for all. ``dict(path=..., kind='input')`` takes
-            what goes into a module, as a map before its ReLU.
+            the input of a module, such as a map before its ReLU.
         teacher_stages: The teacher's; None for ``stages``.
-        max_channels: Upper limit on the width of fused maps, which is that of
-            the deepest level otherwise.
+        max_channels: Upper limit on the width of fused maps, which is otherwise
+            that of the deepest level.
         loss: Config of the loss of one level.
         **kwargs: Weight and schedule, see :class:`Method`.
 
@@ -70,10 +70,10 @@ class ReviewKD(Method):
         counts = len(self.taps_in_student), len(self.taps_in_teacher)
         if counts[0] != counts[1] or counts[0] < 2:
             raise ValueError(
-                'ReviewKD pairs stages up, but the student has '
+                'ReviewKD pairs up stages, but the student has '
                 f'{_paths(self.taps_in_student)} and the teacher '
-                f'{_paths(self.taps_in_teacher)}. Name as many of each with stages '
-                'and teacher_stages, one at least.'
+                f'{_paths(self.taps_in_teacher)}. Name the same number, '
+                'at least one, with stages and teacher_stages.'
             )
         self.loss_fn = MODELS.build(loss)
         widths = _widths(student, self.taps_in_student)

@@ -23,8 +23,8 @@ class RKD(FeatureMethod):
     default_loss = {'type': 'RKDLoss'}  # noqa: RUF012
     only_for = 'images'
     instead = (
-        'RKD relates the images of a batch, which pixels are not. Use SKD '
-        '(within an image) or CIRKD (across images) per pixel.'
+        'RKD relates the images of a batch and does not apply to pixels. Use SKD '
+        '(within an image) or CIRKD (across images) for pixels.'
     )
 
     def loss(

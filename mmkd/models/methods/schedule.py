@@ -1,4 +1,4 @@
-"""When a method counts."""
+"""The schedule of a method."""
 
 from dataclasses import dataclass
 
@@ -7,20 +7,20 @@ from mmkd.models.methods.values import check_number
 
 @dataclass(frozen=True)
 class Schedule:
-    """When one method counts, in steps counted from 0.
+    """When a method is active, in steps counted from 0.
 
     Attributes:
-        start: First step in which the method counts.
+        start: First step in which the method is active.
         warmup: Steps over which its weight then rises linearly. As in the
-            published code of ReviewKD and DKD the first of them has weight
+            published code of ReviewKD and DKD, the first of them has weight
             ``1 / warmup``, not 0, and the last has weight 1.
-        stop: First step in which it counts no more, or None for never.
-        by_epoch: Whether a step is an epoch or an iteration; None if that is what
-            the training loop counts.
+        stop: First step in which it is no longer active, or None for never.
+        by_epoch: True if steps are epochs, False if they are iterations, None for
+            the unit of the training loop.
 
     Raises:
         TypeError: If a value is not a number.
-        ValueError: If one is negative or infinite, or ends what has not begun.
+        ValueError: If one is negative or infinite, or ``stop`` is below ``start``.
     """
 
     start: float = 0
@@ -44,14 +44,14 @@ class Schedule:
 
     @property
     def is_constant(self) -> bool:
-        """Whether the method counts in full from the first step to the last."""
+        """Whether the method has its full weight in every step."""
         return not (self.start or self.warmup) and self.stop is None
 
     def factor(self, step: int) -> float:
-        """What the method's weight is multiplied by, in [0, 1].
+        """Factor on the method's weight, in [0, 1].
 
         Args:
-            step: Counted from 0.
+            step: The step, counted from 0.
         """
         if step < self.start or (self.stop is not None and step >= self.stop):
             return 0.0
@@ -60,7 +60,7 @@ class Schedule:
         return min((step - self.start + 1) / self.warmup, 1.0)
 
     def __str__(self) -> str:
-        """In words, for a table."""
+        """Describe the schedule in words, for a table."""
         if self.is_constant:
             return 'always'
         parts = [f'from {self.start:g}'] if self.start else []

@@ -11,10 +11,10 @@ from mmkd.structures import Targets
 
 @METHODS.register_module()
 class SKD(FeatureMethod):
-    """Match how alike the regions of an image are: the pair-wise distillation.
+    """Match the similarities between the regions of an image.
 
     Pixels only. It has no parameters, and widths may differ. The paper's
-    pixel-wise distillation is ``LogitsKD``; its adversarial part is not here.
+    pixel-wise distillation is ``LogitsKD``; its adversarial part is not implemented.
 
     Source: Liu et al., "Structured Knowledge Distillation for Dense
     Prediction" (https://arxiv.org/abs/1903.04197), section 3.1.2, with the
@@ -32,5 +32,5 @@ class SKD(FeatureMethod):
     def loss(
         self, student_taps: Taps, teacher_taps: Taps, targets: Targets
     ) -> dict[str, Tensor]:
-        """The pair-wise loss, a scalar."""
+        """The pairwise loss, a scalar."""
         return {'loss': self.loss_fn(*self.maps(student_taps, teacher_taps))}

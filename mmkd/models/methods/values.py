@@ -1,13 +1,13 @@
-"""What values of settings must be."""
+"""Checks of the values of settings."""
 
 from mmkd.models.losses.inputs import not_negative
 
 
 def check_number(name: str, value: float) -> None:
-    """Refuse what is no finite number from 0.
+    """Reject anything but a finite number of at least 0.
 
     Args:
-        name: What it is called.
+        name: Name of the setting.
         value: The value.
 
     Raises:
@@ -20,11 +20,11 @@ def check_number(name: str, value: float) -> None:
 
 
 def at_least(minimum: int, **values: int) -> None:
-    """Refuse values that are too small.
+    """Reject values that are too small.
 
     Args:
-        minimum: The smallest one allowed.
-        **values: Values by the name of the argument.
+        minimum: The smallest value allowed.
+        **values: Values by argument name.
 
     Raises:
         ValueError: If one is smaller; the message names it.

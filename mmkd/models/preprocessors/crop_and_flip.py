@@ -13,21 +13,21 @@ from mmkd.registry import MODELS
 
 @MODELS.register_module()
 class CropFlipDataPreprocessor(ClsDataPreprocessor):
-    """MMPretrain's preprocessor of images, which crops and flips them in training.
+    """MMPretrain's image preprocessor, plus random crops and flips in training.
 
-    A view has the distribution that MMPretrain's ``RandomCrop(crop_size=size,
-    padding=padding)`` and ``RandomFlip(prob=flip_prob)`` give it, and follows from
-    its sample's ``view_key`` alone: how samples are split into batches, processes
-    and workers, and where a training was broken off, have no part in it.
+    Views are distributed as with MMPretrain's ``RandomCrop(crop_size=size,
+    padding=padding)`` and ``RandomFlip(prob=flip_prob)``. Each depends only on its
+    sample's ``view_key``, not on how samples are split into batches, processes and
+    workers, nor on where a training was interrupted.
 
     Args:
         *args: See MMPretrain's ``ClsDataPreprocessor``.
-        padding: Black pixels that are added at each side before the crop.
-        flip_prob: Share of the views that are mirrored, left to right.
-        **kwargs: More of them.
+        padding: Black pixels added on each side before the crop.
+        flip_prob: Probability of a horizontal flip.
+        **kwargs: Likewise.
 
     Raises:
-        ValueError: If ``padding`` is negative or ``flip_prob`` no share.
+        ValueError: If ``padding`` is negative or ``flip_prob`` is not in [0, 1].
 
     Examples:
         >>> data_preprocessor = dict(
@@ -42,27 +42,27 @@ class CropFlipDataPreprocessor(ClsDataPreprocessor):
     ) -> None:
         if padding < 0 or not 0 <= flip_prob <= 1:
             raise ValueError(
-                'padding must be 0 or more and flip_prob from 0 to 1, got '
+                'padding must be at least 0 and flip_prob in [0, 1], got '
                 f'{padding} and {flip_prob}.'
             )
         super().__init__(*args, **kwargs)
         self.padding, self.flip_prob = padding, flip_prob
 
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
-        """Crop and flip, in training, and do what MMPretrain's does.
+        """Crop and flip in training, then preprocess as MMPretrain does.
 
         Args:
-            data: What a loader hands over, images stacked.
-            training: Whether to.
+            data: A batch from the loader, with stacked images.
+            training: Whether to crop and flip.
 
         Raises:
-            ValueError: If images are not stacked, or samples have no key.
+            ValueError: If images are not stacked, or samples have no ``view_key``.
         """
         if training:
             images = self.cast_data(data['inputs'])
             if not isinstance(images, Tensor):
                 raise ValueError(
-                    f'{type(self).__name__} takes images of one size in one tensor, '
+                    f'{type(self).__name__} needs images of one size in one tensor, '
                     f"got a {type(images).__name__}: set train_dataloader.collate_fn="
                     "dict(type='default_collate')."
                 )
@@ -85,14 +85,14 @@ def crop_and_flip(
     """Cut a window of the image's own size out of each padded image.
 
     Args:
-        images: Images ``(N, C, H, W)`` of any type.
+        images: Images ``(N, C, H, W)`` of any dtype.
         top: First row of each window in its padded image, integers ``(N,)``.
         left: First column, likewise.
         flipped: Whether each window is mirrored, 0 or 1, ``(N,)``.
-        padding: Zeros that are added at each side.
+        padding: Zeros added on each side.
 
     Returns:
-        The windows, in the shape and of the type of the images.
+        The windows, with the shape and dtype of the images.
     """
     _, channels, height, width = images.shape
     rows = torch.arange(height, device=images.device) + top[:, None]
@@ -110,7 +110,7 @@ def _keys_of(data_samples: Any) -> Tensor:
     if None in keys:
         raise ValueError(
             'CropFlipDataPreprocessor draws from the view_key of each data sample, '
-            'and these have none: set train_dataloader.dataset.in_memory=True, which '
-            'mmkd.CIFAR100 and mmkd.SVHN know, and a pipeline of PackInputs alone.'
+            'but these have none: set train_dataloader.dataset.in_memory=True, which '
+            'mmkd.CIFAR100 and mmkd.SVHN support, and a pipeline of only PackInputs.'
         )
     return torch.tensor(keys)

@@ -18,7 +18,7 @@ from mmkd.models.backbones import (
 
 CONFIGS = Path(__file__).parents[3] / 'configs/_base_/models'
 
-# The counts that the literature's tables go by, for 100 classes.
+# The counts that the tables in the literature use, for 100 classes.
 PARAMETERS = {
     'resnet8': 83_892,
     'resnet14': 181_108,
@@ -230,7 +230,7 @@ def test_init_is_the_published_one() -> None:
     assert conv.weight.std().item() == pytest.approx((2 / (9 * 256)) ** 0.5, rel=0.02)
     assert conv.bias.abs().max() == 0
     assert vgg.head.fc.weight.std().item() == pytest.approx(0.01, rel=0.02)
-    # PyTorch's own: uniform up to the root of one over the fan-in.
+    # PyTorch's default: uniform, bounded by the root of one over the fan-in.
     conv = shuffle.backbone.layer2[1].branch2[0].conv
     assert conv.weight.abs().max().item() == pytest.approx(116**-0.5, rel=0.01)
     assert shuffle.head.fc.bias.abs().max() > 0
@@ -257,5 +257,5 @@ def test_depths_that_do_not_exist(
 
 @pytest.mark.parametrize('indices', [(), (4,), (-1,), (0, 7)])
 def test_out_indices_that_do_not_exist(indices: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match='out_indices must be some of 0 to 3'):
+    with pytest.raises(ValueError, match='out_indices must be one or more of 0 to 3'):
         WideResNetCIFAR(10, out_indices=indices)

@@ -15,7 +15,7 @@ def features(*shape: int) -> Tensor:
 def expected(
     head: ConvClassifier, x: Tensor, spatial_dims: int, stride: int
 ) -> Tensor:
-    """The head written out: two convolutions, then two linear layers."""
+    """The head spelled out: two convolutions, then two linear layers."""
     state = head.state_dict()
     convs = [value for value in state.values() if value.shape[2:] == (3, 3)]
     linears = [m for m in head.modules() if isinstance(m, nn.Linear)] or [

@@ -30,7 +30,7 @@ def test_a_formula_is_softened_averaged_and_scaled_back() -> None:
 @pytest.mark.parametrize('loss', [BinaryKLLoss, ChannelWiseDivergenceLoss, DISTLoss])
 def test_labels_without_a_meaning_are_refused(loss: type[LogitLoss]) -> None:
     maps = torch.zeros(2, 3, 4, 4)
-    with pytest.raises(TypeError, match=f'{loss.__name__} is defined without labels'):
+    with pytest.raises(TypeError, match=f'{loss.__name__} takes no labels'):
         loss()(maps, maps, torch.zeros(2, 4, 4).long())
 
 

@@ -82,5 +82,5 @@ def test_banks_are_constants_of_the_width_of_the_teacher() -> None:
     assert not value.requires_grad
     with pytest.raises(ValueError, match=r'width of the teacher, 6, .*\(7, 5\)'):
         loss(student, teacher, embedded=embedded, pixel_bank=pixels[:, :5])
-    with pytest.raises(ValueError, match='one shape'):
+    with pytest.raises(ValueError, match='same shape'):
         loss(student, teacher, pixel_bank=pixels)

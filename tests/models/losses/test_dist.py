@@ -20,7 +20,7 @@ def test_agrees_with_numpy(tau: float) -> None:
     between = 1 - correlations(s, t).mean()
     within = 1 - correlations(s.T, t.T).mean()
     loss = DISTLoss(beta=2.0, gamma=3.0, tau=tau)(student, teacher)
-    # The guard of 1e-8 against rows that do not vary is felt here.
+    # The guard of 1e-8 against constant rows has an effect here.
     torch.testing.assert_close(
         loss, tau**2 * (2 * between + 3 * within), rtol=1e-5, atol=0
     )
@@ -51,7 +51,7 @@ def test_relations_do_not_change_under_positive_affine_maps() -> None:
 
 
 def test_equal_rows_are_at_no_distance() -> None:
-    # Probabilities that differ by less than the guard of 1e-8 sees.
+    # Probabilities that differ by less than the guard of 1e-8 can resolve.
     logits = (1e-5 * torch.randn(6, 4)).requires_grad_()
     loss = DISTLoss()(logits, logits.detach())
     loss.backward()

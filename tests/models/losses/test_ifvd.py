@@ -47,8 +47,8 @@ def test_only_valid_pixels_count() -> None:
 
 
 def test_by_hand() -> None:
-    # Two pixels of one class: at a right angle for the student, so at 45
-    # degrees to their mean; alike for the teacher.
+    # Two pixels of one class: orthogonal for the student, so at 45 degrees to
+    # their mean; equal for the teacher.
     student = torch.tensor([[[[1.0, 0.0]], [[0.0, 1.0]]]])
     teacher = torch.tensor([[[[2.0, 3.0]]]])
     loss = IFVDLoss()(student, teacher, torch.zeros(1, 1, 2).long(), 1)

@@ -1,4 +1,4 @@
-"""Losses are pure: they bring in PyTorch and MMEngine's registry, and no change."""
+"""Losses are pure: they import PyTorch and MMEngine's registry and change nothing."""
 
 from fresh_python import run_python
 

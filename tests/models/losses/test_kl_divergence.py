@@ -58,7 +58,7 @@ def test_derivatives_are_those_of_the_value() -> None:
 @pytest.mark.parametrize('outcomes', [2, 1000, 500_000])
 @pytest.mark.parametrize('size', [1.0, 30.0])
 def test_the_value_is_as_exact_as_its_logarithms(outcomes: int, size: float) -> None:
-    """Probabilities that underflow, and logits of a common size, cost nothing."""
+    """Underflowing probabilities and a common offset of the logits cost nothing."""
     torch.manual_seed(0)
     student, teacher = size * torch.randn(2, 1, outcomes) + 100
     exact = softmax_kl(student.double(), teacher.double())

@@ -1,4 +1,4 @@
-"""What holds for every loss."""
+"""Properties of every loss."""
 
 import doctest
 import importlib
@@ -146,7 +146,7 @@ def test_a_student_that_is_its_teacher_loses_nothing(
     usual_value, usual_gradient = value_and_gradient(other)
     rounding = 50 * torch.finfo(dtype).eps
     if name == 'DISTLoss':
-        # Its published guard counts classes that hardly vary as uncorrelated.
+        # The published guard counts classes that hardly vary as uncorrelated.
         rounding += 1e-6 if scale == 1 else 0.2
     assert value.abs() <= rounding * usual_value
     assert gradient.norm() <= rounding * usual_gradient.norm()

@@ -32,7 +32,7 @@ def test_agrees_with_the_definition(region: int, size: tuple[int, int]) -> None:
 
 
 def test_by_hand() -> None:
-    # Two regions: at a right angle for the student, alike for the teacher.
+    # Two regions: orthogonal for the student, equal for the teacher.
     student = torch.tensor([[[[2.0, 0.0]], [[0.0, 3.0]]]])
     teacher = torch.tensor([[[[1.0, 5.0]]]])
     loss = PairwiseAffinityLoss(region=1)(student, teacher)
@@ -44,7 +44,7 @@ def test_the_published_regions_see_what_halves_of_the_map_do_not() -> None:
     stripes = torch.tensor([0.0, 1.0]).repeat_interleave(2).repeat(4, 2)
     student = torch.stack([stripes, 1 - stripes])[None]
     teacher = torch.ones(1, 3, 4, 8)
-    # Of the regions of student half the pairs are at a right angle.
+    # Half the pairs of the student's regions are orthogonal.
     assert PairwiseAffinityLoss()(student, teacher).item() == pytest.approx(0.5)
     assert PairwiseAffinityLoss(region=4)(student, teacher).item() == 0.0
 

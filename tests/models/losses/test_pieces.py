@@ -1,4 +1,4 @@
-"""Losses on maps that are cut into pieces against the same losses on whole maps."""
+"""Losses on maps cut into pieces, compared with the same losses on whole maps."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -94,7 +94,7 @@ def test_half_precision_is_widened_piece_by_piece(
     torch.testing.assert_close(value.double(), expected[0], rtol=1e-6, atol=0)
     assert gradient.dtype == dtype
     rounding = 2 * torch.finfo(dtype).eps
-    # What float32 leaves of a difference, or the type of its smallest numbers.
+    # float32 rounding of a difference, or the smallest normal number of the dtype.
     least = max(1e-6 * expected[1].abs().max().item(), torch.finfo(dtype).tiny)
     torch.testing.assert_close(
         gradient.double(), expected[1], rtol=rounding, atol=least

@@ -1,4 +1,4 @@
-"""Whether float32 is enough: students trained with each loss in both precisions."""
+"""Whether float32 suffices: students trained with each loss in both precisions."""
 
 import pytest
 import torch
@@ -12,7 +12,7 @@ STEPS, BATCH = 200, 16
 
 def network(width: int, seed: int) -> nn.Sequential:
     torch.manual_seed(seed)
-    # Without kinks: at one, the last digit decides on which side a sample falls.
+    # Smooth: at a kink, the last digit would decide on which side a sample falls.
     layers = nn.Linear(6, width), nn.Tanh(), nn.Linear(width, 5)
     return nn.Sequential(*layers).double()
 

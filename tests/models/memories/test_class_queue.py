@@ -9,7 +9,7 @@ from mmkd.models.memories import ClassQueue
 
 
 def offered(rows: Tensor, labels: list[int], classes: int) -> tuple[Tensor, Tensor]:
-    """Rows of one class each, as the queue takes them."""
+    """Rows of one class each, in the form that the queue takes."""
     valid = torch.tensor(labels).unsqueeze(1) == torch.arange(classes)
     return rows.unsqueeze(1).expand(-1, classes, -1), valid
 

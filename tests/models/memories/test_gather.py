@@ -1,4 +1,4 @@
-"""Memories in one process and in two; run as a script, this is one of the two."""
+"""Memories in one process and in two; as a script, this runs one of the two."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ LABELS = torch.tensor([2, 0, 1, 2, 2, 0, 4, 1])
 
 
 def run(rank: int, world: int) -> dict[str, Tensor]:
-    """Three batches of five samples, this process's share of each."""
+    """Run this process's share of three batches of five samples."""
     torch.manual_seed(rank)
     memory, queue = ContrastMemory(3, 0.5), ClassQueue(3, 4, 2)
     memory.prepare(LABELS)

@@ -14,7 +14,7 @@ from mmkd.structures import Targets
 
 
 class Bench:
-    """A tiny student and teacher with methods, and what every method must do."""
+    """A tiny student and teacher with methods, and checks for every method."""
 
     def __init__(self, tiny: Any, task: str, **methods: dict[str, Any]) -> None:
         self.tiny, self.task = tiny, task
@@ -30,7 +30,7 @@ class Bench:
         return self.distiller.data_preprocessor(batch, training=True)
 
     def terms(self, data: Any, name: str | None = None) -> dict[str, Tensor]:
-        """What the methods add to the losses, or what one of them adds."""
+        """The terms that all methods, or one of them, add to the losses."""
         prefix = 'distill.' if name is None else f'distill.{name}.'
         losses = self.distiller(**data, mode='loss')
         return {key: value for key, value in losses.items() if key.startswith(prefix)}
@@ -50,7 +50,7 @@ class Bench:
         )
 
     def taps(self, data: Any) -> tuple[dict[Tap, Tensor], dict[Tap, Tensor]]:
-        """What the method is handed of student and teacher, captured by hand."""
+        """The taps that the method gets from student and teacher, captured by hand."""
         student, teacher = self.distiller, self.distiller.teacher.model
         return (
             {tap: value_of(student, tap, data) for tap in self.method.taps_in_student},
@@ -61,7 +61,7 @@ class Bench:
         return self.distiller.student_view.task.targets(data['data_samples'])
 
     def check_trial_run(self, data: Any) -> None:
-        """A loss on copies of the buffers, as diagnostics take it, leaves no trace."""
+        """A loss on copies of the buffers, as in diagnostics, leaves no trace."""
         before = copy_of(self.distiller)
         buffers = {name: b.clone() for name, b in self.distiller.named_buffers()}
         functional_call(self.distiller, buffers, (), {**data, 'mode': 'loss'})
@@ -74,10 +74,10 @@ class Bench:
         )
 
     def check_gradients(self, data: Any) -> set[str]:
-        """They reach all of the method's modules and no teacher.
+        """Gradients reach all of the method's modules and no teacher.
 
         Returns:
-            The student's modules that they reach, by the first part of a name.
+            The student's modules that they reach, by the first part of their names.
         """
         distiller = self.distiller
         torch.stack(list(self.terms(data).values())).sum().backward()
@@ -95,7 +95,7 @@ class Bench:
         }
 
     def check_steps(self, count: int = 2, **settings: Any) -> None:
-        """Training steps change student and method and leave the teacher."""
+        """Training steps change student and method, but not the teacher."""
         distiller = self.distiller
         optimizer = torch.optim.SGD(distiller.parameters(), lr=0.01)
         wrapper = OptimWrapper(optimizer)
@@ -129,7 +129,7 @@ def copy_of(model: nn.Module) -> dict[str, Tensor]:
 
 @pytest.fixture(autouse=True)
 def no_scope_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A runner sets the default scope of all that is built after it."""
+    """A runner sets the default scope of everything that is built after it."""
     monkeypatch.setattr(DefaultScope, '_instance_dict', OrderedDict())
 
 

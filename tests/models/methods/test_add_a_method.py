@@ -1,4 +1,4 @@
-"""docs/add_a_method.md, run as it stands."""
+"""docs/add_a_method.md, run as written."""
 
 import re
 import sys
@@ -22,7 +22,7 @@ FILE, CONFIG = re.findall(r'```python\n(.*?)```', PAGE, re.DOTALL)
 
 @pytest.fixture
 def methods(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """The methods of the page's config, with its file where Python finds it."""
+    """The methods of the page's config, with its file on Python's path."""
     [name] = re.findall(r'`(\w+\.py)`, anywhere', PAGE)
     (tmp_path / name).write_text(FILE)
     monkeypatch.syspath_prepend(tmp_path)

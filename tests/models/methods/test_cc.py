@@ -43,5 +43,5 @@ def test_width_of_the_embeddings_is_checked(bench: Any) -> None:
 
 
 def test_has_no_meaning_per_pixel(bench: Any) -> None:
-    with pytest.raises(ValueError, match=r'CC relates .* Use IFVD or SKD per pixel'):
+    with pytest.raises(ValueError, match=r'CC relates .* Use IFVD or SKD for pixels'):
         bench('pixels', cc=CC)

@@ -17,7 +17,7 @@ TAU = 0.1
 
 
 def divergence(student: Tensor, teacher: Tensor) -> Tensor:
-    """Mean over rows of the divergence of the softmax of two similarities."""
+    """Mean over rows of the divergence between the softmax of two similarities."""
     p, q = (teacher / TAU).softmax(1), (student / TAU).softmax(1)
     return (p * (p / q).log()).sum(1).mean()
 
@@ -54,7 +54,7 @@ def test_compares_with_batch_pixels_and_regions(
 
 def test_queues_hold_the_teachers_pixels_and_regions(bench: Any) -> None:
     trial = bench('pixels', cirkd=CIRKD | dict(pixel_memory=200, region_memory=2))
-    # The teacher's features of this batch are nowhere all zero.
+    # In this batch, the teacher's features are not all zero at any pixel.
     data = trial.data(seed=1)
 
     trial.loss(data)

@@ -19,7 +19,7 @@ LABELS = [0, 1, 2, 3, 0, 1, 2, 3, 0, 0]
 
 
 class Images(BaseDataset):
-    """Noise, by its index, that has the classes of ``LABELS``."""
+    """Noise images with the classes of ``LABELS``."""
 
     labels: ClassVar[list[Any]] = LABELS
 
@@ -129,7 +129,7 @@ def test_a_checkpoint_restores_the_memory(bench: Any, tmp_path: Path) -> None:
 
 
 def test_a_training_is_prepared_and_resumed(bench: Any, tmp_path: Path) -> None:
-    """With the runner, averaging included, as the base config has it."""
+    """With the runner and weight averaging, as in the base config."""
 
     def train(folder: str, epochs: int, **settings: Any) -> dict[str, Tensor]:
         trial = bench('images', crd=CRD)
@@ -232,5 +232,5 @@ def test_wrong_settings(bench: Any, settings: dict[str, Any], message: str) -> N
 
 
 def test_has_no_meaning_per_pixel(bench: Any) -> None:
-    with pytest.raises(ValueError, match=r'CRD remembers .* Use CIRKD per pixel'):
+    with pytest.raises(ValueError, match=r'CRD stores .* Use CIRKD for pixels'):
         bench('pixels', crd=CRD)

@@ -204,7 +204,7 @@ def test_mixed_images_are_taught(tiny: Any) -> None:
     assert ((scores > 0).sum(1) == 2).any()
     with torch.no_grad():
         logits = distiller(data['inputs'])
-    # The forward above has moved the statistics, which training does not use.
+    # The forward pass above has updated the statistics, which training does not use.
     expected = F.cross_entropy(logits, scores)
     torch.testing.assert_close(losses['loss'], expected)
     assert losses['distill.dual_head.loss'] > 0

@@ -44,7 +44,7 @@ def test_stages_by_number_and_name(bench: Any) -> None:
     [
         (dict(stage=5), 'has no stage 5'),
         (dict(stage='backbone.layer9'), 'Nearest names: .*backbone.layer1'),
-        (dict(stage='head.fc'), r"'head.fc' of \w*ImageClassifier puts out \(1, 4\)"),
+        (dict(stage='head.fc'), r"'head.fc' of \w*ImageClassifier outputs \(1, 4\)"),
         (dict(weight=-1), 'weight of FitNet must be finite and at least 0, got -1'),
     ],
 )

@@ -1,4 +1,4 @@
-"""Classes that compete, classes by themselves, and two classes in one channel."""
+"""Exclusive classes, independent classes, and two classes in one channel."""
 
 import logging
 from typing import Any
@@ -62,7 +62,7 @@ def pair(tiny: Any, make: Any, method: str, **settings: Any) -> Any:
 
 
 def gradient(distiller: Any, batch: Any) -> float:
-    """How much the method alone moves the student."""
+    """Size of the student's gradient from the method only."""
     data = distiller.data_preprocessor(batch, True)
     losses = distiller(**data, mode='loss')
     total = sum(v for k, v in losses.items() if k.startswith('distill.m.loss'))
@@ -86,7 +86,7 @@ def test_one_channel_teaches(tiny: Any, method: str, said: Any) -> None:
 
     assert gradient(distiller, two_labels(tiny)) > 1e-4
     lost = dict(DKD='its non-target part', DIST='its relation between classes')
-    starts = [f'{k}: between two classes {v}' for k, v in lost.items() if k == method]
+    starts = [f'{k}: with two classes, {v}' for k, v in lost.items() if k == method]
     assert len(said) == len(starts)
     assert all(
         text.startswith(start) for (text, _), start in zip(said, starts, strict=True)
@@ -157,7 +157,7 @@ def test_classes_by_themselves_are_taught_one_by_one(
 
 
 def test_a_sigmoid_teacher_under_softmax(tiny: Any, said: Any) -> None:
-    """Refused, but of one class an image, where its own library predicts so."""
+    """Refused, except with one class per image, as MMPretrain predicts so itself."""
     sigmoid = dict(type='mmpretrain.CrossEntropyLoss', use_sigmoid=True)
     kd = dict(m=dict(type='LogitsKD'))
     tiny.distiller(
@@ -167,10 +167,10 @@ def test_a_sigmoid_teacher_under_softmax(tiny: Any, said: Any) -> None:
     )
     [(text, level)] = said
     assert level == logging.WARNING
-    assert 'the teacher ImageClassifier is trained with a sigmoid for each' in text
+    assert 'the teacher ImageClassifier is trained with one sigmoid per class' in text
     for student, teacher in (
         (classifier(tiny), several(tiny, 8)),
         (segmentor(tiny), segmentor(tiny, 8, loss_decode=SIGMOID)),
     ):
-        with pytest.raises(ValueError, match=r'the teacher .* with a sigmoid for each'):
+        with pytest.raises(ValueError, match=r'the teacher .* one sigmoid per class'):
             tiny.distiller(student=student, teacher=tiny.teacher(teacher), methods=kd)

@@ -24,7 +24,7 @@ def test_a_weight_out_of_range(
 
 
 def test_labels_reach_a_loss_that_needs_them(bench: Callable[..., Any]) -> None:
-    """Whatever method hands them on."""
+    """Whichever method passes them on."""
     decoupled = dict(type='DKDLoss', alpha=1.0, beta=2.0)
     trial = bench(
         'pixels',
@@ -53,7 +53,7 @@ def test_nothing_is_enlarged_at_one_stride(
 
 
 class Resizing(TorchDispatchMode):
-    """Notes the operations that bring a map to another size."""
+    """Records the operations that resize a map."""
 
     def __init__(self) -> None:
         super().__init__()

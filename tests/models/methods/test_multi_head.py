@@ -27,7 +27,7 @@ KD = dict(
 
 
 def three_stages(tiny: Any, task: str, **backbone: Any) -> dict[str, Any]:
-    """A model of three stages: maps of 1, 1/2, 1/4, per pixel of 1/4, 1/8, 1/16."""
+    """A model of three stages: maps of 1, 1/2, 1/4; for pixels 1/4, 1/8, 1/16."""
     model = tiny.model(task)
     if task == 'pixels':
         changes = dict(num_stages=3, strides=(1, 2, 2), dilations=(1, 1, 1))
@@ -72,11 +72,11 @@ def losses_of(distiller: Distiller, data: dict[str, Any]) -> dict[str, Tensor]:
     }
 
 
-# The equations, written down once more in float64 without any of mmkd's losses.
+# The equations again, in float64 and without any of mmkd's losses.
 
 
 def rows(logits: Tensor) -> Tensor:
-    """One row of logits a classified position."""
+    """One row of logits per classified position."""
     return logits.double().movedim(1, -1).flatten(0, -2)
 
 
@@ -112,7 +112,7 @@ def divergence(teacher: Tensor, student: Tensor, data: dict[str, Any]) -> Tensor
 def head_logits(
     distiller: Distiller, data: dict[str, Any]
 ) -> list[tuple[Tensor, Tensor]]:
-    """Teacher's and student's head logits, the features captured by hand."""
+    """Head logits of teacher and student, from features captured by hand."""
     method = distiller.methods['multi_head']
     outputs = []
     for model, taps, heads in (
@@ -194,7 +194,7 @@ def gradients(loss: Tensor, module: nn.Module) -> dict[str, Tensor | None]:
 
 
 def reached(loss: Tensor, module: nn.Module) -> set[str]:
-    """The children of a module to whose parameters a loss has a gradient."""
+    """The children of a module whose parameters get a gradient from a loss."""
     return {
         '.'.join(name.split('.')[:2])
         for name, value in gradients(loss, module).items()
@@ -283,7 +283,7 @@ def test_teacher_maps_of_another_resolution_per_pixel(tiny: Any) -> None:
     data = batch_of(distiller, tiny, 'pixels', size=64)
     pairs = head_logits(distiller, data)
     sizes = [tuple(logits.shape[2:]) for pair in pairs for logits in pair]
-    # A fourth of the stages' own, 16, 16, 8 and 4.
+    # A quarter of the stages' sizes: 16, 16, 8 and 4.
     assert sizes == [(4, 4), (4, 4), (2, 2), (1, 1)]
     student = BETA * sum(ohkd(*pair, data) for pair in pairs)
     losses = losses_of(distiller, data)

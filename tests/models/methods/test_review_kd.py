@@ -115,8 +115,8 @@ def test_teacher_maps_before_the_last_relu(bench: Any) -> None:
 @pytest.mark.parametrize(
     ('settings', 'message'),
     [
-        (dict(stages=(0,), teacher_stages=(0, 1)), 'ReviewKD pairs stages up'),
-        (dict(stages=()), 'one at least'),
+        (dict(stages=(0,), teacher_stages=(0, 1)), 'ReviewKD pairs up stages'),
+        (dict(stages=()), 'at least one, with'),
         (dict(stages=(7,)), 'has no stage 7'),
         (dict(stages=(dict(path='backbone.layer1', kid='input'),)), "mean 'kind'"),
         (dict(weight=-1), 'weight of ReviewKD must be finite'),

@@ -41,7 +41,7 @@ def test_compares_distances_and_angles(bench: Any) -> None:
 
     student, teacher = trial.features(data)
     expected = 2 * smooth_l1(distances(student), distances(teacher)) / 5**2
-    # Where two of three coincide the angles of both are 0 or 1 alike.
+    # Where two of the three indices coincide, both have the same angle, 0 or 1.
     expected = expected + 3 * smooth_l1(angles(student), angles(teacher)) / 5**3
     assert loss.item() == pytest.approx(0.5 * expected.item(), rel=1e-4)
 

@@ -1,4 +1,4 @@
-"""Whether a step asks a device for values, for which a GPU would be waited for."""
+"""Whether a step reads values from the device, which would block on a GPU."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -14,7 +14,7 @@ INDEXING = ('aten::index', 'aten::index_put', 'aten::index_put_')
 
 
 class Asking(TorchDispatchMode):
-    """Notes what gives the host a value, or a size that depends on one."""
+    """Records what gives the host a value, or a size that depends on one."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,10 +64,10 @@ def test_a_step_asks_no_more_than_the_students_own(
 ) -> None:
     found = []
     for training in alone_and_distilled(tiny, task, name, 'cpu'):
-        # What happens in the first step alone is of no weight.
+        # What happens only in the first step does not matter.
         training.step()
         network = training.network
-        # Labels are checked before they go to a device.
+        # Labels are checked before they move to the device.
         batch = network.data_preprocessor(training.data, True)
         with Asking() as asking:
             loss, _ = network.parse_losses(network(**batch, mode='loss'))

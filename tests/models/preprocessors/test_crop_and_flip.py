@@ -1,4 +1,4 @@
-"""A batch is cropped and flipped as its images would be one by one."""
+"""Cropping and flipping a batch does the same as doing it image by image."""
 
 from itertools import product
 from typing import Any
@@ -30,7 +30,7 @@ def images(count: int, height: int = 32, width: int = 32) -> Tensor:
 
 
 def batch(inputs: Tensor, first: int = 0) -> dict[str, Any]:
-    """A batch as a loader hands it over, with keys from a first one on."""
+    """A batch as a loader returns it, with consecutive keys from ``first``."""
     samples = [
         DataSample(metainfo=dict(view_key=hash((5, first + number)))).set_gt_label(1)
         for number in range(len(inputs))
@@ -43,7 +43,7 @@ def views(inputs: Tensor, first: int = 0, **settings: Any) -> Tensor:
 
 
 def cut(image: np.ndarray, top: int, left: int, flipped: bool, by: int) -> np.ndarray:
-    """One image ``(C, H, W)``, by slices alone."""
+    """Crop and flip one image ``(C, H, W)`` by slicing."""
     _, height, width = image.shape
     padded = np.pad(image, [(0, 0), (by, by), (by, by)])
     window = padded[:, top : top + height, left : left + width]
@@ -74,7 +74,7 @@ def number_of_view(view: np.ndarray, known: dict[bytes, int]) -> int:
 
 
 def test_views_are_those_of_mmpretrain_and_as_frequent() -> None:
-    """9 x 9 windows, and the mirror image of each: all alike often."""
+    """9 x 9 windows and the mirror image of each, all equally often."""
     image = images(1)[0]
     places = list(product(range(9), range(9), (False, True)))
     known = {
@@ -103,7 +103,7 @@ def test_views_are_those_of_mmpretrain_and_as_frequent() -> None:
     ]
 
     counts = np.bincount(ours, minlength=162)
-    # Chi-squared of 161 degrees of freedom: once in ten thousand times by chance.
+    # Chi-squared with 161 degrees of freedom: exceeded by chance once in 10,000.
     assert (np.square(counts - 100) / 100).sum() < 234
 
 
@@ -155,7 +155,7 @@ def test_outside_training_it_is_mmpretrains() -> None:
 
 
 def test_a_batch_is_left_as_it_was() -> None:
-    """Hooks see it, and may hand it over again."""
+    """Hooks see it, and may pass it in again."""
     data, model = batch(images(6)), preprocessor()
     before = data['inputs'].clone()
     first = model(data, training=True)['inputs']
@@ -178,10 +178,10 @@ def test_images_that_are_not_stacked_are_refused() -> None:
 
 
 def test_samples_without_a_key_are_refused() -> None:
-    """As those of a pipeline that may crop and flip them itself."""
+    """Such as those of a pipeline that may crop and flip them itself."""
     data = dict(inputs=images(2), data_samples=[DataSample(), DataSample()])
     for given in (data, dict(inputs=images(2))):
-        with pytest.raises(ValueError, match=r'in_memory=True.*PackInputs alone'):
+        with pytest.raises(ValueError, match=r'in_memory=True.*only PackInputs'):
             preprocessor()(given, training=True)
 
 

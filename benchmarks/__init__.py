@@ -1,1 +1,1 @@
-"""What a distillation costs on the machine at hand: ``python -m benchmarks``."""
+"""The cost of distillation on this machine: ``python -m benchmarks``."""

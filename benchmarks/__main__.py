@@ -1,7 +1,7 @@
-"""Measures what a distillation costs on the machine at hand.
+"""Measures the cost of distillation on this machine.
 
-A figure is the median of rounds in which its parts took turns, in processor time on one
-thread; on a GPU in the clock's time. docs/performance.md explains the figures.
+A figure is the median of rounds in which its parts take turns, in CPU time on one
+thread; on a GPU, in wall-clock time. docs/performance.md explains the figures.
 """
 
 import argparse
@@ -47,16 +47,16 @@ def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog='python -m benchmarks', description=__doc__)
     parser.add_argument(
-        '--only', nargs='+', choices=SUBJECTS, default=SUBJECTS, help='these figures'
+        '--only', nargs='+', choices=SUBJECTS, default=SUBJECTS, help='what to measure'
     )
     parser.add_argument(
-        '--rounds', type=int, default=7, help='how often the forms of a step take turns'
+        '--rounds', type=int, default=7, help='rounds in which all forms take turns'
     )
     parser.add_argument(
         '--against',
         metavar='PYTHON',
-        help="measure MMRazor's own loop too, in an interpreter that has it and "
-        'what mmkd needs',
+        help="also measure MMRazor's own loop, in an interpreter with MMRazor and "
+        "mmkd's requirements",
     )
     parser.add_argument(
         '--out', type=Path, default=Path('work_dirs/bench/bench.json'), help='JSON file'
@@ -103,7 +103,7 @@ def main() -> None:
     found: list[Row] = []
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     if 'losses' in args.only:
-        # First: memory that a training has freed makes the pass over maps cheap.
+        # First, because memory freed by a training makes the pass over maps cheap.
         found += losses.rows(args.rounds, device)
     for pair in PAIRS[device] if {*args.only} - {'losses'} else ():
         begin = time.perf_counter()

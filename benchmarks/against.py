@@ -1,4 +1,4 @@
-"""Rows against MMRazor, where somebody has it."""
+"""Rows against MMRazor, if it is installed somewhere."""
 
 import json
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ def rows(python: str, rounds: int) -> Iterator[Row]:
     """Measure MMRazor's own loop in another interpreter.
 
     Args:
-        python: The interpreter; it needs mmkd's requirements beside MMRazor.
+        python: The interpreter; it needs MMRazor and mmkd's requirements.
         rounds: How often the forms take turns.
 
     Raises:

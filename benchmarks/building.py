@@ -1,4 +1,4 @@
-"""The row of building: how often the networks run before a training."""
+"""The row of building: forward passes of the networks before training."""
 
 from collections import Counter
 from typing import Any
@@ -17,12 +17,12 @@ THREE = ('--method', 'dhkd', 'mhkd')
 
 
 def forwards(workshop: Workshop) -> Row:
-    """Count the forwards that building a distiller with three methods takes.
+    """Count the forward passes that building a distiller with three methods takes.
 
-    A backbone that runs is a forward, whichever copy of its model it is in.
+    Each run of a backbone counts, whichever copy of its model it is in.
 
     Args:
-        workshop: Where a training of the pair begins.
+        workshop: Where a training of the pair starts.
     """
     runs: Counter[nn.Module] = Counter()
 

@@ -1,4 +1,4 @@
-"""Commands in processes of their own, with one thread or several."""
+"""Commands in separate processes, with one or more threads."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ def run(command: Sequence[str], threads: int = 1, python: str = sys.executable) 
     """Run a Python command and return what it prints.
 
     Args:
-        command: What follows the interpreter's name.
+        command: The arguments of the interpreter.
         threads: How many threads PyTorch may use.
         python: The interpreter.
 

@@ -1,7 +1,6 @@
 """Runs a script up to its first training step: ``first_step.py SCRIPT ARGS...``.
 
-Prints the processor time that the process has taken until then, in seconds, and ends
-it.
+Prints the CPU time that the process has used until then, in seconds, and exits.
 """
 
 import os
@@ -14,7 +13,7 @@ from mmengine.model import BaseModel
 
 
 def stop(*_: object, **__: object) -> NoReturn:
-    """Take the place of the first step."""
+    """Replace the first step."""
     print(f'\n{time.process_time()}', flush=True)
     os._exit(0)
 

@@ -1,4 +1,4 @@
-"""What takes turns in the rows of steps: one training step in its many forms."""
+"""The forms of a training step that take turns in the rows of steps."""
 
 from collections.abc import Callable, Iterable
 from functools import cached_property, partial
@@ -21,7 +21,7 @@ KD_AMP, DHKD_AMP = 'KD --amp', 'DHKD --amp'
 STUDENT_AMP = 'student alone --amp'
 RECORDED, RECORDED_AMP = 'KD --recorded', 'KD --recorded --amp'
 RECORD = 'RECORD'
-"""Stands in a command line for the folder of the pair's record."""
+"""Placeholder in a command line for the folder of the pair's record."""
 
 _DHKD = ('--method', 'dhkd', '--set', 'dual_head.gradient_alignment=False')
 OPTIONS = {
@@ -36,14 +36,14 @@ OPTIONS = {
     RECORDED: ('--method', 'kd', '--recorded', RECORD),
     RECORDED_AMP: ('--method', 'kd', '--recorded', RECORD, '--amp'),
 }
-"""Command lines of ``tools/train.py``, by the form whose step they take."""
+"""Command lines of ``tools/train.py``, by the form that runs a step of theirs."""
 
 
 class Forms:
-    """Forms of one pair, each built when it is first asked for.
+    """Forms of one pair, each built on first use.
 
     Args:
-        workshop: Where their trainings begin.
+        workshop: Where their trainings start.
     """
 
     def __init__(self, workshop: Workshop) -> None:
@@ -51,13 +51,13 @@ class Forms:
         self._trainings: dict[str, Training] = {}
 
     def __getitem__(self, name: str) -> Form:
-        """What runs one of them once."""
+        """A function that runs one of them once and times it."""
         if name == BACKWARD:
             return self._backward
         return timed(self.step(name), self.workshop.device)
 
     def step(self, name: str) -> Callable[[], None]:
-        """One of them without a clock."""
+        """One of them, without timing."""
         special = {USUAL: self._usual, TEACHER: self._teacher}
         if name in (RECORDED, RECORDED_AMP):
             return partial(self._recorded, name)
@@ -68,7 +68,7 @@ class Forms:
         return {name: self[name] for name in names}
 
     def training(self, name: str) -> Training:
-        """The training that one of them takes a step of."""
+        """The training that a form runs a step of."""
         if name not in self._trainings:
             options = list(OPTIONS[name])
             if RECORD in options:
@@ -85,7 +85,7 @@ class Forms:
         return self.workshop.usual(batch), teacher.eval()
 
     def _usual(self) -> None:
-        """The student's own step, and the teacher's forward beside it."""
+        """The student's own step, and a forward pass of the teacher."""
         student, teacher = self.plain
         with torch.no_grad():
             teacher(self._images)
@@ -98,14 +98,14 @@ class Forms:
         return data['inputs']
 
     def _teacher(self) -> None:
-        """What KD's step runs of its teacher."""
+        """The part of the teacher that KD's step runs."""
         distiller = self.training(KD).model
         methods = distiller.named_methods.values()
         taps = {tap for method in methods for tap in method.taps_in_teacher}
         distiller.teacher(self._images, taps)
 
     def _recorded(self, name: str) -> None:
-        """A step of a training that follows a record, read from the disk."""
+        """A step of a training with a record, which is read from disk."""
         training = self.training(name)
         teacher = training.model.teacher
         read = AddRecorded(teacher.rows, teacher.needed)
@@ -114,7 +114,7 @@ class Forms:
         training.step()
 
     def _backward(self) -> float:
-        """One backward pass of the student, in the form in which mmkd trains it."""
+        """One backward pass of the student, as mmkd trains it."""
         training = self.training(STUDENT)
         model, device = training.model, self.workshop.device
         data = model.data_preprocessor(dict(training.batch), True)

@@ -1,4 +1,4 @@
-"""Rows that only a GPU has: waits for it, and its memory."""
+"""Rows for a GPU only: synchronisation with it, and its memory."""
 
 import warnings
 from collections.abc import Iterator
@@ -14,10 +14,10 @@ BAR = 0
 
 
 def rows(forms: Forms) -> Iterator[Row]:
-    """Measure them, where there is a GPU.
+    """Measure them if there is a GPU.
 
     Args:
-        forms: A pair's.
+        forms: The forms of a pair.
     """
     title = forms.workshop.pair.title
     if forms.workshop.device == 'cpu':
@@ -31,7 +31,7 @@ def rows(forms: Forms) -> Iterator[Row]:
 
 
 def _waits(forms: Forms) -> int:
-    """How often a step that is not the first makes the host wait."""
+    """How often a step after the first blocks on the GPU."""
     step = forms.step(KD)
     step()
     torch.cuda.set_sync_debug_mode('warn')

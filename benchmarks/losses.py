@@ -31,7 +31,7 @@ PASS = 'one pass'
 def rows(
     rounds: int, device: str = 'cpu', shape: tuple[int, ...] = SHAPE
 ) -> Iterator[Row]:
-    """Measure forward and backward of each loss.
+    """Measure the forward and backward pass of each loss.
 
     The pass over both inputs is PyTorch's mean squared error, forward and backward:
     one subtraction and one product at each element.
@@ -39,7 +39,7 @@ def rows(
     Args:
         rounds: How often the losses take turns.
         device: ``'cpu'`` or ``'cuda'``.
-        shape: Of the logits.
+        shape: Shape of the logits.
     """
     student = torch.randn(shape, device=device, requires_grad=True)
     teacher = torch.randn(shape, device=device)

@@ -1,4 +1,4 @@
-"""Rows of memory: what a distillation holds beyond its student's own training."""
+"""Rows of memory: what distillation uses beyond its student's own training."""
 
 import gc
 import heapq
@@ -18,15 +18,15 @@ from benchmarks.training import Training, Workshop
 
 
 class Live(TorchDispatchMode):
-    """Counts the bytes of the tensors that are alive, as operators return them.
+    """Counts the bytes of live tensors, as operators return them.
 
-    Where tensors share memory it counts once; what an operator takes and gives back
-    before it returns is not seen.
+    Memory that tensors share counts once; memory that an operator frees before it
+    returns is not seen.
 
     Attributes:
-        held: Bytes that are alive now.
-        peak: The most there has been; may be set.
-        sizes: The bytes of each memory that was taken.
+        held: Bytes in use now.
+        peak: The maximum so far; may be set.
+        sizes: The bytes of each allocation.
     """
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class Live(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
-        """Run an operator and look at what it returns."""
+        """Run an operator and count the tensors that it returns."""
         result = func(*args, **(kwargs or {}))
         for value in tree_leaves(result):
             if isinstance(value, Tensor):
@@ -61,10 +61,10 @@ class Live(TorchDispatchMode):
 
 
 def rows(workshop: Workshop) -> Iterator[Row]:
-    """Measure KD and DHKD of a pair; one step each, for nothing here is random.
+    """Measure KD and DHKD of a pair, one step each, since nothing here is random.
 
     Args:
-        workshop: Where their trainings begin.
+        workshop: Where their trainings start.
     """
     alone, _ = _peak(workshop, STUDENT)
     for form in (KD, DHKD):
@@ -81,7 +81,7 @@ def rows(workshop: Workshop) -> Iterator[Row]:
 
 
 def _peak(workshop: Workshop, form: str) -> tuple[int, Training]:
-    """The most bytes that are alive in a training's second step."""
+    """The peak of bytes in use in a training's second step, and the training."""
     with Live() as live:
         training = workshop.training(*OPTIONS[form])
         training.step()
@@ -92,7 +92,7 @@ def _peak(workshop: Workshop, form: str) -> tuple[int, Training]:
 
 
 def _own(training: Training) -> int:
-    """Bytes of the methods' parameters, of their gradients and optimiser states."""
+    """Bytes of the methods' parameters, buffers, gradients and optimiser states."""
     methods, states = training.model.methods, training.wrapper.optimizer.state
     held: list[Any] = [*methods.buffers()]
     for parameter in methods.parameters():

@@ -8,7 +8,7 @@ from mmengine.runner import Runner
 from mmkd import compat
 
 if __name__ == '__main__':
-    # Without these MMEngine finds no config of MMSegmentation, and no torchvision.
+    # Without these, MMEngine finds neither MMSegmentation's configs nor torchvision.
     compat.define_torchvision_ops()
     compat.map_distribution_names()
     compat.find_packages_without_pkg_resources()

@@ -1,4 +1,4 @@
-"""The networks that are measured, with images of noise in the formats of their data."""
+"""The networks to measure, with noise images in the formats of their data."""
 
 import pickle
 from collections.abc import Callable
@@ -22,10 +22,10 @@ class Pair:
     Attributes:
         name: Its name.
         student: Config of the student alone, in a package or the clone.
-        networks: Teacher and student for people.
-        batch: Images in a batch.
+        networks: Teacher and student, human-readable.
+        batch: Images per batch.
         size: Height and width of an image in pixels.
-        write_data: Writes images of noise into a folder, for a step or two.
+        write_data: Writes noise images into a folder, enough for a step or two.
         is_maps: Whether pixels are classified.
     """
 
@@ -45,10 +45,10 @@ class Pair:
 
 
 def write_cifar(pair: Pair, folder: Path, batches: int = 2) -> None:
-    """Write CIFAR-100's files with images of noise.
+    """Write CIFAR-100's files with noise images.
 
     Args:
-        pair: Says how many images a batch has.
+        pair: Determines how many images a batch has.
         folder: The data root.
         batches: How many batches.
     """
@@ -61,10 +61,10 @@ def write_cifar(pair: Pair, folder: Path, batches: int = 2) -> None:
 
 
 def write_streets(pair: Pair, folder: Path) -> None:
-    """Write images and masks of noise in Cityscapes' layout.
+    """Write noise images and masks in Cityscapes' layout.
 
     Args:
-        pair: Says how many and of which size.
+        pair: Determines their number and size.
         folder: The data root.
     """
     random = np.random.default_rng(0)
@@ -100,14 +100,14 @@ PAIRS = {
     'cpu': (IMAGES, PIXELS),
     'cuda': (IMAGES, replace(PIXELS, batch=4, size=(512, 1024))),
 }
-"""The pairs of the table, by the device; a GPU has no use for small maps."""
+"""The pairs of the table, by device; small maps would not keep a GPU busy."""
 
 
 def write_teacher(pair: Pair, file: Path) -> None:
-    """Write random weights of a teacher, whose statistics are those of the data.
+    """Write random weights of a teacher, with norm statistics that fit its activations.
 
-    A network that was not trained has running means and variances that let its
-    activations grow from layer to layer.
+    The running means and variances of an untrained network would let activations grow
+    from layer to layer.
 
     Args:
         pair: The pair.

@@ -1,4 +1,4 @@
-"""MMRazor's own loop beside mmkd's, in an interpreter that has both.
+"""MMRazor's own loop compared with mmkd's, in an interpreter that has both.
 
 ``python -m benchmarks.razor --rounds N`` prints rows as JSON; ``python -m benchmarks
 --against PYTHON`` runs it. MMRazor's distillation of logits is built as its configs
@@ -31,7 +31,7 @@ def training(workshop: Workshop, usual: Training) -> Training:
 
     Args:
         workshop: Has the teacher's weights.
-        usual: A student as its library trains it; it is taken over.
+        usual: A student as its library trains it; its model is reused.
     """
     from mmrazor.models import SingleTeacherDistill
 
@@ -67,7 +67,7 @@ def rows(forms: Forms, rounds: int) -> Iterator[Row]:
     """Measure MMRazor's step against the usual loop, and mmkd's against it.
 
     Args:
-        forms: A pair's.
+        forms: The forms of a pair.
         rounds: How often the three take turns.
     """
     workshop = forms.workshop

@@ -1,8 +1,8 @@
-"""Trainings that show what recording does to accuracy and to time.
+"""Trainings that show the effect of recording on accuracy and time.
 
-Each study is a list of trainings, one after another, with a line of JSON for each that
-has ended; what has its line is not run again. docs/performance.md and docs/results.md
-have what came of them.
+Each study runs a list of trainings, one after another, and writes a line of JSON for
+each; those that have a line are not run again. docs/performance.md and docs/results.md
+show the results.
 """
 
 import argparse
@@ -37,23 +37,23 @@ data_preprocessor = dict(
 train_dataloader = dict(
     dataset=dict(in_memory=True, pipeline=[dict(type='PackInputs')]))
 """
-"""Images held decoded, so that reading them takes no part."""
+"""Images held decoded, so that reading them has no influence."""
 FEW_IMAGES = """
 train_dataloader['dataset']['indices'] = 1280
 val_dataloader = dict(dataset=dict(indices=[*range(0, 5000, 20)]))
 """
-"""For a study of time alone: twenty batches, and a fifth as many images to validate."""
+"""For a study of time only: twenty batches, and a fifth as many validation images."""
 
 
 def epochs(length: int) -> list[str]:
-    """Options for so many epochs: the rate falls after the same parts of them."""
+    """Options for a number of epochs; the rate drops after the same fractions of it."""
     milestones = [round(length * part) for part in (2 / 3, 5 / 6)]
     text = f'param_scheduler.milestones={milestones}'.replace(' ', '')
     return [f'train_cfg.max_epochs={length}', text, 'train_cfg.val_interval=2']
 
 
 def iterations(length: int) -> list[str]:
-    """Options for so many iterations, over which the rate falls to its end."""
+    """Options for a number of iterations, over which the rate decays completely."""
     keys = ('train_cfg.max_iters', 'train_cfg.val_interval', 'param_scheduler.0.end')
     return [f'{key}={length}' for key in keys]
 
@@ -63,11 +63,11 @@ class Task:
     """How a pair is trained here.
 
     Attributes:
-        config: Text of the config, the name of the pair left open.
-        score: The logged value that counts, in per cent.
-        schedule: From a length to options of the command line.
-        methods: Those that compare logits here.
-        lengths: Epochs or iterations of a run of each study.
+        config: Text of the config, with a placeholder for the pair's name.
+        score: The logged score, in per cent.
+        schedule: Maps a length to command-line options.
+        methods: Those that compare logits on this pair.
+        lengths: Epochs or iterations per run, by study.
     """
 
     config: str
@@ -107,13 +107,13 @@ class Job:
     """One training.
 
     Attributes:
-        study: What it is for.
+        study: Its study.
         pair: The pair.
-        method: Of the pair.
+        method: The method.
         teacher: ``'live'``, or the dtype of a record.
-        views: Of each sample; None for a new one at each visit.
-        seed: Of the training.
-        length: Its epochs, or iterations where the pair's schedule counts those.
+        views: Views per sample; None for a new one at each visit.
+        seed: The seed.
+        length: Its epochs, or iterations if the pair's schedule counts those.
     """
 
     study: str
@@ -126,7 +126,7 @@ class Job:
 
 
 def jobs(study: str, pair: str) -> Iterator[Job]:
-    """The trainings of a study, so that each comparison is whole as soon as can be.
+    """The trainings of a study, ordered so that comparisons are complete early.
 
     Args:
         study: Which one.
@@ -137,7 +137,7 @@ def jobs(study: str, pair: str) -> Iterator[Job]:
     """
     task = TASKS[pair]
     if study not in task.lengths:
-        raise ValueError(f'on {pair} there are the studies {sorted(task.lengths)}.')
+        raise ValueError(f'{pair} only has the studies {sorted(task.lengths)}.')
     job = partial(Job, study, pair, length=task.lengths[study])
     if study == 'float16':
         for seed in range(8):
@@ -157,10 +157,10 @@ def jobs(study: str, pair: str) -> Iterator[Job]:
 
 
 def train(job: Job, args: argparse.Namespace) -> dict[str, object]:
-    """Run a training, after its record where there is none yet.
+    """Run a training, after making its record if there is none yet.
 
     Returns:
-        Its line.
+        Its result line.
     """
     task = TASKS[job.pair]
     command = [_config(job, args), '--method', job.method]
@@ -195,7 +195,7 @@ def train(job: Job, args: argparse.Namespace) -> dict[str, object]:
 
 
 def _make(job: Job, args: argparse.Namespace) -> list[str]:
-    """What makes this line and its study's others, without this machine's paths."""
+    """The command for this line and its study's others, without local paths."""
     options = ['--amp'] if args.amp else []
     options += ['--pair', job.pair] if job.pair != IMAGES else []
     command = ['make', 'record-runs', f'STUDY={job.study}', 'DATA=DIR', 'TEACHER=CKPT']
@@ -203,7 +203,7 @@ def _make(job: Job, args: argparse.Namespace) -> list[str]:
 
 
 def _record(job: Job, args: argparse.Namespace) -> tuple[Path, float]:
-    """The record of a job and the minutes of the processor that it took."""
+    """The record of a job and the CPU minutes that it took."""
     folder = args.work_dir / f'record_{job.pair}_{job.teacher}_{job.views}'
     done = folder / 'done.json'
     if not done.exists():
@@ -229,7 +229,7 @@ def _processor() -> float:
 
 
 def main() -> None:
-    """Run what is missing of a study."""
+    """Run the missing trainings of a study."""
     parser = argparse.ArgumentParser(
         prog='python -m benchmarks.record_runs', description=__doc__
     )

@@ -17,10 +17,10 @@ PASS = "the teacher's pass"
 
 
 def recording(workshop: Workshop, rounds: int) -> Row:
-    """Record a shard, and show the teacher the same views without storing anything.
+    """Record a shard, and run the teacher on the same views without storing anything.
 
     Args:
-        workshop: Of the pair.
+        workshop: The pair's.
         rounds: How often the two take turns.
     """
     with open(os.devnull, 'w') as nowhere, redirect_stdout(nowhere):

@@ -9,14 +9,14 @@ Form = Callable[[], float]
 """Runs once and returns what it took, in seconds."""
 
 Times = dict[str, float]
-"""Seconds by the name of the form, of one round."""
+"""Seconds by name of the form, for one round."""
 
 
 def now(device: str) -> float:
-    """Seconds: of the processor on a processor, of the clock where a GPU works.
+    """CPU time in seconds or, after synchronising with a GPU, wall-clock time.
 
     Args:
-        device: ``'cpu'`` or ``'cuda'``, which is waited for.
+        device: ``'cpu'`` or ``'cuda'``.
     """
     if device == 'cpu':
         return time.process_time()
@@ -25,7 +25,7 @@ def now(device: str) -> float:
 
 
 def timed(function: Callable[[], object], device: str = 'cpu') -> Form:
-    """A form that does nothing beside what is timed."""
+    """A form that runs and times a function."""
 
     def form() -> float:
         begin = now(device)
@@ -36,14 +36,14 @@ def timed(function: Callable[[], object], device: str = 'cpu') -> Form:
 
 
 def in_turns(forms: Mapping[str, Form], rounds: int, warm_up: int = 1) -> list[Times]:
-    """Run every form once a round, so that a slow minute slows all of them.
+    """Run every form once per round, so that a slow minute slows all of them.
 
     Every other round runs them in the opposite order.
 
     Args:
         forms: What to time.
         rounds: How often.
-        warm_up: Rounds before them that do not count.
+        warm_up: Preceding rounds that do not count.
     """
     names, seen = list(forms), []
     for number in range(warm_up + rounds):

@@ -10,16 +10,16 @@ from benchmarks.training import Workshop
 
 OWN = "MMEngine's own runner"
 COMMANDS = {'student': 'none', 'DHKD': 'dhkd'}
-"""What ``--method`` says, by the name of the row."""
+"""The value of ``--method``, by the name of the row."""
 
 WITHOUT_WORKERS = dict(num_workers=0, persistent_workers=False)
 
 
 def rows(workshop: Workshop, rounds: int) -> Iterator[Row]:
-    """Measure how much processor time a start takes, against MMEngine's own.
+    """Measure the CPU time of a start, against MMEngine's own.
 
-    All read the same config files; the data loader has no workers, so that all
-    that is done is done in the process that is measured.
+    All read the same config files; the data loader has no workers, so that all work is
+    done in the process that is measured.
 
     Args:
         workshop: Has the pair's data and teacher.

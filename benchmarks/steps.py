@@ -1,4 +1,4 @@
-"""Rows of steps: each a ratio of forms that took turns in the same rounds."""
+"""Rows of steps: each a ratio of forms that take turns in the same rounds."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -24,26 +24,26 @@ from benchmarks.rounds import Times, in_turns
 from benchmarks.table import NOT_APPLICABLE, Row, row
 
 HALF = ('amp', 'recorded_amp')
-"""Subjects that need a processor with instructions for bfloat16."""
+"""Subjects that need a CPU with bfloat16 instructions."""
 
 CPU_INFO = Path('/proc/cpuinfo')
 BFLOAT16 = {'avx512_bf16', 'amx_bf16', 'bf16'}
-"""Instructions for bfloat16, by the names that Linux has for them."""
+"""Linux's names for bfloat16 instructions."""
 
 
 @dataclass(frozen=True)
 class Ratio:
-    """A figure made of the times of one round.
+    """A figure computed from the times of one round.
 
     Attributes:
-        subject: What ``--only`` calls it.
-        figure: What it says.
+        subject: Its name for ``--only``.
+        figure: Its title.
         above: The forms whose times are added.
         below: The forms that they are divided by.
         bars: For images, for pixels.
-        minus: The forms whose times are taken from those above.
-        times: How many times as many rounds it needs. The figures with the same
-            number share their rounds.
+        minus: The forms whose times are subtracted from those above.
+        times: Factor by which it needs more rounds. Figures with the same factor share
+            their rounds.
     """
 
     subject: str
@@ -56,7 +56,7 @@ class Ratio:
 
     @property
     def forms(self) -> tuple[str, ...]:
-        """All that it needs."""
+        """All forms that it needs."""
         return (*self.above, *self.below, *self.minus)
 
     def of(self, times: Times) -> float:
@@ -116,7 +116,7 @@ RATIOS = (
         (BACKWARD,),
         (1.05, 1.05),
         minus=(DHKD,),
-        # The small difference of two long steps.
+        # A small difference of two long steps is noisy.
         times=3,
     ),
 )
@@ -124,7 +124,7 @@ RATIOS = (
 
 
 def has_bfloat16() -> bool:
-    """Whether the processor has instructions for bfloat16, as far as is known."""
+    """Whether the CPU is known to have bfloat16 instructions."""
     words = CPU_INFO.read_text().split() if CPU_INFO.exists() else ()
     return not BFLOAT16.isdisjoint(words)
 
@@ -133,7 +133,7 @@ def rows(forms: Forms, subjects: Collection[str], rounds: int) -> Iterator[Row]:
     """Measure the figures of a pair.
 
     Args:
-        forms: The pair's.
+        forms: The forms of the pair.
         subjects: Which figures.
         rounds: How often the forms take turns.
     """

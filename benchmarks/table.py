@@ -1,4 +1,4 @@
-"""The rows that are measured, as a table and as JSON."""
+"""The measured rows, as a table and as JSON."""
 
 import json
 import statistics
@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 NOT_MEASURED, NOT_APPLICABLE = 'not measured', 'not applicable'
-"""What stands for a value where the machine lacks what a row needs."""
+"""Values of rows for which the machine lacks something."""
 
 
 @dataclass(frozen=True)
@@ -16,10 +16,10 @@ class Row:
 
     Attributes:
         figure: What is measured.
-        pair: On which networks or tensors.
+        pair: The networks or tensors.
         value: The median of the rounds, or why there is none.
-        bar: What it is to stay at or below; None where there is no bar.
-        unit: Of value and bar: ``'ratio'`` has none.
+        bar: The maximum that meets the goal; None if there is none.
+        unit: Unit of value and bar; ``'ratio'`` is not shown.
         rounds: The value of each round.
     """
 

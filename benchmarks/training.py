@@ -37,12 +37,12 @@ class Training:
 
 
 class Workshop:
-    """A folder with data and a teacher of a pair, in which trainings begin.
+    """A folder with data and a teacher of a pair, in which trainings start.
 
     Args:
         pair: The pair.
         folder: An empty folder.
-        device: Where the models are to be, ``'cpu'`` or ``'cuda'``.
+        device: The device of the models, ``'cpu'`` or ``'cuda'``.
     """
 
     def __init__(self, pair: Pair, folder: Path, device: str = 'cpu') -> None:
@@ -53,7 +53,7 @@ class Workshop:
 
     @cached_property
     def record(self) -> Path:
-        """A record of KD's teacher, in two views."""
+        """A record of KD's teacher, with two views."""
         folder = self.folder / 'record'
         with open(os.devnull, 'w') as nowhere, redirect_stdout(nowhere):
             tool, cfg, args = self.recording(folder)
@@ -61,10 +61,10 @@ class Workshop:
         return folder
 
     def recording(self, folder: Path) -> tuple[dict[str, Any], Config, Any]:
-        """What ``tools/record.py`` makes of a command line for KD.
+        """What ``tools/record.py`` builds from a command line for KD.
 
         Args:
-            folder: Where the record is to be.
+            folder: The folder of the record.
 
         Returns:
             The tool's names, the config and the arguments.
@@ -78,10 +78,10 @@ class Workshop:
         return tool, cfg, args
 
     def config(self, *options: str) -> Config:
-        """The config that ``tools/train.py`` makes of a command line.
+        """The config that ``tools/train.py`` builds from a command line.
 
         Args:
-            options: What it says beside pair, data and work directory.
+            options: Options besides pair, data and work directory.
         """
         train = runpy.run_path(str(ROOT / 'tools' / 'train.py'))
         options = (*options, '--work-dir', str(self.folder / 'work'))
@@ -104,7 +104,7 @@ class Workshop:
         return command
 
     def _fit(self, cfg: Config) -> None:
-        """Take what is here: small images, no validation, no pretrained weights."""
+        """Adapt a config: small images, no validation, no pretrained weights."""
         cfg.val_dataloader = cfg.val_cfg = cfg.val_evaluator = None
         cfg.test_dataloader = cfg.test_cfg = cfg.test_evaluator = None
         cfg.train_dataloader.update(
@@ -117,7 +117,7 @@ class Workshop:
                 transform.crop_size = self.pair.size
 
     def training(self, *options: str) -> Training:
-        """All that a training does before its first step, hooks and loader too.
+        """Run a training up to its first step, including hooks and loader.
 
         Args:
             options: As for :meth:`config`.
@@ -133,7 +133,7 @@ class Workshop:
         """The student as its library trains it: contiguous, in float32.
 
         Args:
-            batch: What a step is to see.
+            batch: The batch of each step.
         """
         cfg = self.plain_config()
         model = build_model(cfg.model).to(self.device).train()

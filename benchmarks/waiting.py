@@ -14,13 +14,13 @@ CORES = 2
 def waiting(workshop: Workshop, steps: int = 50, interval: int = 10) -> Row:
     """Train with KD and the config's own loader, and read the log.
 
-    Time is the clock's, on as many threads as a user of two cores has. The first
+    It is wall-clock time, on as many threads as a user with two cores has. The first
     interval, in which the workers start, does not count.
 
     Args:
         workshop: Has the teacher of a pair with CIFAR-100's data.
         steps: How many steps the training has.
-        interval: How many steps a line of the log is the mean of.
+        interval: How many steps each line of the log averages.
     """
     data, work = workshop.folder / 'more_data', workshop.folder / 'waiting'
     write_cifar(workshop.pair, data, batches=steps)

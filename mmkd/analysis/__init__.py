@@ -1,1 +1,1 @@
-"""What the papers' analyses show, on trainings of one's own."""
+"""The papers' analyses, on your own trainings."""

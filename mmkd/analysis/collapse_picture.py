@@ -1,4 +1,4 @@
-"""Figure 2 of Dual-Head KD, and below it what is to explain it."""
+"""Figure 2 of Dual-Head KD, and below it plots that may explain it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -36,9 +36,9 @@ class Panel:
     """One plot.
 
     Attributes:
-        title: What it shows.
+        title: Its title.
         key: The name of the logged value.
-        settings: Those whose value has a meaning.
+        settings: Those for which the value is meaningful.
         log: Whether the axis is logarithmic.
         zero: Whether a line marks 0.
     """
@@ -51,7 +51,7 @@ class Panel:
 
 
 def panels(score: str) -> list[Panel]:
-    """The plots, row after row of two.
+    """The plots, in rows of two.
 
     Args:
         score: The score's name in the log.
@@ -75,16 +75,16 @@ def panels(score: str) -> list[Panel]:
 
 
 def draw(runs: Runs, score: str, title: str, unit: str) -> Figure:
-    """Draw all of it.
+    """Draw the figure.
 
     Args:
-        runs: What was logged; a setting without runs is left out.
-        score: The name of the score in it.
-        title: Stands above.
-        unit: What validations are counted by.
+        runs: The logged curves; a setting without runs is left out.
+        score: The score's name in the log.
+        title: The figure's title.
+        unit: The unit of the steps at which validations ran.
 
     Returns:
-        The figure: a mean over seeds with a band from the lowest to the highest.
+        The figure: means over seeds, with bands from the lowest to the highest.
     """
     plots = panels(score)
     figure, axes = plt.subplots(

@@ -1,4 +1,4 @@
-"""What a training has logged, validation by validation."""
+"""The values that a training logged, per validation."""
 
 from collections import defaultdict
 from statistics import fmean
@@ -6,25 +6,25 @@ from statistics import fmean
 from mmkd.runs import Curve, Run
 
 TRAIN = 'train/'
-"""What names of values begin with that were logged between validations."""
+"""Prefix of the names of values that were logged between validations."""
 
 
 def by_validation(run: Run) -> dict[str, Curve]:
-    """All that a training has logged, at the epochs or iterations of its validations.
+    """All logged values of a training, at the epochs or iterations of its validations.
 
     Args:
         run: The training.
 
     Returns:
-        Curves by the name of the value. What was logged in training is averaged up to
-        the next validation, and its name begins with ``train/``.
+        Curves by the name of the value. Values logged in training are averaged up to
+        the next validation, and their names start with ``train/``.
 
     Raises:
-        ValueError: If nothing was validated.
+        ValueError: If there was no validation.
     """
     scalars = run.scalars
     if not scalars.val:
-        raise ValueError(f'{run.folder} holds no log of a validation.')
+        raise ValueError(f'{run.folder} has no log of a validation.')
     validated = sorted(set().union(*scalars.val.values()))
     epochs = scalars.train.get('epoch', {}) if run.unit == 'epoch' else {}
     found = dict(scalars.val)

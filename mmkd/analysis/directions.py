@@ -1,4 +1,4 @@
-"""Where the gradients of task and distillation point, at features and classifier."""
+"""Directions of task and distillation gradients, at features and classifier."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -20,17 +20,17 @@ from mmkd.models.taps import Kind, find_module, first_tensor, watch
 class Directions:
     """Features and classifier of a student, with the gradients of both losses.
 
-    Gradients are the task's, then distillation's; 0 where a loss does not reach.
+    Gradients are the task's, then distillation's; 0 where a loss has none.
 
     Attributes:
-        features: What the main classifier reads, ``(P, C)``.
+        features: Inputs of the main classifier, ``(P, C)``.
         labels: The class of each feature, ``(P,)``.
         rows: The main classifier's weights, ``(K, C)``.
-        head_rows: Those of a head that reads the same for distillation, ``(K, C)``;
-            None where there is no linear one.
+        head_rows: Those of a distillation head with the same inputs, ``(K, C)``; None
+            if there is no linear one.
         at_features: With respect to the features, ``(2, P, C)``.
         at_logits: With respect to the main classifier's logits, ``(2, P, K)``.
-        at_head_logits: Likewise to the head's, or None.
+        at_head_logits: Likewise for the head's logits, or None.
     """
 
     features: Tensor
@@ -45,11 +45,11 @@ class Directions:
         """Gradients with respect to the main classifier's rows.
 
         Args:
-            of: The features that count, bool ``(P,)``; None for all.
+            of: The features to include, bool ``(P,)``; None for all.
 
         Returns:
-            ``(2, K, C)``: a logit is a row times a feature, so its gradient at the row
-            is that at the logit times the feature.
+            ``(2, K, C)``: a logit is a row times a feature, so the gradient at the row
+            is the gradient at the logit times the feature.
         """
         return self._at_rows(self.at_logits, of)
 
@@ -65,7 +65,7 @@ class Directions:
 
     @property
     def feature_cosines(self) -> Tensor:
-        """The cosine of both gradients at each feature that both reach."""
+        """The cosine of the two gradients at each feature where neither is 0."""
         return cosines(self.at_features)
 
     @property
@@ -85,29 +85,29 @@ def cosines(gradients: Tensor) -> Tensor:
 
 
 def directions_of(run: Trained, images: int, positions: int) -> Directions:
-    """Measure them on validation images, the model in evaluation mode.
+    """Measure the gradients on validation images, with the model in evaluation mode.
 
     Args:
         run: A distiller and its images.
         images: How many, spread evenly.
-        positions: Pixels of each whose features are looked at, spread evenly over those
-            with a class.
+        positions: How many pixels of each to use, spread evenly over those with a
+            class.
 
     Raises:
-        ValueError: If the model is trained without a teacher, its classifier has not
-            one row for each class, or an image may have several classes.
+        ValueError: If the model is trained without a teacher, its classifier does not
+            have one row per class, or an image may have several classes.
     """
     model = run.model
     view: ModelView | None = getattr(model, 'student_view', None)
     if view is None:
-        raise ValueError('a model that is trained without a teacher has one loss only.')
+        raise ValueError('a model trained without a teacher has one loss only.')
     if not view.task.one_class_each:
-        raise ValueError('images have several labels: a feature has no one class.')
+        raise ValueError('images have several labels: a feature has no single class.')
     classifier: Any = find_module(view.model, view.classifier)
     rows = classifier.weight.detach().flatten(1)
     if rows.shape != (view.num_classes, view.shape(view.feature)[1]):
         raise ValueError(
-            f'{view.classifier!r} has not one row for each class: its weights are '
+            f'{view.classifier!r} does not have one row per class: its weights are '
             f'{tuple(classifier.weight.shape)}.'
         )
     head: Any = _head(model, rows)
@@ -148,7 +148,7 @@ def directions_of(run: Trained, images: int, positions: int) -> Directions:
 
 
 def _head(model: nn.Module, rows: Tensor) -> nn.Module | None:
-    """The one linear layer among the methods that is shaped as the classifier."""
+    """The only linear layer of the methods with the classifier's shape, if any."""
     found = [
         module
         for module in model.get_submodule('methods').modules()
@@ -160,7 +160,7 @@ def _head(model: nn.Module, rows: Tensor) -> nn.Module | None:
 
 @contextmanager
 def _watching(places: list[tuple[nn.Module, Kind]]) -> Iterator[list[Any]]:
-    """What modules take or give, each at its place in a list."""
+    """Collect inputs or outputs of modules in a list, in their order."""
     seen: list[Any] = [None] * len(places)
     with ExitStack() as stack:
         for number, (module, kind) in enumerate(places):
@@ -173,7 +173,7 @@ def _putting(seen: list[Any], number: int) -> Any:
 
 
 def _gradients(loss: Tensor | None, places: list[Tensor]) -> list[Tensor]:
-    """Of a loss with respect to some tensors, as vectors of each position."""
+    """Gradients of a loss with respect to tensors, as one vector per position."""
     if loss is None or not loss.requires_grad:
         found: Any = [None] * len(places)
     else:
@@ -185,5 +185,5 @@ def _gradients(loss: Tensor | None, places: list[Tensor]) -> list[Tensor]:
 
 
 def _vectors(value: Tensor) -> Tensor:
-    """From ``(N, C, *)`` to ``(positions, C)``, float64."""
+    """Reshape ``(N, C, *)`` to ``(positions, C)``, float64."""
     return value.detach().double().cpu().movedim(1, -1).reshape(-1, value.shape[1])

@@ -1,4 +1,4 @@
-"""Figure 3 of Dual-Head KD, of gradients that were measured."""
+"""Figure 3 of Dual-Head KD, from measured gradients."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,19 +15,19 @@ from mmkd.analysis.planes import drawn, plane_of, three_classes
 
 LOSSES = (('task', BLUE), ('distillation', VERMILION))
 SAMPLES = 30
-"""Features whose own gradients are drawn."""
+"""Maximum number of features whose gradients are drawn individually."""
 
 FOOT, ROW = 0.4, 2.9
-"""Inches of the legend, and of each training."""
+"""Height of the legend, and of each training, in inches."""
 
 
 def draw(found: Mapping[str, Directions], names: Sequence[str], first: int) -> Figure:
-    """Draw trainings below each other: at the rows, at features, and all cosines.
+    """Draw a row per training: gradients at rows, at features, and all cosines.
 
     Args:
-        found: What was measured, by what each training is called.
-        names: Those of all classes.
-        first: The class whose features are looked at.
+        found: The measurements, by label of the training.
+        names: Names of all classes.
+        first: The class whose features are drawn.
     """
     height = FOOT + ROW * len(found)
     figure, axes = plt.subplots(
@@ -84,7 +84,7 @@ def _draw_rows(
 def _draw_stars(
     axes: Axes, rows: Tensor, plane: Tensor, size: float = 1.0, colour: str = BLACK
 ) -> Tensor:
-    """Mark the ends of three rows about their mean; returns the places."""
+    """Mark the ends of three rows around their mean, and return their positions."""
     places = (rows - rows.mean(0)) @ plane.T
     places = size * places / places.norm(dim=1).max()
     x, y = places.T.tolist()
@@ -97,7 +97,7 @@ def _draw_steps(axes: Axes, begin: Tensor, gradients: Tensor, plane: Tensor) -> 
         steps = 0.6 * drawn(gradient, plane)
         for (x, y), (right, up) in zip(begin.tolist(), steps.tolist(), strict=True):
             if right or up:
-                # Beside each other, for both lie along the same line.
+                # Side by side, since both lie along the same line.
                 x += 0.07 * (2 * side - 1)
                 _arrow(axes, (x, y), (x + right, y + up), colour)
 
@@ -105,7 +105,7 @@ def _draw_steps(axes: Axes, begin: Tensor, gradients: Tensor, plane: Tensor) -> 
 def _draw_features(
     axes: Axes, found: Directions, chosen: list[int], own: Tensor
 ) -> None:
-    """Where each loss moves features of one class, and where on the average."""
+    """Where each loss moves features of one class, individually and on average."""
     plane = plane_of(found.rows[chosen])
     _draw_stars(axes, found.rows[chosen], plane)
     some = torch.linspace(0, int(own.sum()) - 1, min(SAMPLES, int(own.sum()))).long()
@@ -140,7 +140,7 @@ def _frame(axes: Axes) -> None:
 
 
 def _draw_cosines(axes: Axes, found: Directions) -> None:
-    """How many features, and rows, have which cosine of the two gradients."""
+    """Histograms of the cosine of the two gradients, for features and for rows."""
     plain(axes, 'cosine of the two, all classes')
     edges = torch.linspace(-1, 1, 41).tolist()
     looks: dict[str, dict[str, Any]] = dict(
@@ -152,7 +152,7 @@ def _draw_cosines(axes: Axes, found: Directions) -> None:
         ('rows', found.row_cosines),
     ):
         if not len(values):
-            told.append(f'{name}: none has both')
+            told.append(f'{name}: none has both gradients')
             continue
         shares = torch.full_like(values, 100 / len(values))
         axes.hist(

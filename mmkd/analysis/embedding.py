@@ -1,4 +1,4 @@
-"""Features of several students laid out in planes, as Figure 5 of Dual-Head KD."""
+"""Features of several students in the plane, as in Figure 5 of Dual-Head KD."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ PERPLEXITY = 30.0
 
 @dataclass(frozen=True)
 class Embedding:
-    """Features laid out in a plane.
+    """Features embedded in the plane.
 
     Attributes:
         places: ``(P, 2)``.
-        silhouette: Of the features themselves, by their classes: 1 where classes are
-            tight and far apart, 0 where they overlap. The picture has another one, for
-            t-SNE pulls neighbours together.
+        silhouette: Of the original features, by class: 1 if classes are tight and far
+            apart, 0 if they overlap. That of the picture differs, because t-SNE pulls
+            neighbours together.
     """
 
     places: np.ndarray
@@ -34,10 +34,10 @@ class Embedding:
 
 
 def embed(features: Features) -> Embedding:
-    """Lay features out by t-SNE, from their principal components: nothing is drawn.
+    """Embed features by t-SNE, initialised by principal components, not at random.
 
     Args:
-        features: Those that are shown.
+        features: The features to show.
 
     Raises:
         ValueError: If there are fewer than two classes, or no class has two features.
@@ -46,8 +46,8 @@ def embed(features: Features) -> Embedding:
     classes = len(set(labels.tolist()))
     if not 1 < classes < len(labels):
         raise ValueError(
-            f'{len(labels)} features of {classes} classes have no silhouette: it takes '
-            'two classes and one with two features. Look at more images.'
+            f'{len(labels)} features of {classes} classes have no silhouette: it needs '
+            'two classes, and one with two features. Use more images.'
         )
     layout = TSNE(
         perplexity=min(PERPLEXITY, (len(labels) - 1) / 3),
@@ -64,9 +64,9 @@ def draw(
     """Draw students side by side.
 
     Args:
-        embeddings: By what each student is called.
+        embeddings: By label of the student.
         labels: The class of each point, the same in all.
-        names: Those of all classes.
+        names: Names of all classes.
     """
     count = len(embeddings)
     present = sorted(set(labels.tolist()))

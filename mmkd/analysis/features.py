@@ -1,4 +1,4 @@
-"""What a student's classifier reads of test images."""
+"""Inputs of a student's classifier on test images."""
 
 from typing import NamedTuple
 
@@ -29,14 +29,14 @@ def features_of(student: Trained, images: int, positions: int) -> Features:
     Args:
         student: The student.
         images: How many, spread evenly over the validation images.
-        positions: Pixels of each, spread evenly over those with a class.
+        positions: Pixels per image, spread evenly over those with a class.
 
     Raises:
         ValueError: If an image may have several classes.
     """
     view = view_of(student.model)
     if not view.task.one_class_each:
-        raise ValueError('images have several labels: a feature has no one class.')
+        raise ValueError('images have several labels: a feature has no single class.')
     vectors, labels = [], []
     for data in student.batches(images):
         with capture(student.model, [view.feature]) as taps, torch.no_grad():
@@ -52,12 +52,12 @@ def features_of(student: Trained, images: int, positions: int) -> Features:
 
 
 def chosen_of(labels: Tensor, classes: int, points: int) -> Tensor:
-    """Numbers of the features that are drawn.
+    """Indices of the features to draw.
 
     Args:
         labels: The class of each, ``(P,)``.
         classes: How many classes, spread evenly over those that occur.
-        points: How many features at most, as many of each class where it has them.
+        points: Maximum number of features, split equally between the classes.
     """
     present = labels.unique()
     present = present[spread(torch.ones(len(present), dtype=torch.bool), classes)]

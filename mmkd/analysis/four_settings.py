@@ -15,13 +15,13 @@ SETTINGS = {
     'one_head': 'both on one head',
     'two_heads': 'DHKD: a head for each',
 }
-"""What each is called, by the name of its config in ``configs/dhkd/collapse``."""
+"""Labels, by the name of the config in ``configs/dhkd/collapse``."""
 
 METHODS = {'binary_kl': 'binary_kl', 'one_head': 'binary_kl', 'two_heads': 'dual_head'}
-"""The method whose weight and temperature count in a setting."""
+"""The method whose weight and temperature a setting uses."""
 
 PARTS = ('_base_/methods/binary_kl', '_base_/methods/dhkd', 'dhkd/collapse/measures')
-PAIR = """# What the four settings beside this share.
+PAIR = """# Shared by the four settings in this folder.
 _base_ = {bases!r}
 default_hooks = _base_.measures
 """
@@ -32,16 +32,16 @@ def write_configs(folder: Path, pair: str) -> None:
     """Write the configs of the four settings on a pair.
 
     Args:
-        folder: Where to; it is made.
+        folder: Where to write them; it is created if missing.
         pair: Config file of a distillation, or the name of a pair.
 
     Raises:
-        FileNotFoundError: If there is none.
+        FileNotFoundError: If there is no such config.
         ValueError: If it trains without a teacher.
     """
     cfg = load_config(pair)
     if 'teacher' not in cfg.model:
-        raise ValueError(f'{pair} has no teacher: the settings are those of a pair.')
+        raise ValueError(f'{pair} has no teacher, which the settings need.')
     folder.mkdir(parents=True, exist_ok=True)
     for name in SETTINGS:
         shutil.copy(CONFIGS / 'dhkd' / 'collapse' / f'{name}.py', folder)
@@ -63,14 +63,14 @@ def trainings(
     options: Sequence[str],
     changes: Sequence[str] = (),
 ) -> Iterator[Training]:
-    """The trainings of all settings, seed after seed.
+    """The trainings of all settings, seed by seed.
 
     Args:
-        train: ``tools/train.py``.
-        work_dir: Where the configs stand in ``configs``.
+        train: Path of ``tools/train.py``.
+        work_dir: The folder that has the configs in ``configs``.
         seeds: How many seeds, from 0.
-        options: More options of ``tools/train.py``.
-        changes: ``SETTING=VALUE`` of the method, whichever it is.
+        options: Further options of ``tools/train.py``.
+        changes: ``SETTING=VALUE`` of the method, whichever a setting uses.
     """
     for seed in range(seeds):
         for name in SETTINGS:

@@ -1,4 +1,4 @@
-"""How the pictures of the analyses look, and how they are written."""
+"""Style and output of the figures of the analyses."""
 
 import io
 from pathlib import Path
@@ -17,15 +17,15 @@ BROWN, GREY, BLACK, INDIGO = '#8c510a', '#8c8c8c', '#000000', '#332288'
 COLOURS = (
     BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, BROWN, GREY, BLACK, INDIGO
 )  # fmt: skip
-"""Those of Okabe and Ito, told apart with every colour vision; their yellow, too light
-for points on white, is left out, and others are added."""
+"""The colour-blind-safe colours of Okabe and Ito; their yellow, too light for points on
+white, is left out, and others are added."""
 
 SHADES = 96
-"""Colours of a PNG: enough for lines, bands and the edges of letters."""
+"""Colours per PNG: enough for lines, bands and anti-aliased text."""
 
 
 def plain(axes: Axes, title: str) -> None:
-    """Give axes a title above their left end, a light grid and no frame."""
+    """Give axes a left-aligned title, a light grid and no frame."""
     axes.set_title(title, loc='left', fontsize=9.5)
     axes.tick_params(labelsize=8.5)
     axes.grid(alpha=0.25, linewidth=0.6)
@@ -33,12 +33,12 @@ def plain(axes: Axes, title: str) -> None:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure, a PNG with few colours and so a fraction of its usual size.
+    """Save a figure; a PNG gets few colours, for a fraction of its usual size.
 
     Args:
         figure: The figure.
-        path: The file; another suffix that Matplotlib knows is written by it. Folders
-            are made.
+        path: The file; Matplotlib handles any suffix other than ``.png``. Missing
+            folders are created.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix != '.png':

@@ -1,4 +1,4 @@
-"""From directions in the space of features to those in a picture."""
+"""Projection of directions in feature space onto the plane of a picture."""
 
 import torch
 from torch import Tensor
@@ -8,7 +8,7 @@ from mmkd.analysis.directions import Directions
 
 
 def three_classes(found: Directions, first: int) -> list[int]:
-    """A class and the two whose rows answer its features most.
+    """A class and the two others with the highest mean logits for its features.
 
     Args:
         found: Features and rows.
@@ -21,7 +21,7 @@ def three_classes(found: Directions, first: int) -> list[int]:
     if not len(own) or len(found.rows) < 3:
         raise ValueError(
             f'class {first} of {len(found.rows)} has {len(own)} features: the picture '
-            'takes one with features, and two more.'
+            'needs one with features, and two others.'
         )
     answers = (own @ found.rows.T).mean(0)
     answers[first] = -torch.inf
@@ -29,7 +29,7 @@ def three_classes(found: Directions, first: int) -> list[int]:
 
 
 def plane_of(rows: Tensor) -> Tensor:
-    """The plane through the ends of three vectors, the first of them at the top.
+    """The plane through the ends of three vectors, with the first at the top.
 
     Args:
         rows: ``(3, C)``.
@@ -43,15 +43,15 @@ def plane_of(rows: Tensor) -> Tensor:
 
 
 def drawn(gradients: Tensor, plane: Tensor) -> Tensor:
-    """Steps against gradients, as they are drawn.
+    """Gradient descent steps, as drawn.
 
     Args:
         gradients: ``(P, C)``.
         plane: Two axes, ``(2, C)``.
 
     Returns:
-        ``(P, 2)``: what of each lies in the plane has its direction, the whole of it
-        its length, beside the longest.
+        ``(P, 2)``: the direction is that of the step's projection onto the plane, the
+        length that of the whole step relative to the longest.
     """
     lengths = gradients.norm(dim=1, keepdim=True)
     directions = F.normalize(-gradients @ plane.T, dim=1)

@@ -1,4 +1,4 @@
-"""Models as trainings have left them, with the images that they were validated on."""
+"""Trained models, with the images that they were validated on."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,7 +20,7 @@ from mmkd.runs.scalars import LOGS
 
 
 class Trained(NamedTuple):
-    """A model as a training has left it.
+    """A trained model.
 
     Attributes:
         model: The distiller with its teacher, or the student; in evaluation mode.
@@ -32,12 +32,12 @@ class Trained(NamedTuple):
 
     @property
     def classes(self) -> list[str]:
-        """The names of the classes, or their numbers where it has none."""
+        """The class names, or class numbers if there are none."""
         names = names_of(self.loader.dataset)
         return list(map(str, names or range(self.model.num_classes)))
 
     def batches(self, images: int) -> Iterator[dict[str, Any]]:
-        """Some of the images, spread evenly over all, as the model takes them.
+        """Evenly spread images, preprocessed for the model.
 
         Args:
             images: How many, at most.
@@ -55,12 +55,12 @@ class Trained(NamedTuple):
 def trained(
     work_dir: Path, alone: bool = False, data_root: str | None = None
 ) -> Trained:
-    """Build what a training has trained, with the weights of its last checkpoint.
+    """Build the model of a training, with the weights of its last checkpoint.
 
     Args:
         work_dir: Its work directory.
-        alone: Whether of a distillation the student alone is wanted.
-        data_root: The data's folder where it is now another.
+        alone: Whether to build only the student of a distillation.
+        data_root: The folder of the data, if it has moved.
 
     Raises:
         FileNotFoundError: If the folder has no dumped config or no checkpoint.
@@ -73,7 +73,7 @@ def trained(
     cfg.load_from, cfg.resume = str(_checkpoint(work_dir)), False
     cfg.default_hooks, cfg.custom_hooks = {}, []
     cfg.log_level, cfg.launcher = 'ERROR', 'none'
-    # MMEngine keeps visualisers, which write into the first one's folder.
+    # MMEngine reuses visualisers, which then write into the first one's folder.
     cfg.visualizer = dict(type='Visualizer', vis_backends=[])
     with TemporaryDirectory() as folder:
         cfg.work_dir = folder
@@ -87,28 +87,28 @@ def trained(
 def _config(work_dir: Path) -> Config:
     dumped = [log.with_name('config.py') for log in sorted(work_dir.glob(LOGS))]
     if not dumped:
-        raise FileNotFoundError(f'{work_dir} is no work directory: it holds no {LOGS}.')
+        raise FileNotFoundError(f'{work_dir} is not a work directory: no {LOGS}.')
     return load_config(str(dumped[-1]))
 
 
 def _checkpoint(work_dir: Path) -> Path:
     path = last_checkpoint(work_dir)
     if path is None or not path.exists():
-        raise FileNotFoundError(f'{work_dir} holds no checkpoint.')
+        raise FileNotFoundError(f'{work_dir} has no checkpoint.')
     return path
 
 
 def labelled(texts: Sequence[str]) -> dict[str, Path]:
-    """Read work directories, each as ``LABEL=WORK_DIR`` or called by its name.
+    """Read work directories, each as ``LABEL=WORK_DIR`` or labelled by its name.
 
     Raises:
-        ValueError: If two are called the same.
+        ValueError: If two have the same label.
     """
     found: dict[str, Path] = {}
     for text in texts:
         label, sign, folder = text.partition('=')
         label, path = (label, Path(folder)) if sign else (Path(text).name, Path(text))
         if label in found:
-            raise ValueError(f'{found[label]} and {path} are both called {label!r}.')
+            raise ValueError(f'{found[label]} and {path} share the label {label!r}.')
         found[label] = path
     return found

@@ -1,1 +1,1 @@
-"""Trainings of one pair that differ in their methods alone, and what came of them."""
+"""Trainings of one pair that differ only in their methods, and their results."""

@@ -17,7 +17,7 @@ from mmkd.records import read_manifest
 from mmkd.runs.training import Training
 
 TEACHER = 'teacher'
-"""What the training of the teacher is called."""
+"""Name of the teacher's training."""
 
 
 @dataclass(frozen=True)
@@ -31,14 +31,14 @@ class Comparison:
         seeds: How many, from 0.
         out: The folder for everything.
         tools: The folder of the commands.
-        data: Where the data is, for every command; the teacher's training too.
-        options: What the other trainings are given, for ``mmkd train``.
-        teaching: What the distillations are given beside that.
-        lengths: By method ``'epochs'`` or ``'iterations'``, and how many; the pair's
-            own for those that it does not name.
+        data: Options that locate the data, for every command including the teacher's.
+        options: Options of ``mmkd train`` for all trainings but the teacher's.
+        teaching: Additional options for the distillations.
+        lengths: By method, ``'epochs'`` or ``'iterations'``, and how many; methods
+            that are not listed keep the pair's length.
         recorded: The record that distillations read; the student alone sees its views.
-        chosen: By method the settings that were chosen for it, by their keys: those of
-            its methods as ``--set`` takes them, others as ``--cfg-options`` does.
+        chosen: By method, the settings chosen for it, by key: those of the method
+            itself in the form of ``--set``, others in that of ``--cfg-options``.
     """
 
     pair: str
@@ -54,10 +54,10 @@ class Comparison:
     chosen: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def trainings(self) -> list[Training]:
-        """All of them, seed after seed, so that each comparison is whole early.
+        """All trainings, seed by seed, so that comparisons are complete early.
 
         Raises:
-            ValueError: If a method is unknown, or the pair counts another length.
+            ValueError: If a method is unknown, or the pair's length has another unit.
         """
         lengths = {method: self.length_of(method) for method in self.methods}
         return [
@@ -73,17 +73,17 @@ class Comparison:
         ]
 
     def teachers_training(self) -> Training:
-        """What trains the teacher, as its own config says.
+        """The teacher's training, from its own config.
 
         Raises:
-            ValueError: If the pair names no config of a training for it.
+            ValueError: If the pair names no training config for it.
         """
         teacher = load_config(self.pair).model.get('teacher') or {}
         config = teacher.get('config')
         if not isinstance(config, str) or 'train_cfg' not in load_config(config):
             raise ValueError(
                 f'--train-teacher: the teacher of {self.pair} is {config!r}, which is '
-                'no config of a training. Train it yourself, and give --teacher.'
+                'not a training config. Train it yourself and give --teacher.'
             )
         folder = self.out / TEACHER
         command = [str(self.tools / 'train.py'), config, '--resume']
@@ -92,10 +92,10 @@ class Comparison:
         return Training(TEACHER, 0, tuple(command), folder)
 
     def recording(self, folder: Path) -> Training:
-        """What records the teacher, for all methods at once.
+        """The command that records the teacher, for all methods at once.
 
         Args:
-            folder: Where to.
+            folder: The folder of the record.
         """
         apart = (method.split(TOGETHER) for method in self.methods if method != NONE)
         names = list(dict.fromkeys(chain.from_iterable(apart)))
@@ -104,12 +104,12 @@ class Comparison:
         return Training('record', 0, tuple(command), self.out / 'recording')
 
     def lasting(self, minutes: float) -> dict[str, tuple[str, int]]:
-        """How long each method is to train for the same minutes, from timed trials.
+        """The length of each method's training for equal minutes, from timed trials.
 
-        What was found is kept in the folder: a second call gives the same.
+        The lengths are saved in the folder: a second call returns the same ones.
 
         Args:
-            minutes: Of each training.
+            minutes: Minutes per training.
 
         Raises:
             RuntimeError: If a trial fails.
@@ -143,13 +143,13 @@ class Comparison:
         changes: Sequence[str] = (),
         chosen: Mapping[str, str] | None = None,
     ) -> Training:
-        """One of them.
+        """The training of one method with one seed.
 
         Args:
             method: One of the methods.
             seed: Its seed.
             folder: Its work directory.
-            changes: More for ``--cfg-options``.
+            changes: Further ``--cfg-options``.
             chosen: Settings, see :attr:`chosen`.
         """
         command = [str(self.tools / 'train.py'), self.pair]
@@ -166,11 +166,11 @@ class Comparison:
         return Training(method, seed, (*command, *settings.values()), folder)
 
     def own(self, method: str, keys: Iterable[str]) -> list[str]:
-        """Which of some settings are those of a method itself.
+        """Select the settings that belong to a method itself.
 
         Args:
             method: One of the methods.
-            keys: Of the settings.
+            keys: Keys of settings.
         """
         names = methods_of(_config(self.pair, method))
         return [key for key in keys if key.partition('.')[0] in names]
@@ -182,7 +182,7 @@ class Comparison:
         return ['--views', str(views['count']), '--view-seed', str(views['seed'])]
 
     def length_of(self, method: str) -> list[str]:
-        """What gives a method the length that it is to have.
+        """The options that give a method its training length.
 
         Args:
             method: One of the methods.
@@ -196,7 +196,7 @@ class Comparison:
 
 @cache
 def _config(pair: str, method: str) -> Config:
-    """Read once, for there is a training for each seed and setting."""
+    """The config of a method, read once for all seeds and settings."""
     cfg = load_config(pair)
     set_methods(cfg, [method])
     return cfg

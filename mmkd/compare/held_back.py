@@ -13,14 +13,14 @@ from mmkd.config.experiments import load_config
 from mmkd.registry import scope_of
 
 SHARE = 0.2
-"""The part of the training set that is held back."""
+"""The fraction of the training set that is held back."""
 
 
 def hold_back(pair: str, path: Path, data_root: str | None = None) -> int:
-    """Write the config of a pair that trains on a part of its images.
+    """Write the config of a pair that trains on part of its images.
 
-    The rest takes the place of the validation set, with its pipeline. Which images
-    these are follows from their number alone.
+    The rest replaces the validation set, with its pipeline. The split depends only on
+    the number of images.
 
     Args:
         pair: A pair's name, or the config of a distillation.
@@ -42,9 +42,9 @@ def hold_back(pair: str, path: Path, data_root: str | None = None) -> int:
     count = round(SHARE * whole)
     if not 0 < count < whole or _size(cfg, dataset, [0]) != 1:
         raise ValueError(
-            f'--tune holds images of the training set back, and a {dataset.type} of '
-            f'{whole} cannot be divided: MMEngine\'s "indices" select none of them. '
-            'Give the data set without a wrapper.'
+            f'--tune holds out part of the training set, but a {dataset.type} of '
+            f'{whole} cannot be divided: MMEngine\'s "indices" do not apply to it. '
+            'Use the data set without a wrapper.'
         )
     held = copy.deepcopy(dataset)
     held.pipeline = cfg.val_dataloader.dataset.pipeline
@@ -64,5 +64,5 @@ def _size(cfg: Config, dataset: Any, indices: list[int] | None = None) -> int:
         try:
             return len(DATASETS.build(settings))
         except TypeError:
-            # It knows no indices.
+            # It does not take indices.
             return 0

@@ -1,4 +1,4 @@
-"""A training of another length: what has to change with it."""
+"""A training of another length: options that change with it."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -8,38 +8,38 @@ from mmengine.config import Config
 from mmkd.checks.places import several
 
 LENGTHS = {'epochs': 'max_epochs', 'iterations': 'max_iters'}
-"""Fields of ``train_cfg`` that say how long a training is."""
+"""Fields of ``train_cfg`` that set the length of a training."""
 
 MOMENTS = ('begin', 'end', 'T_max', 'milestones', 'warmup_iters')
 """Arguments of schedulers that are times."""
 
 SCHEDULE = ('start', 'warmup', 'stop')
-"""A method's times."""
+"""Settings of a method that are times."""
 
 
 def unit_of(train_cfg: Mapping[str, Any]) -> str:
-    """What a training counts, ``'epochs'`` or ``'iterations'``.
+    """The unit of a training's length, ``'epochs'`` or ``'iterations'``.
 
     Args:
-        train_cfg: Of its config.
+        train_cfg: From its config.
     """
     return next(unit for unit, key in LENGTHS.items() if key in train_cfg)
 
 
 def length_options(cfg: Config, unit: str, length: int) -> list[str]:
-    """What makes a training as long, with schedules that reach as far into it.
+    """Options that set a training's length and scale its schedules to it.
 
     Args:
-        cfg: The config of a training; it is left as it is.
-        unit: ``'epochs'`` or ``'iterations'``, what its loop counts.
+        cfg: The config of a training; it is not changed.
+        unit: ``'epochs'`` or ``'iterations'``, the unit of its loop.
         length: How many.
 
     Returns:
-        Options for ``--cfg-options``: the length, times of the schedulers of the
-        learning rate, and those of methods.
+        Options for ``--cfg-options``: the length, and the times of learning rate
+        schedulers and methods.
 
     Raises:
-        ValueError: If the loop counts something else.
+        ValueError: If the loop has the other unit.
     """
     key = LENGTHS[unit]
     if key not in cfg.train_cfg:
@@ -75,5 +75,5 @@ def _methods(cfg: Config, factor: float) -> Iterator[tuple[str, Any]]:
 def _scaled(value: Any, factor: float) -> Any:
     if isinstance(value, (list, tuple)):
         return [_scaled(each, factor) for each in value]
-    # What began or ended after the first step does so still.
+    # Anything after the first step stays after it.
     return max(1, round(value * factor)) if value else value

@@ -1,4 +1,4 @@
-"""Finished runs, from the lines that they have left."""
+"""Finished runs, read from their result lines."""
 
 import json
 import statistics
@@ -13,19 +13,19 @@ from mmkd.spread import NOTHING, number, paired_gain, spread
 NOT_RECORDED = 'not recorded'
 
 Line = Mapping[str, Any]
-"""What is kept of a run, see :func:`mmkd.compare.outcome.line`.
+"""The result of a run, see :func:`mmkd.compare.outcome.line`.
 
-``seed``, ``last`` and ``command`` are there; what no run has left names its ``source``.
+``seed``, ``last`` and ``command`` are required; if no run wrote it, so is ``source``.
 """
 
 
 @dataclass(frozen=True)
 class Row:
-    """Runs that differ in their seed alone.
+    """Runs that differ only in their seed.
 
     Attributes:
-        label: What they are called.
-        lines: What they have left, by seed.
+        label: Their name.
+        lines: Their result lines, by seed.
     """
 
     label: str
@@ -38,33 +38,33 @@ class Row:
 
     @property
     def mean(self) -> float:
-        """Of the scores."""
+        """The mean of the scores."""
         return statistics.fmean(self.scores.values())
 
     @property
     def is_teacher(self) -> bool:
-        """Whether it is the teacher that was trained."""
+        """Whether these runs trained the teacher."""
         return all(line.get('method') == TEACHER for line in self.lines.values())
 
     @property
     def command(self) -> tuple[str, ...]:
-        """What its first seed was made by."""
+        """The command of its first seed."""
         return tuple(next(iter(self.lines.values()))['command'])
 
     @property
     def sources(self) -> list[str]:
-        """Where lines are from that no run has left."""
+        """The sources of lines that no run wrote."""
         found = (line.get('source') for line in self.lines.values())
         return list(dict.fromkeys(filter(None, found)))
 
     def cell(self, kind: str, baseline: 'Row | None', digits: int = 2) -> str:
-        """What stands in a column of a table.
+        """The content of a table cell.
 
         Args:
-            kind: ``'seeds'``; of the scores ``'mean'``, ``'each'`` or the ``'gain'``
-                over the baseline; or a field of the lines, of which it is the mean.
+            kind: ``'seeds'``; for the scores ``'mean'``, ``'each'`` or the ``'gain'``
+                over the baseline; or a field of the lines, which is averaged.
             baseline: A row to compare with.
-            digits: Of scores, after the point.
+            digits: Decimal places of scores.
         """
         scores = self.scores.values()
         if kind == 'seeds':
@@ -87,14 +87,14 @@ class Row:
 
 
 class Results:
-    """The lines of the files in a folder.
+    """The result lines of all files in a folder.
 
     Args:
-        folder: With files ``*.jsonl``, a line a run, and what ``mmkd profile`` wrote of
-            their networks.
+        folder: Contains ``*.jsonl`` files with a line per run, and the output of
+            ``mmkd profile`` for their networks.
 
     Raises:
-        ValueError: If a line is no JSON.
+        ValueError: If a line is not JSON.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -109,15 +109,15 @@ class Results:
         """The rows of a table.
 
         Args:
-            file: Of which lines.
-            wanted: By label, what these fields of a line are; None of one without.
+            file: The file with the lines.
+            wanted: By label, the field values of its lines; None for a missing field.
 
         Raises:
-            ValueError: If there is no such file, a row has no line, two of one seed or
-                one that is another row's.
+            ValueError: If there is no such file, or if a row has no line, two lines of
+                one seed, or a line of another row.
         """
         if file not in self._lines:
-            raise ValueError(f'there is no {file}, but {", ".join(self._lines)}')
+            raise ValueError(f'there is no {file}, only {", ".join(self._lines)}')
         taken: dict[int, str] = {}
         for label, fields in wanted.items():
             lines: dict[int, Line] = {}
@@ -125,9 +125,9 @@ class Results:
                 if any(line.get(key) != value for key, value in fields.items()):
                     continue
                 if place in taken or line['seed'] in lines:
-                    other = taken.get(place, f'another of seed {line["seed"]}')
+                    other = taken.get(place, f'another line of seed {line["seed"]}')
                     raise ValueError(
-                        f'{file}, line {place + 1} is of {label!r} and of {other!r}'
+                        f'{file}, line {place + 1}: {label!r} conflicts with {other!r}'
                     )
                 taken[place] = label
                 lines[line['seed']] = line
@@ -137,11 +137,11 @@ class Results:
         self._shown |= {(file, place) for place in taken}
 
     def deployed(self, file: str, runtime: str) -> dict[str, Line]:
-        """What networks are worth deployed, by ``'teacher'`` and ``'student'``.
+        """Measurements of deployed networks, by ``'teacher'`` and ``'student'``.
 
         Args:
-            file: Of ``mmkd profile --out``.
-            runtime: As it calls it.
+            file: Output of ``mmkd profile --out``.
+            runtime: A runtime listed in it.
 
         Raises:
             ValueError: If there is no such file, or a network has no such runtime.
@@ -153,7 +153,7 @@ class Results:
         for network in json.loads(path.read_text())['networks']:
             forms = {form['runtime']: form for form in network['forms']}
             if runtime not in forms:
-                raise ValueError(f'{file} has no {runtime!r}, but {", ".join(forms)}')
+                raise ValueError(f'{file} has no {runtime!r}, only {", ".join(forms)}')
             found[network['network']] = forms[runtime]
         return found
 

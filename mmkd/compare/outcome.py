@@ -1,4 +1,4 @@
-"""What came of a comparison: a line for each run, a row for each method."""
+"""The outcome of a comparison: a line per run, a row per method."""
 
 import json
 import shutil
@@ -27,23 +27,23 @@ ALONE = 'student alone'
 COLUMNS = ('seeds', 'mean', 'gain', 'minutes', 'step_ms')
 
 Done = Sequence[tuple[Training, Run]]
-"""Trainings that are done, and what they have left."""
+"""Completed trainings and their runs."""
 
 
 def read_done(trainings: Iterable[Training]) -> Done:
-    """What the trainings that are done have left.
+    """Read the runs of all completed trainings.
 
     Args:
-        trainings: All that are to be compared.
+        trainings: All trainings to compare.
     """
     return [(each, read_run(each.work_dir)) for each in trainings if each.is_done]
 
 
 def key_of(done: Done) -> str:
-    """The score that is compared.
+    """The score to compare by.
 
     Args:
-        done: Of :func:`read_done`.
+        done: From :func:`read_done`.
 
     Raises:
         ValueError: If no run has logged one.
@@ -62,18 +62,18 @@ def last(run: Run, key: str) -> float:
     """
     curve = run.score(key)
     if not curve:
-        raise ValueError(f'{run.folder} has logged no {key}.')
+        raise ValueError(f'{run.folder} has not logged {key}.')
     return curve[max(curve)]
 
 
 def line(training: Training, run: Run, key: str, commit: str | None) -> dict[str, Any]:
-    """What is kept of a finished run.
+    """The result line of a finished run.
 
     Args:
-        training: What was trained.
-        run: What it has left.
+        training: The training.
+        run: Its run.
         key: The score.
-        commit: Of the code; None where it is no clone.
+        commit: Commit of the code; None if it is not a clone.
     """
     return dict(
         method=training.name,
@@ -93,20 +93,20 @@ def line(training: Training, run: Run, key: str, commit: str | None) -> dict[str
 
 
 def _parameters(run: Run) -> int | None:
-    """How many its student has."""
+    """The parameter count of its student; None if that cannot be built."""
     try:
         model = student_of(run).model
     except Exception:
-        # A model that cannot be built, or its checkpoint, says so in any way.
+        # Building a model or loading its checkpoint may raise anything.
         return None
     return sum(parameter.numel() for parameter in model.parameters())
 
 
 def write_lines(done: Done, out: Path, commit: str | None) -> None:
-    """Write the line of each finished run that has none yet.
+    """Append a line for each finished run that has none yet.
 
     Args:
-        done: Of :func:`read_done`.
+        done: From :func:`read_done`.
         out: The folder of the comparison.
         commit: See :func:`line`.
 
@@ -123,10 +123,10 @@ def write_lines(done: Done, out: Path, commit: str | None) -> None:
 
 
 def markdown(done: Done, out: Path) -> str:
-    """The table of what is done, for a text.
+    """The table of completed trainings, in Markdown.
 
     Args:
-        done: Of :func:`read_done`; their lines are written.
+        done: From :func:`read_done`; their lines must have been written.
         out: The folder of the comparison.
     """
     rows = _wanted(done)
@@ -139,7 +139,7 @@ def table(done: Done, out: Path) -> rich.table.Table:
     """The same for a terminal.
 
     Args:
-        done: Of :func:`read_done`; their lines are written.
+        done: From :func:`read_done`; their lines must have been written.
         out: The folder of the comparison.
     """
     rows = rows_of(done, out)
@@ -159,7 +159,7 @@ def rows_of(done: Done, out: Path) -> list[Row]:
     """The rows of the methods.
 
     Args:
-        done: Of :func:`read_done`; their lines are written.
+        done: From :func:`read_done`; their lines must have been written.
         out: The folder of the comparison.
     """
     return list(Results(out).rows(LINES, _wanted(done)))
@@ -170,15 +170,15 @@ def _wanted(done: Done) -> dict[str, dict[str, str]]:
 
 
 def label_of(method: str) -> str:
-    """What a method's row is called."""
+    """The label of a method's row."""
     return ALONE if method == NONE else method
 
 
 def verdicts(rows: Sequence[Row]) -> list[str]:
-    """A sentence for each row, as an item of a list.
+    """A sentence per row, as Markdown list items.
 
     Args:
-        rows: Of :func:`rows_of`.
+        rows: From :func:`rows_of`.
     """
     scores = {row.label: row.scores for row in rows}
     said = []
@@ -197,11 +197,11 @@ def write_best(done: Done, out: Path) -> str:
     """Copy the config of the method with the highest mean score.
 
     Args:
-        done: Of :func:`read_done`; their lines are written.
+        done: From :func:`read_done`; their lines must have been written.
         out: The folder of the comparison.
 
     Returns:
-        What its row is called.
+        The label of its row.
     """
     rows = [row for row in rows_of(done, out) if row.label != TEACHER]
     best = max(rows, key=lambda row: row.mean).label

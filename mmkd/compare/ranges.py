@@ -1,18 +1,18 @@
-"""Settings to try: the same number, over the same ranges, for everything compared."""
+"""Settings to try: equally many, over the same ranges, for each method."""
 
 import math
 from collections.abc import Mapping, Sequence
 from itertools import product
 
 Settings = dict[str, str]
-"""Values of settings by their keys, as they stand on a command line."""
+"""Values of settings by their keys, as on the command line."""
 
 
 def read_ranges(words: Sequence[str]) -> dict[str, list[str]]:
     """Read ``KEY=VALUE,VALUE,...``.
 
     Raises:
-        ValueError: If a word is none, or a value stands twice.
+        ValueError: If a word is not a range, or repeats a value.
     """
     ranges = {}
     for word in words:
@@ -21,7 +21,7 @@ def read_ranges(words: Sequence[str]) -> dict[str, list[str]]:
         if not key or len(values) < 2 or len(set(values)) < len(values):
             raise ValueError(
                 '--tune takes KEY=VALUE,VALUE,... with two or more different values, '
-                f'without spaces, and got {word!r}.'
+                f'without spaces, but got {word!r}.'
             )
         ranges[key] = values
     return ranges
@@ -30,25 +30,25 @@ def read_ranges(words: Sequence[str]) -> dict[str, list[str]]:
 def settings_to_try(
     own: Mapping[str, Sequence[str]], ranges: Mapping[str, Sequence[str]]
 ) -> dict[str, list[Settings]]:
-    """What each method tries: all combinations of its values.
+    """The settings that each method tries: all combinations of its values.
 
-    A range of no method is everybody's. A method with fewer settings of its own has
-    more values of the first such range, over the same range, so that all try equally
-    many.
+    A range that belongs to no method is shared by all. A method with fewer settings of
+    its own gets more values of the first shared range, within the same limits, so that
+    all methods try equally many.
 
     Args:
-        own: By method the keys of those ranges that are its own.
+        own: By method, the keys of its own ranges.
         ranges: The values by key.
 
     Raises:
-        ValueError: If that cannot be; the message says what would do.
+        ValueError: If this is impossible; the message says what would work.
     """
     owned = {key for keys in own.values() for key in keys}
     shared = {key: list(values) for key, values in ranges.items() if key not in owned}
     if not shared:
         raise ValueError(
-            f'--tune {" ".join(ranges)}: these are settings of methods alone, and the '
-            'student alone would have nothing to choose from. Add a learning rate, as '
+            f'--tune {" ".join(ranges)}: only methods have these settings, so the '
+            'student alone has nothing to choose from. Add a learning rate, such as '
             'optim_wrapper.optimizer.lr=0.05,0.1,0.2.'
         )
     sizes = {
@@ -74,15 +74,15 @@ def settings_to_try(
 
 
 def stretched(key: str, values: Sequence[str], count: int) -> list[str]:
-    """As many values over the same range, evenly by their ratio.
+    """Spread a number of values over the same range, at equal ratios.
 
     Args:
-        key: What they are values of.
+        key: The setting's key.
         values: At least two.
-        count: How many there are to be; as many as there are leaves them.
+        count: How many to return; ``len(values)`` returns the values themselves.
 
     Raises:
-        ValueError: If they are no numbers above 0.
+        ValueError: If they are not numbers above 0.
     """
     if count == len(values):
         return list(values)
@@ -94,7 +94,7 @@ def stretched(key: str, values: Sequence[str], count: int) -> list[str]:
     if not 0 < low < math.inf:
         raise ValueError(
             f'--tune {key}={",".join(values)}: the student alone tries {count} values '
-            'of this range, so they must be numbers above 0. Name a learning rate '
+            'of this range, so they must be numbers above 0. Put a learning rate '
             'first.'
         )
     step = (high / low) ** (1 / (count - 1))

@@ -1,4 +1,4 @@
-"""How long a training may be for the same minutes: a few steps of it are timed."""
+"""The length of a training for given minutes, found by timing a few steps."""
 
 import re
 import subprocess
@@ -10,24 +10,24 @@ from mmkd.runs import Run, read_run
 from mmkd.runs.training import Training
 
 LINES = 6
-"""Logged lines that are waited for; the first holds the start."""
+"""Logged lines to wait for; the first includes the start-up."""
 
 SOON = ('default_hooks.logger.interval=5', 'train_cfg.val_begin=1000000000')
-"""Options of a trial: much is logged, nothing is validated."""
+"""Options of a trial: log often, never validate."""
 
 EPOCH = re.compile(r'Epoch\(train\)\s+\[\d+\]\[\s*\d+/(\d+)\]')
 
 
 def timed_length(training: Training, minutes: float, unit: str) -> int:
-    """How many epochs or iterations of a training take so many minutes.
+    """How many epochs or iterations of a training take the given minutes.
 
-    A step is the median of those that are logged, waiting for data included. Starts and
-    validations are not counted.
+    The step time is the median of the logged ones, including waits for data. Start-up
+    and validation do not count.
 
     Args:
-        training: The trial; it is ended as soon as it was long enough.
-        minutes: For which the training is to last.
-        unit: ``'epochs'`` or ``'iterations'``, what it counts.
+        training: The trial; it is terminated once it has run long enough.
+        minutes: How long the training should take.
+        unit: ``'epochs'`` or ``'iterations'``, the unit of its length.
 
     Raises:
         RuntimeError: If it fails, or ends without enough steps.
@@ -66,7 +66,7 @@ def _logged(work_dir: Path) -> int:
     try:
         return len(read_run(work_dir).scalars.train.get('time', {}))
     except (FileNotFoundError, ValueError):
-        # Nothing yet, or half a line.
+        # No log yet, or an incomplete line.
         return 0
 
 
@@ -75,4 +75,4 @@ def _steps_of_an_epoch(run: Run) -> int:
         found = EPOCH.search(text.read_text(errors='replace'))
         if found:
             return int(found[1])
-    raise RuntimeError(f'{run.folder} has logged no epoch.')
+    raise RuntimeError(f'{run.folder} has not logged an epoch.')

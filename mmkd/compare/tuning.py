@@ -1,4 +1,4 @@
-"""The settings of each method, chosen on images that nothing is reported of."""
+"""The settings of each method, chosen on images that no reported score uses."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -13,17 +13,17 @@ from mmkd.spread import number
 
 FOLDER = 'tune'
 SEED = 1000
-"""Of the trainings that are chosen from: none of those that are compared."""
+"""Seed of the tuning runs, which no compared training uses."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What was chosen for a method.
+    """The settings chosen for a method.
 
     Attributes:
-        tried: The last score by settings, as these stand on a command line.
-        settings: Those of the highest, the first of equals.
-        outermost: Those keys whose value is the first or last of its range.
+        tried: The last score by settings, as written on the command line.
+        settings: Those with the highest score; the first of them if tied.
+        outermost: The keys whose value is the lowest or highest of its range.
     """
 
     tried: dict[str, float]
@@ -31,33 +31,33 @@ class Choice:
     outermost: list[str]
 
     def words(self, method: str, held_back: int) -> str:
-        """A sentence.
+        """Describe the choice in a sentence.
 
         Args:
-            method: Whose choice it is.
-            held_back: How many images it was made on.
+            method: The method.
+            held_back: How many images it is based on.
         """
         best = number(max(self.tried.values()), 2)
         text = (
             f'{method}: {_written(self.settings)} is the best of {len(self.tried)} '
-            f'({best} on {held_back} images held back from the training set)'
+            f'({best} on {held_back} images held out from the training set)'
         )
         if self.outermost:
             ends = ', '.join(self.outermost)
-            text += f'; at the end of its range, try beyond: {ends}'
+            text += f'; at the end of its range, try values beyond it: {ends}'
         return text
 
 
 class Tuning:
-    """Trainings with other settings, scored on a part of the training set.
+    """Trainings with different settings, scored on part of the training set.
 
     Args:
-        wanted: What is to be compared.
+        wanted: The comparison to tune for.
         pair: The config of its pair with images held back.
-        ranges: Values by the keys of settings.
+        ranges: Values by setting.
 
     Raises:
-        ValueError: If the ranges are not the same for all.
+        ValueError: If the methods cannot try equally many settings.
     """
 
     def __init__(
@@ -69,11 +69,11 @@ class Tuning:
         self.settings = settings_to_try(own, ranges)
 
     def trainings(self) -> list[Training]:
-        """All of them."""
+        """All tuning runs."""
         return [each for method in self.settings for each in self.of(method)]
 
     def of(self, method: str) -> list[Training]:
-        """Those of a method, in the order of its settings."""
+        """The tuning runs of a method, in the order of its settings."""
         length = self.wanted.length_of(method)
         return [
             replace(
@@ -86,7 +86,7 @@ class Tuning:
         ]
 
     def choices(self) -> dict[str, Choice]:
-        """What to train each method with, once all trainings are done.
+        """The settings to train each method with, once all tuning runs are complete.
 
         Raises:
             ValueError: If no run has logged a score.
@@ -108,11 +108,11 @@ class Tuning:
 
 
 def write_choices(choices: Mapping[str, Choice], path: Path) -> None:
-    """Keep what was tried and chosen.
+    """Save what was tried and chosen.
 
     Args:
         choices: By method.
-        path: The file, of JSON.
+        path: The JSON file.
     """
     content = {
         method: dict(chosen=choice.settings, tried=choice.tried)
@@ -122,7 +122,7 @@ def write_choices(choices: Mapping[str, Choice], path: Path) -> None:
 
 
 def _ends(values: Sequence[str]) -> set[str]:
-    """The lowest and highest of numbers; nothing of names."""
+    """The lowest and the highest number; nothing for names."""
     try:
         return {min(values, key=float), max(values, key=float)}
     except ValueError:

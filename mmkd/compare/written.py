@@ -1,7 +1,7 @@
-"""Tables of finished runs in a text, made of the lines that the runs have left.
+"""Tables of finished runs in a text, generated from the result lines of the runs.
 
-A text declares a table in a comment. What stands from there to the next such comment,
-which ends it, is made anew::
+A text declares a table in a comment. Everything between it and the closing comment is
+regenerated::
 
     <!-- results
     file: camvid.jsonl
@@ -33,23 +33,23 @@ BLOCK = re.compile(
 )
 
 COLUMNS = ('seeds', 'mean', 'each', 'gain', 'minutes')
-"""Of a table that names none."""
+"""Of a table that does not specify any."""
 
 HEADS = {
     'mean': '{score}, last',
     'each': 'each seed',
     'gain': 'over {baseline} [95 %]',
-    'step_ms': 'ms a step',
+    'step_ms': 'ms per step',
     'megabytes': 'MB',
-    'ms_median': 'ms an image',
+    'ms_median': 'ms per image',
 }
-"""Of columns that are not called as what they show."""
+"""Headings of columns where they differ from the column's name."""
 
 DEPLOYED = 'megabytes', 'ms_median'
-"""Columns of what a network is worth deployed."""
+"""Columns with measurements of the deployed network."""
 
 WRONG = AttributeError, LookupError, TypeError, ValueError, yaml.YAMLError
-"""What a mistake in a declaration leads to."""
+"""Exceptions that a mistake in a declaration causes."""
 
 WIDTH = 84
 
@@ -59,18 +59,18 @@ class Table:
     """A table as a text declares it.
 
     Attributes:
-        file: Of the lines.
-        score: What their last score is called.
-        rows: By label, which lines are meant: what these fields of them are.
-        where: The same, of all rows.
+        file: The file with the lines.
+        score: Name of their last score.
+        rows: By label, the field values that select its lines.
+        where: Field values that select the lines of all rows.
         baseline: The label of the row that others are compared with.
-        columns: What they show, see :meth:`mmkd.compare.lines.Row.cell`.
-        digits: Of scores, after the point.
+        columns: Their content, see :meth:`mmkd.compare.lines.Row.cell`.
+        digits: Decimal places of scores.
         deployed: ``file`` and ``runtime``, see
             :meth:`mmkd.compare.lines.Results.deployed`, for the columns ``megabytes``
             and ``ms_median``.
-        notes: Whether the commands stand below it, and what is to be said of lines that
-            no run has left.
+        notes: Whether the commands, and the sources of lines that no run wrote, are
+            shown below it.
     """
 
     file: str
@@ -84,18 +84,18 @@ class Table:
     notes: bool = True
 
     def markdown(self, results: Results) -> str:
-        """The table and what stands below it.
+        """The table and its notes.
 
         Args:
             results: Where the lines are.
 
         Raises:
-            ValueError: If a row has no line, or the baseline is none.
+            ValueError: If a row has no line, or the baseline is not a row.
         """
         wanted = {label: {**self.where, **each} for label, each in self.rows.items()}
         rows = {row.label: row for row in results.rows(self.file, wanted)}
         if self.baseline not in {None, *rows}:
-            raise ValueError(f'the baseline {self.baseline!r} is none of the rows')
+            raise ValueError(f'the baseline {self.baseline!r} is not one of the rows')
         baseline = rows[self.baseline] if self.baseline else None
         columns = [kind for kind in self.columns if kind != 'gain' or baseline]
         marks = _marks(rows.values()) if self.notes else {}
@@ -119,29 +119,29 @@ class Table:
 
 
 def head_of(kind: str, names: Mapping[str, Any]) -> str:
-    """The head of a column.
+    """The heading of a column.
 
     Args:
         kind: See :meth:`mmkd.compare.lines.Row.cell`.
-        names: What ``score`` and ``baseline`` are called.
+        names: Names of ``score`` and ``baseline``.
     """
     return HEADS.get(kind, kind.replace('_', ' ')).format_map(names)
 
 
 def render(text: str, results: Results) -> str:
-    """Make the tables of a text anew.
+    """Regenerate the tables of a text.
 
     Args:
         text: In Markdown.
         results: Where the lines are.
 
     Raises:
-        ValueError: If a table has no end, or its declaration a mistake; the message
-            has the declaration.
+        ValueError: If a table has no end, or a declaration has a mistake; the message
+            quotes the declaration.
     """
     begun, ended = text.count(BEGIN), len(BLOCK.findall(text))
     if begun != ended:
-        raise ValueError(f'{begun} tables begin, and {ended} end with --> and {END}')
+        raise ValueError(f'{begun} tables begin, but {ended} end with --> and {END}')
 
     def made(found: re.Match[str]) -> str:
         try:
@@ -172,7 +172,7 @@ def _commands(rows: Iterable[Row]) -> str:
 
 def _in_lines(command: Sequence[str]) -> str:
     words = ['python', *command] if command[0].endswith('.py') else command
-    # What is quoted is not to be broken.
+    # Quoted words must not be broken.
     text = ' '.join(shlex.quote(word).replace(' ', '\0') for word in words)
     lines = textwrap.wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False)
     return ' \\\n    '.join(lines).replace('\0', ' ') + '\n'

@@ -32,7 +32,7 @@ NONE = 'none'
 """The name that stands for the student alone."""
 
 TOGETHER = '+'
-"""Between methods that are used together."""
+"""Separator of methods that are used together."""
 
 TAKEN_BY = {
     'distiller': 'model',

@@ -1,1 +1,1 @@
-"""What a trained network is worth deployed: as an ONNX file, in int8, in time."""
+"""Deployment of trained networks: ONNX files, int8, scores and latency."""

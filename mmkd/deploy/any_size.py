@@ -1,4 +1,4 @@
-"""Adaptive pooling in a form that holds for images of any size."""
+"""Adaptive pooling in a form that ONNX can express for images of any size."""
 
 from typing import Any
 
@@ -9,15 +9,15 @@ from torch.overrides import TorchFunctionMode
 
 
 def area_pool(maps: Tensor, output_size: Any) -> Tensor:
-    """``F.adaptive_avg_pool2d`` as products with a matrix for rows, one for columns.
+    """``F.adaptive_avg_pool2d`` as products with one matrix each for rows and columns.
 
-    ONNX has no such pooling, and PyTorch's exporter writes one into cells of the size
-    that they have in the traced image.
+    ONNX has no such operator, and PyTorch's exporter fixes the size of the cells to
+    that in the traced image.
 
     Args:
         maps: ``(N, C, H, W)``.
-        output_size: Cells in each direction, a number or two, None for as many as
-            there are pixels.
+        output_size: Number of cells, one for both directions or one for each; None for
+            as many as there are pixels.
 
     Returns:
         The mean of each cell, ``(N, C, *output_size)``.
@@ -31,7 +31,7 @@ def area_pool(maps: Tensor, output_size: Any) -> Tensor:
 
 
 def _cells(length: int, count: int, like: Tensor) -> Tensor:
-    """What each pixel has in the mean of each cell, ``(count, length)``."""
+    """The weight of each pixel in the mean of each cell, ``(count, length)``."""
     numbers = torch.arange(count, device=like.device)[:, None]
     first = numbers * length // count
     end = ((numbers + 1) * length + count - 1) // count
@@ -41,15 +41,15 @@ def _cells(length: int, count: int, like: Tensor) -> Tensor:
 
 
 class AnySize(TorchFunctionMode):
-    """Lets adaptive pooling run as :func:`area_pool` does.
+    """Replaces adaptive pooling by :func:`area_pool`.
 
-    Into a single cell it is a mean, which ONNX has.
+    Pooling into a single cell is a mean, which ONNX has.
     """
 
     def __torch_function__(
         self, func: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
-        """Take the pooling's place."""
+        """Intercept adaptive pooling."""
         kwargs = kwargs or {}
         if func is F.adaptive_avg_pool2d:
             size = args[1] if len(args) > 1 else kwargs['output_size']

@@ -1,4 +1,4 @@
-"""A network as an ONNX file, which is there only if it computes the same."""
+"""Export of a network to an ONNX file, kept only if it computes the same."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -24,20 +24,20 @@ def export(
     opset: int = OPSET,
     tell: Callable[[Difference], object] = lambda difference: None,
 ) -> None:
-    """Write a network as an ONNX file and check it.
+    """Export a network to an ONNX file and check it.
 
     Args:
         network: The network.
         cfg: Its config.
-        images: What to check it on, two at least, each ``(1, C, H, W)``.
-        path: Where the file is to stand; its folder is made.
-        fixed: Whether for images of the first one's size alone.
-        opset: The version of ONNX's operators.
-        tell: Called with what was found at each size.
+        images: Images to check it on, at least two, each ``(1, C, H, W)``.
+        path: The file to write; its folder is created.
+        fixed: Whether to support only images of the first one's size.
+        opset: The ONNX opset version.
+        tell: Called with each difference that was measured.
 
     Raises:
-        ValueError: If the network cannot be written so, or the graph computes
-            something else. No file is left then.
+        ValueError: If the network cannot be exported, or the graph computes something
+            else. No file is left in that case.
         ImportError: If a package is missing.
     """
     size = (images[0].shape[2], images[0].shape[3]) if fixed else None

@@ -1,4 +1,4 @@
-"""What a program must know to feed a graph, in the words of its metadata."""
+"""What a program must know to use a graph, as metadata of the graph."""
 
 from typing import Any
 
@@ -14,12 +14,12 @@ from mmkd.models.teachers.normalisation import normalisation_of
 def facts_of(
     network: Network, cfg: Config, opset: int, size: tuple[int, int] | None
 ) -> dict[str, Any]:
-    """The metadata of a graph, plain values by key; docs/deploy.md says what each is.
+    """The metadata of a graph, plain values by key; see docs/deploy.md.
 
     Args:
         network: What was traced.
         cfg: Its config, which says how images are read.
-        opset: The graph's.
+        opset: The graph's opset.
         size: Height and width of its images; None for any.
     """
     channels = network.view.in_channels
@@ -41,7 +41,7 @@ def facts_of(
 
 
 def _channel_order(cfg: Config, channels: int, reverses: bool) -> str | None:
-    """The order in which a network takes channels; None where it is not known."""
+    """The channel order of a network's input; None if unknown."""
     if channels == 1:
         return 'grey'
     if channels != 3:
@@ -51,6 +51,6 @@ def _channel_order(cfg: Config, channels: int, reverses: bool) -> str | None:
         for _, dataset in datasets_of(cfg, ['val_dataloader'])
         for step in dataset.get('pipeline') or ()
     ]
-    # OpenCV reads files; data sets that hold their images themselves have them in RGB.
+    # OpenCV reads files as BGR; data sets that hold their images themselves use RGB.
     read = any(str(step['type']).endswith('LoadImageFromFile') for step in steps)
     return 'RGB' if read == reverses else 'BGR'

@@ -25,14 +25,14 @@ PYTORCH, FLOAT, INT8 = 'PyTorch', 'onnxruntime', 'onnxruntime int8'
 
 @dataclass
 class Form:
-    """One way in which a network runs.
+    """One way to run a network.
 
     Attributes:
         runtime: What runs it.
-        megabytes: Of its file, or of its weights in PyTorch.
-        logits_of: Runs it.
+        megabytes: Size of its file, or of its weights in PyTorch.
+        logits_of: Computes its logits.
         latency: How long it takes; None until it is timed.
-        scores: By name; none until it is evaluated.
+        scores: By name; empty until it is evaluated.
     """
 
     runtime: str
@@ -44,14 +44,14 @@ class Form:
 
 @dataclass
 class Subject:
-    """A network that is measured, in all its forms.
+    """A network to measure, in all its forms.
 
     Attributes:
-        name: What it is beside the others.
+        name: Its role among the networks.
         network: The network.
         parameters: How many it has.
-        products: Its multiply-adds for an image, or why they are not counted.
-        forms: In which it runs.
+        products: Its multiply-adds per image, or why they are not counted.
+        forms: The forms in which it runs.
         notes: What cannot be measured, and why.
     """
 
@@ -72,17 +72,17 @@ def subject_of(
     folder: Path,
     threads: int = 1,
 ) -> Subject:
-    """Bring a network into all forms that it can have.
+    """Build all forms that a network can have.
 
     Args:
-        name: What it is called.
+        name: Its name.
         network: The network.
         cfg: Its config.
-        images: Two at least of the size that is timed, each ``(1, C, H, W)``, on which
-            graphs are checked.
-        calibration: What int8 is calibrated on; none for no int8.
-        folder: For the graphs.
-        threads: How many onnxruntime uses.
+        images: Images to check graphs on, at least two, each ``(1, C, H, W)``, of the
+            size that is timed.
+        calibration: Images to calibrate int8 on; empty for no int8.
+        folder: The folder for the graphs.
+        threads: How many threads onnxruntime uses.
 
     Raises:
         ImportError: If a package is missing.
@@ -117,7 +117,7 @@ def subject_of(
     except ImportError:
         raise
     except Exception as error:
-        # The quantiser and the runtime fail each in their own way.
+        # The quantiser and the runtime may raise anything.
         found.notes.append(f'{name}: {type(error).__name__}: {error}')
     return found
 
@@ -126,7 +126,7 @@ def time_all(subjects: Sequence[Subject], image: Tensor, seconds: float) -> None
     """Time all forms of all networks in turns.
 
     Args:
-        subjects: The networks; latencies are set.
+        subjects: The networks; their latencies are set.
         image: One ``(1, C, H, W)``, normalised.
         seconds: See :func:`latencies`.
     """
@@ -140,7 +140,7 @@ def score_all(subject: Subject, cfg: Config, dataset: Any, count: int) -> None:
     """Evaluate all forms of a network on the same images.
 
     Args:
-        subject: The network; scores are set, or a note that says why there is none.
+        subject: The network; its scores are set, or a note that says why not.
         cfg: See :func:`score`, likewise the rest.
         dataset: The validation set.
         count: How many images.
@@ -149,7 +149,7 @@ def score_all(subject: Subject, cfg: Config, dataset: Any, count: int) -> None:
         try:
             form.scores = score(subject.network, form.logits_of, cfg, dataset, count)
         except Exception as error:
-            # Evaluators, and graphs of one size, fail each in their own way.
+            # Evaluators, and graphs of a fixed size, may raise anything.
             reason = f'no score: {error}'
             subject.notes.append(f'{subject.name} in {form.runtime}: {reason}')
 

@@ -15,18 +15,18 @@ from mmkd.deploy.network import Network
 from mmkd.models.probing import FAILURES
 
 IMAGES, LOGITS = 'images', 'logits'
-"""What the input and the output of a graph are called."""
+"""Names of the input and the output of a graph."""
 
 AXES = {0: 'batch', 2: 'height', 3: 'width'}
 TRACED = (128, 160)
-"""Height and width of the traced image where both stay free.
+"""Height and width of the traced image if both are dynamic.
 
-They differ, and leave several pixels behind 32-fold strides: of a map of one pixel the
-exporter takes it for granted that it always has one.
+They differ, and leave several pixels after a stride of 32: if a feature map has one
+pixel, the exporter assumes that it always does.
 """
 
 OPSET = 18
-"""The one that PyTorch's exporter writes without converting."""
+"""The one that PyTorch's exporter writes without conversion."""
 
 
 class _Traced(nn.Module):
@@ -42,19 +42,19 @@ class _Traced(nn.Module):
 def trace(
     network: Network, size: tuple[int, int] | None = None, opset: int = OPSET
 ) -> Any:
-    """Write a network down as an ONNX graph, whose batch may have any size.
+    """Trace a network to an ONNX graph with a dynamic batch size.
 
     Args:
         network: The network.
         size: Height and width that all images have; None for any.
-        opset: The version of ONNX's operators.
+        opset: The ONNX opset version.
 
     Returns:
         The graph, an ``onnx.ModelProto``.
 
     Raises:
-        ValueError: If the network cannot have images of any size, or has something
-            that ONNX has not in this opset; the message says what.
+        ValueError: If the network does not support images of any size, or uses
+            something that this opset lacks; the message says what.
         ImportError: If a package is missing.
     """
     needed('onnxscript')
@@ -74,7 +74,7 @@ def trace(
     names = {str(given.shape[axis]): AXES[axis] for axis in free}
     for symbol, limits in program.range_constraints.items():
         if limits.is_bool or limits.upper < 2**31:
-            reason = f'{names.get(str(symbol))} can be {limits.upper} at most'
+            reason = f'{names.get(str(symbol))} can be at most {limits.upper}'
             raise ValueError(_refused(network, size, reason))
     try:
         written: Any = torch.onnx.export(
@@ -88,14 +88,14 @@ def trace(
         )
     except (*FAILURES, torch.onnx.OnnxExporterError) as error:
         raise ValueError(
-            f'{network.kind} has no form in opset {opset}: {_first_line(str(error))}'
+            f'{network.kind} cannot use opset {opset}: {_first_line(str(error))}'
         ) from error
     graph = written.model_proto
     versions = {each.domain: each.version for each in graph.opset_import}
     if versions.get('') != opset:
         raise ValueError(
             f"opset {opset} is not what PyTorch's exporter writes for {network.kind}, "
-            f'but {versions.get("")}: name that one, or a later one.'
+            f'but {versions.get("")} is: choose that one or a later one.'
         )
     _name_axes(graph.graph, names)
     _forget_origin(graph.graph)
@@ -104,11 +104,11 @@ def trace(
 
 def _refused(network: Network, size: tuple[int, int] | None, reason: str) -> str:
     of = f'of {size[0]} x {size[1]}' if size else 'of any size'
-    advice = '' if size else ' --fixed writes it for images of one size.'
+    advice = '' if size else ' --fixed exports it for images of one size.'
     for axis, name in AXES.items():
         reason = reason.replace(f"L['{IMAGES}'].size()[{axis}]", name)
     reason = _first_line(reason).partition('! For more information')[0]
-    return f'{network.kind} cannot be written for images {of}: {reason}.{advice}'
+    return f'{network.kind} cannot be exported for images {of}: {reason}.{advice}'
 
 
 def _first_line(reason: str) -> str:
@@ -117,7 +117,7 @@ def _first_line(reason: str) -> str:
 
 
 def _name_axes(graph: Any, names: Mapping[str, str]) -> None:
-    """Call free axes by what they are, in place of the exporter's symbols."""
+    """Rename dynamic axes from the exporter's symbols to what they are."""
     for value in (*graph.input, *graph.output, *graph.value_info):
         for dim in value.type.tensor_type.shape.dim:
             if dim.dim_param:
@@ -127,7 +127,7 @@ def _name_axes(graph: Any, names: Mapping[str, str]) -> None:
 
 
 def _forget_origin(graph: Any) -> None:
-    """Drop where the exporter has each part from: lines of code, and their paths."""
+    """Drop the exporter's notes on where each part comes from, including file paths."""
     graph.ClearField('metadata_props')
     parts = (graph.node, graph.input, graph.output, graph.value_info, graph.initializer)
     for part in chain(*parts):
@@ -135,11 +135,11 @@ def _forget_origin(graph: Any) -> None:
 
 
 class Graph:
-    """An ONNX file of :func:`trace`, run by onnxruntime on the processor.
+    """An ONNX file of :func:`trace`, run by onnxruntime on the CPU.
 
     Args:
         path: The file.
-        threads: How many a run uses.
+        threads: How many threads a run uses.
 
     Raises:
         ImportError: If onnxruntime is missing.
@@ -156,7 +156,7 @@ class Graph:
 
     @property
     def facts(self) -> dict[str, str]:
-        """What the file's metadata says, JSON by key."""
+        """The file's metadata, JSON by key."""
         found: dict[str, str] = self.session.get_modelmeta().custom_metadata_map
         return found
 

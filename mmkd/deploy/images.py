@@ -1,4 +1,4 @@
-"""Images of a config's data sets, as a network sees them when it is deployed."""
+"""Images of a config's data sets, as a deployed network sees them."""
 
 import copy
 from collections.abc import Sequence
@@ -22,15 +22,15 @@ VALIDATION, TRAINING = 'val_dataloader', 'train_dataloader'
 
 
 def dataset_of(cfg: Config, loader: str = VALIDATION) -> Any:
-    """Build a data set of a config, whose images come through the validation pipeline.
+    """Build a data set of a config, with the validation pipeline.
 
     Args:
         cfg: The config.
-        loader: Whose data set; of the training's, out of its wrappers, the first.
+        loader: Its data loader; for training, the first data set inside wrappers.
 
     Raises:
-        FileNotFoundError: If it is not there. Nothing is downloaded.
-        ValueError: If the config has none, or folders of it are empty.
+        FileNotFoundError: If its folder does not exist. Nothing is downloaded.
+        ValueError: If the config has no such data set, or its folders are empty.
     """
     if not cfg.get(loader):
         raise ValueError(f'the config has no {loader}')
@@ -38,7 +38,7 @@ def dataset_of(cfg: Config, loader: str = VALIDATION) -> Any:
         root = str(dataset.get('data_root') or '')
         if root and '://' not in root and not Path(root).is_dir():
             raise FileNotFoundError(
-                f'the folder {root!r} of {place} is not there; --data-root names it'
+                f'the folder {root!r} of {place} does not exist; pass --data-root'
             )
     check_data(cfg, [loader])
     settings = cfg[loader].dataset
@@ -51,7 +51,7 @@ def dataset_of(cfg: Config, loader: str = VALIDATION) -> Any:
 def _seen_as_in_validation(cfg: Config) -> ConfigDict:
     _, settings = next(datasets_of(cfg, [TRAINING]))
     settings = ConfigDict(settings)
-    # Whole batches come without a pipeline.
+    # Data sets in memory return whole batches, without a pipeline.
     settings.pop('in_memory', None)
     for _, validation in datasets_of(cfg, [VALIDATION]):
         settings.pipeline = validation.pipeline
@@ -62,7 +62,7 @@ def images_of(dataset: Any, count: int, network: Network) -> list[Tensor]:
     """Some images, spread evenly, preprocessed for a network.
 
     Args:
-        dataset: Of :func:`dataset_of`.
+        dataset: From :func:`dataset_of`.
         count: How many, at most.
         network: The network.
 
@@ -77,14 +77,14 @@ def images_of(dataset: Any, count: int, network: Network) -> list[Tensor]:
 
 
 def noise(count: int, size: Sequence[int], network: Network) -> list[Tensor]:
-    """Images of normal noise, the same ones each time, each ``(1, C, H, W)``."""
+    """Images of Gaussian noise, always the same ones, each ``(1, C, H, W)``."""
     generator = torch.Generator().manual_seed(0)
     shape = (1, network.view.in_channels, *size)
     return [torch.randn(shape, generator=generator) for _ in range(count)]
 
 
 def at_size(images: Sequence[Tensor], size: Sequence[int]) -> list[Tensor]:
-    """The same images at one height and width.
+    """The same images, resized to one height and width.
 
     Args:
         images: Each ``(1, C, H, W)``, of any size.

@@ -2,8 +2,8 @@
 
 Its documentation recommends static quantisation for convolutional networks, in the form
 of pairs of QuantizeLinear and DequantizeLinear; uint8 activations and int8 weights on
-x86, where a processor without VNNI takes weights of 7 bits lest sums overflow, and int8
-for both on ARM; a scale for each channel where weights differ between channels.
+x86, where CPUs without VNNI need 7-bit weights to avoid overflow, and int8 for both on
+ARM; a scale per channel if weights differ between channels.
 """
 
 import platform
@@ -21,7 +21,7 @@ from mmkd.resilience.files import whole_or_nothing
 
 ARM = ('arm64', 'aarch64')
 VNNI = ('avx512_vnni', 'avx_vnni')
-"""What PyTorch calls the instructions."""
+"""PyTorch's names for the instructions."""
 
 
 class _Reader:
@@ -36,12 +36,12 @@ class _Reader:
 
 
 def quantise(graph: Path, images: Iterable[Tensor], out: Path) -> None:
-    """Write a graph in int8.
+    """Quantise a graph to int8.
 
     Args:
         graph: The file of the graph in float32.
-        images: What activations are calibrated on, each ``(1, C, H, W)``: their
-            smallest and largest values there are the ends of the scale.
+        images: Images to calibrate activations on, each ``(1, C, H, W)``: minimum and
+            maximum set their range.
         out: The file to write.
 
     Raises:
@@ -52,8 +52,8 @@ def quantise(graph: Path, images: Iterable[Tensor], out: Path) -> None:
     kinds = quantization.QuantType
     on_arm = platform.machine().lower() in ARM
     with whole_or_nothing(out) as partial, TemporaryDirectory() as folder:
-        # Norms are folded into convolutions. Symbolic inference of shapes, meant for
-        # transformers, gives up on free heights and widths.
+        # This folds norms into convolutions. Symbolic shape inference, meant for
+        # transformers, fails on dynamic heights and widths.
         prepared = Path(folder, 'prepared.onnx')
         shapes.quant_pre_process(
             str(graph), str(prepared), skip_symbolic_shape=True
@@ -71,6 +71,6 @@ def quantise(graph: Path, images: Iterable[Tensor], out: Path) -> None:
 
 
 def _has_vnni() -> bool:
-    # Older versions of PyTorch do not tell: 7 bits are right everywhere.
+    # Older versions of PyTorch do not tell; 7 bits are safe everywhere.
     abilities: dict[str, Any] = getattr(torch.cpu, 'get_capabilities', dict)()
     return any(abilities.get(name, False) for name in VNNI)

@@ -1,4 +1,4 @@
-"""How long networks take for an image, timed in turns in one process."""
+"""Latency of networks, timed in turns in one process."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 IN_A_ROW = 5
-"""Calls of one network that count in a round, after one that does not."""
+"""Timed calls of one network per round, after one warm-up call."""
 
 FEWEST = 4
-"""Rounds, however long they take."""
+"""Minimum number of rounds, however long they take."""
 
 
 @dataclass
@@ -18,8 +18,8 @@ class Latency:
     """Times of calls, in milliseconds.
 
     Attributes:
-        clock: By the clock.
-        processor: Of the processor, all threads together.
+        clock: Wall-clock times.
+        processor: CPU times, all threads together.
     """
 
     clock: list[float] = field(default_factory=list)
@@ -27,17 +27,17 @@ class Latency:
 
     @property
     def median(self) -> float:
-        """By the clock."""
+        """The median wall-clock time."""
         return float(np.median(self.clock))
 
     @property
     def slow(self) -> float:
-        """What 95 % of the calls stay below, by the clock."""
+        """The 95 % quantile of the wall-clock time."""
         return float(np.quantile(self.clock, 0.95))
 
     @property
     def of_processor(self) -> float:
-        """The median of the processor's time."""
+        """The median CPU time."""
         return float(np.median(self.processor))
 
 
@@ -50,16 +50,16 @@ def latencies(
     """Time calls round by round, so that a slow minute slows all of them.
 
     Every other round goes through them in the opposite order. In a round each is called
-    several times in a row, as it is where it runs alone, after once uncounted.
+    several times in a row, as when it runs alone, after one warm-up call.
 
     Args:
         calls: What to time.
-        seconds: For all rounds together; the last one begins before they are over.
-        clock: Tells the time in seconds.
-        processor: Tells that of the processor.
+        seconds: For all rounds together; the last one starts before they are over.
+        clock: Returns the wall-clock time in seconds.
+        processor: Returns the CPU time in seconds.
 
     Returns:
-        Of each call, in their order.
+        The latency of each call, in their order.
     """
     found = [Latency() for _ in calls]
     end, rounds = clock() + seconds, 0

@@ -1,4 +1,4 @@
-"""The packages that deployment takes beside those of mmkd."""
+"""The packages that deployment needs in addition to those of mmkd."""
 
 import importlib
 from typing import Any
@@ -8,13 +8,13 @@ NEEDED = ('onnx', 'onnxruntime', 'onnxscript')
 
 
 def needed(name: str) -> Any:
-    """Import a package that not everybody has.
+    """Import an optional package.
 
     Args:
         name: The package, or a module of it.
 
     Raises:
-        ImportError: If it is not installed; the message says how it is.
+        ImportError: If it is not installed; the message says how to install it.
     """
     try:
         return importlib.import_module(name)

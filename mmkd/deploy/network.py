@@ -20,22 +20,22 @@ from mmkd.models.teachers.frozen import FrozenTeacher
 from mmkd.models.teachers.recorded import SETTINGS
 
 AUXILIARY = 'auxiliary_head'
-"""Where MMSegmentation's models have heads that run in training alone."""
+"""Attribute of MMSegmentation's models with heads that run only in training."""
 
 
 class Network(nn.Module):
-    """A classifier or segmentor in evaluation mode, without what it needs to train.
+    """A classifier or segmentor in evaluation mode, without its training-only parts.
 
     Args:
         model: The model.
-        names: Of its classes; None where nothing names them.
-        channels: The channels of the model's logits that are these classes, in their
-            order; None for all as they are.
-        resized: Whether the logits of pixels are brought to the size of the images.
+        names: Names of its classes; None if unknown.
+        channels: The channels of the model's logits for these classes, in their order;
+            None for all, unchanged.
+        resized: Whether the logits of pixels are resized to the size of the images.
 
     Attributes:
-        view: What is known of the model.
-        divisor: Height and width of its images are multiples of this.
+        view: What is known about the model.
+        divisor: Height and width of its images must be multiples of this.
     """
 
     channels: Tensor | None
@@ -58,7 +58,7 @@ class Network(nn.Module):
 
     @property
     def divisor(self) -> int:
-        """What its data preprocessor pads height and width to a multiple of."""
+        """Its data preprocessor pads height and width to a multiple of this."""
         preprocessor = self.model.data_preprocessor
         test: Mapping[str, Any] = getattr(preprocessor, 'test_cfg', None) or {}
         own: int = getattr(preprocessor, 'pad_size_divisor', 1)
@@ -66,19 +66,19 @@ class Network(nn.Module):
 
     @property
     def kind(self) -> str:
-        """What it is called in messages."""
+        """Its name in messages."""
         backbone = getattr(self.model, 'backbone', None)
         own = type(self.model).__name__
         return f'{own} with {type(backbone).__name__}' if backbone is not None else own
 
     @property
     def parameters_count(self) -> int:
-        """How many numbers were trained."""
+        """The number of its parameters."""
         return sum(parameter.numel() for parameter in self.model.parameters())
 
     @property
     def megabytes(self) -> float:
-        """Of its weights and statistics."""
+        """The size of its weights and statistics."""
         state = self.model.state_dict().values()
         return sum(value.numel() * value.element_size() for value in state) / 1e6
 
@@ -96,13 +96,13 @@ def student_network(cfg: Config, checkpoint: str, resized: bool = True) -> Netwo
     """Build the student of a config with trained weights.
 
     Args:
-        cfg: Of a distillation, or of a model of either library.
-        checkpoint: File of its weights, of any training or ``student.pth``.
+        cfg: Config of a distillation, or of a model of either library.
+        checkpoint: File with its weights, from any training or ``student.pth``.
         resized: See :class:`Network`.
 
     Raises:
         OSError: If the file cannot be read.
-        ValueError: If it is no checkpoint, or one of another network.
+        ValueError: If it is not a checkpoint, or one of another network.
     """
     content = safe_load(checkpoint)
     cfg = student_config(cfg)
@@ -113,17 +113,17 @@ def student_network(cfg: Config, checkpoint: str, resized: bool = True) -> Netwo
 
 
 def teacher_network(cfg: Config, student: Network) -> tuple[Network, str]:
-    """Build the teacher of a distillation, whose logits are of the student's classes.
+    """Build the teacher of a distillation, with logits for the student's classes.
 
     Args:
         cfg: The distillation.
         student: Its student.
 
     Returns:
-        The teacher, and why its weights are random; empty where they are its own.
+        The teacher, and why its weights are random; empty if they are not.
 
     Raises:
-        ValueError: If its checkpoint does not fit, or its classes are others.
+        ValueError: If its checkpoint or its classes do not match.
     """
     given = dict(cfg.model.teacher)
     given.setdefault('num_classes', cfg.model.get('num_classes'))
@@ -145,7 +145,7 @@ def teacher_network(cfg: Config, student: Network) -> tuple[Network, str]:
 
 
 def _names_in_config(cfg: Config) -> Sequence[str] | None:
-    """The class names of the validation set, as far as they are known unread."""
+    """The class names of the validation set, if known without reading it."""
     for _, dataset in datasets_of(cfg, ['val_dataloader']):
         with DATASETS.switch_scope_and_registry(cfg.get('default_scope')) as registry:
             kind = registry.get(dataset['type'])

@@ -1,4 +1,4 @@
-"""Whether a graph computes what its network does."""
+"""Checks that a graph computes what its network does."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,25 +12,25 @@ from mmkd.deploy.network import Network
 from mmkd.models.probing import FAILURES
 
 TOLERANCE = 1e-4
-"""How far logits may be apart, of the largest, or of 1 where all are smaller.
+"""Largest allowed difference relative to the largest logit, or to 1 if all are smaller.
 
-Rounding in float32 grows with the values that are summed.
+Rounding errors in float32 grow with the values that are summed.
 """
 
 LARGE, STEP = 128, 32
-"""The side from which the second size is the smaller one, and what sides are a multiple
-of where a network takes no odd ones."""
+"""The side from which the second size is the smaller one, and the number that sides are
+a multiple of if a network does not accept odd ones."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How far two sets of logits are apart.
+    """The difference between two sets of logits.
 
     Attributes:
-        shape: Of a batch of the images, ``(N, C, H, W)``.
+        shape: Shape of a batch of images, ``(N, C, H, W)``.
         largest: The largest absolute difference.
         scale: The largest absolute logit.
-        alike: The share of positions that have the same class.
+        alike: The fraction of positions that have the same class.
     """
 
     shape: tuple[int, ...]
@@ -44,7 +44,7 @@ class Difference:
         return self.largest / max(1.0, self.scale)
 
     def __str__(self) -> str:
-        """A line for people."""
+        """A human-readable line."""
         batch, _, height, width = self.shape
         return (
             f'batch {batch}, {height} x {width}: largest difference {self.largest:.1e} '
@@ -54,20 +54,20 @@ class Difference:
 
 
 def difference(given: Tensor, expected: Tensor, shape: Sequence[int]) -> Difference:
-    """Compare logits ``(N, K, *)`` with those that are expected.
+    """Compare logits ``(N, K, *)`` with the expected ones.
 
     Args:
-        given: Of a graph.
-        expected: Of its network.
-        shape: Of a batch of the images.
+        given: The logits of a graph.
+        expected: Those of its network.
+        shape: Shape of a batch of images.
 
     Raises:
         ValueError: If their shapes differ.
     """
     if given.shape != expected.shape:
         raise ValueError(
-            f'for batches {tuple(shape)} onnxruntime gives logits '
-            f'{tuple(given.shape)} in all, and PyTorch {tuple(expected.shape)}.'
+            f'for batches {tuple(shape)} onnxruntime returns logits of shape '
+            f'{tuple(given.shape)} in total, but PyTorch {tuple(expected.shape)}.'
         )
     alike = given.argmax(1) == expected.argmax(1)
     if given.shape[1] == 1:
@@ -81,7 +81,7 @@ def difference(given: Tensor, expected: Tensor, shape: Sequence[int]) -> Differe
 
 
 def second_size(size: Sequence[int]) -> tuple[int, int]:
-    """Another height and width, both odd: smaller, of small images larger."""
+    """Another height and width, both odd: smaller, or larger for small images."""
     height, width = (
         (side * 3 // 4 if side >= LARGE else side * 5 // 4) | 1 for side in size
     )
@@ -95,13 +95,13 @@ def check(
 
     Args:
         network: What was traced.
-        graph: What came of it.
-        images: Two at least, each ``(1, C, H, W)``; all are brought to the size of the
+        graph: Its graph.
+        images: At least two, each ``(1, C, H, W)``; all are resized to the size of the
             first.
-        fixed: Whether the graph holds for this size alone.
+        fixed: Whether the graph supports only this size.
 
     Yields:
-        What was found at each size.
+        The difference at each size.
 
     Raises:
         ValueError: If they differ by more than :data:`TOLERANCE`.
@@ -116,7 +116,7 @@ def check(
                 expected = torch.cat([network(batch) for batch in batches])
             found = difference(given, expected, batches[0].shape)
             if not found.relative <= TOLERANCE:
-                advice = '' if size == own else ' --fixed writes it for one size.'
+                advice = '' if size == own else ' --fixed exports it for one size.'
                 raise ValueError(
                     f'the graph does not compute what {network.kind} does. {found}; '
                     f'{TOLERANCE:g} is allowed.{advice}'
@@ -125,7 +125,7 @@ def check(
 
 
 def _other(network: Network, image: Tensor, own: Sequence[int]) -> tuple[int, int]:
-    """A second size that the network takes, odd where it takes such."""
+    """A second size that the network accepts, odd if possible."""
     size = second_size(own)
     if network.divisor == 1:
         try:

@@ -27,23 +27,23 @@ LogitsOf = Callable[[Tensor], Tensor]
 def score(
     network: Network, logits_of: LogitsOf, cfg: Config, dataset: Any, count: int
 ) -> dict[str, float]:
-    """Evaluate logits as the network's own are evaluated.
+    """Evaluate logits in the same way as the network's own.
 
-    Preprocessing, windows that slide over large images, and what becomes of logits are
+    Preprocessing, sliding windows over large images, and postprocessing of logits are
     the model's.
 
     Args:
-        network: Whose logits they are.
-        logits_of: Gives them.
-        cfg: The config, whose validation loader and evaluator count.
+        network: The network that the logits belong to.
+        logits_of: Computes them.
+        cfg: The config, whose validation loader and evaluator are used.
         dataset: Its validation set.
         count: How many images, evenly spread, at most.
 
     Returns:
-        All that the evaluator's metrics return.
+        All values that the evaluator's metrics return.
 
     Raises:
-        ValueError: If the config has no evaluator, or the model no backbone and head.
+        ValueError: If the config has no evaluator, or the model lacks backbone or head.
     """
     if not cfg.get('val_evaluator'):
         raise ValueError('the config has no val_evaluator')
@@ -64,13 +64,13 @@ def score(
 
 
 def leading(scores: dict[str, float]) -> str | None:
-    """The name of the score that leads; None if there is none."""
+    """The name of the main score; None if there is none."""
     return next(iter([name for name in SCORES if name in scores] or scores), None)
 
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Let metrics log no tables of all classes."""
+    """Keep metrics from logging per-class tables."""
     logger = MMLogger.get_current_instance()
     before = logger.level
     logger.setLevel(logging.ERROR)
@@ -81,19 +81,19 @@ def _quietly() -> Iterator[None]:
 
 
 def _around(model: Any, logits_of: LogitsOf) -> Any:
-    """A copy of a model whose head gives these logits, and what is before it nothing.
+    """A copy of a model that only computes these logits, in the place of its head.
 
     Raises:
-        ValueError: If the model has no backbone and head apart.
+        ValueError: If the model has no separate backbone and head.
     """
     shell = copy.deepcopy(model)
     head = getattr(shell, 'decode_head', None) or getattr(shell, 'head', None)
     if head is None or not hasattr(shell, 'backbone'):
         raise ValueError(
-            f'{type(model).__name__} has no backbone and head in whose place others '
-            'can stand'
+            f'{type(model).__name__} has no backbone and head that other logits could '
+            'replace'
         )
-    # Of cascaded heads the last one predicts.
+    # The last of cascaded heads predicts.
     *others, last = head if isinstance(head, nn.ModuleList) else [head]
     for part in (shell.backbone, getattr(shell, 'neck', None), *others):
         if part is not None:

@@ -1,4 +1,4 @@
-"""What was measured of a student beside its teacher, as a table and in words."""
+"""Measurements of a student and its teacher, as a table and in words."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -8,21 +8,21 @@ from mmkd.deploy.scoring import leading
 from mmkd.spread import NOTHING
 
 BUSY = 1.2
-"""From how many times the processor's time a call by the clock has waited for it."""
+"""Ratio of wall-clock to CPU time above which calls waited for the CPU."""
 
 
 def table(subjects: Sequence[Subject]) -> str:
     """A row for each form of each network, in Markdown.
 
     Args:
-        subjects: One at least, timed.
+        subjects: At least one, timed.
     """
     key = _key(subjects)
     head = ['network', 'parameters', 'multiply-adds', 'runtime', 'MB']
-    head += ['ms, median', 'ms, 95 %', 'ms of processor', *([key] if key else [])]
+    head += ['ms, median', 'ms, 95 %', 'ms, CPU time', *([key] if key else [])]
     rows = [row for each in subjects for row in _rows(each, key)]
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    # Words stand at the left, numbers at the right.
+    # Words are left-aligned, numbers right-aligned.
     left = [name in ('network', 'runtime') for name in head]
     rule = [
         '-' * width if words else '-' * (width - 1) + ':'
@@ -58,17 +58,17 @@ def _rows(subject: Subject, key: str | None) -> Iterator[list[str]]:
 
 
 def sentences(subjects: Sequence[Subject]) -> Iterator[str]:
-    """What int8 costs each network, and what the last has of the first.
+    """What int8 costs each network, and how the last compares with the first.
 
     Args:
-        subjects: One at least, timed.
+        subjects: At least one, timed.
     """
     key = _key(subjects)
     for each in subjects:
         forms = {form.runtime: form for form in each.forms}
         if FLOAT in forms and INT8 in forms:
             found = _beside(forms[INT8], forms[FLOAT], key)
-            yield f'int8 beside float32, {each.name}: {found}'
+            yield f'int8 vs float32, {each.name}: {found}'
     first, last = subjects[0], subjects[-1]
     if first is not last:
         share = last.parameters / first.parameters
@@ -78,14 +78,14 @@ def sentences(subjects: Sequence[Subject]) -> Iterator[str]:
             if runtime in forms and FLOAT in others:
                 found = _beside(forms[runtime], others[FLOAT], key)
                 yield (
-                    f'{last.name} in {runtime} beside {first.name} in {FLOAT}: '
+                    f'{last.name} in {runtime} vs {first.name} in {FLOAT}: '
                     f'{share:.2f} of the parameters, {found}'
                 )
     waited = _waited(subjects)
     if waited > BUSY:
         yield (
-            'The processor was busy with other programs: by the clock calls took up to '
-            f'{waited:.1f} times its time. Compare its time, or measure again.'
+            'The CPU was busy with other programs: wall-clock times are up to '
+            f'{waited:.1f} times the CPU time. Compare CPU times, or measure again.'
         )
 
 
@@ -93,24 +93,24 @@ def _beside(form: Form, other: Form, key: str | None) -> str:
     assert form.latency is not None
     assert other.latency is not None
     time = form.latency.of_processor / other.latency.of_processor
-    words = f"{time:.2f} of the processor's time, "
-    words += f'{form.megabytes / other.megabytes:.2f} of the file'
+    words = f'{time:.2f} of the CPU time, '
+    words += f'{form.megabytes / other.megabytes:.2f} of the file size'
     if key in form.scores and key in other.scores:
         words += f', {key} {form.scores[key] - other.scores[key]:+.2f}'
     return words
 
 
 def _waited(subjects: Sequence[Subject]) -> float:
-    """Clock to processor, of the form that waited longest; 0 for none."""
+    """The largest ratio of wall-clock to CPU time of any form; 0 if there is none."""
     found = [form.latency for each in subjects for form in each.forms if form.latency]
     return max((each.median / each.of_processor for each in found), default=0.0)
 
 
 def record(subjects: Sequence[Subject]) -> list[dict[str, Any]]:
-    """All numbers, as JSON takes them.
+    """All numbers, ready for JSON.
 
     Args:
-        subjects: Those that were measured.
+        subjects: The measured networks.
     """
     return [
         dict(

@@ -1,1 +1,1 @@
-"""A page about runs."""
+"""An HTML page about runs."""

@@ -1,4 +1,4 @@
-"""Where values lie in a chart, and which of them are written beside it."""
+"""Axes of a chart: coordinates of values, ticks and their labels."""
 
 import math
 from collections.abc import Iterable
@@ -9,14 +9,14 @@ from mmkd.spread import MINUS
 
 @dataclass(frozen=True)
 class Axis:
-    """From values to places.
+    """A mapping from values to coordinates.
 
     Attributes:
-        low: The value at the beginning.
+        low: The value at the start.
         high: The value at the end, above ``low``.
-        begin: The place of the beginning.
-        end: The place of the end.
-        logarithmic: Whether equal ratios have equal lengths; values are positive then.
+        begin: The coordinate of the start.
+        end: The coordinate of the end.
+        logarithmic: Whether the scale is logarithmic; values are positive then.
     """
 
     low: float
@@ -26,7 +26,7 @@ class Axis:
     logarithmic: bool = False
 
     def place(self, value: float) -> float:
-        """Where a value lies."""
+        """The coordinate of a value."""
         low, high = self._scaled(self.low), self._scaled(self.high)
         part = (self._scaled(value) - low) / (high - low)
         return round(self.begin + part * (self.end - self.begin), 1)
@@ -35,7 +35,7 @@ class Axis:
         return math.log10(value) if self.logarithmic else value
 
     def ticks(self, count: int = 4) -> list[float]:
-        """Round values between both ends, about as many as asked for."""
+        """Round values on the axis: about ``count``, or powers of ten."""
         if self.logarithmic:
             exponents = range(
                 math.ceil(math.log10(self.low) - 1e-9),
@@ -53,13 +53,13 @@ class Axis:
 def axis_of(
     values: Iterable[float], begin: float, end: float, logarithmic: bool = False
 ) -> Axis:
-    """An axis on which all values lie.
+    """An axis that covers all values.
 
     Args:
-        values: At least one, finite.
-        begin: The place of the beginning.
-        end: The place of the end.
-        logarithmic: See :class:`Axis`; without effect where a value is not positive.
+        values: At least one, all finite.
+        begin: The coordinate of the start.
+        end: The coordinate of the end.
+        logarithmic: See :class:`Axis`; ignored if a value is not positive.
     """
     values = list(values)
     low, high = min(values), max(values)
@@ -70,7 +70,7 @@ def axis_of(
 
 
 def short(value: float) -> str:
-    """A value as it stands beside an axis."""
+    """A value as an axis label."""
     if value and (abs(value) >= 1e5 or abs(value) < 1e-3):
         mantissa, exponent = f'{value:.1e}'.split('e')
         text = f'{mantissa.removesuffix(".0")}e{int(exponent)}'

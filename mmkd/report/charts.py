@@ -1,4 +1,4 @@
-"""Curves with bands, as SVG that takes its colours from the page."""
+"""Curves with bands, as SVG that the page's CSS colours."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,20 +12,20 @@ WIDTH, HEIGHT = 360, 210
 LEFT, RIGHT, TOP, BOTTOM = 54, 8, 8, 34
 
 MOST_POINTS = 160
-"""Of a line: more are not seen at this size, and make the page large."""
+"""Maximum per line: more are invisible at this size and bloat the page."""
 
 MANY_RUNGS = 20
-"""Ratio of the highest to the lowest value from which steps are seen in a logarithm."""
+"""Ratio of the highest to the lowest value above which an axis may be logarithmic."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """What a chart shows of one group.
+    """The curve of one group.
 
     Attributes:
-        label: The group's.
-        style: Its number, by which it has its colour and dashes.
-        points: Its values.
+        label: The group's label.
+        style: The group's number, which selects colour and dashes.
+        points: Mean and range at each step.
     """
 
     label: str
@@ -35,10 +35,10 @@ class Line:
 
 @dataclass(frozen=True)
 class Level:
-    """A value that does not change, drawn across the chart.
+    """A constant, drawn across the chart.
 
     Attributes:
-        label: What it is.
+        label: Its name.
         value: The value.
     """
 
@@ -53,14 +53,14 @@ def chart(
     levels: Sequence[Level] = (),
     logarithmic: bool = False,
 ) -> Markup:
-    """Draw a value over the training.
+    """Draw a value over the course of training.
 
     Args:
-        name: What the value is called.
-        unit: What its steps are.
-        lines: Each with one point at least.
-        levels: Values to draw across.
-        logarithmic: Whether a wide range of values is drawn by its logarithm.
+        name: The value's name.
+        unit: The unit of its steps.
+        lines: Each with at least one point.
+        levels: Constants to draw.
+        logarithmic: Whether to draw a wide range of values on a log axis.
     """
     lines = [Line(e.label, e.style, thinned(e.points)) for e in lines]
     points = [point for line in lines for point in line.points]
@@ -92,7 +92,7 @@ def chart(
                 LEFT, y.place(level.value), WIDTH - RIGHT, level.label
             )
         )
-        # Under the line, where there is room for it.
+        # Below the line, where there is room.
         beside = max(y.place(level.value) + 13, TOP + 20)
         parts.append(_text(WIDTH - RIGHT, beside, level.label, 'end'))
     for line in lines:
@@ -111,7 +111,7 @@ def chart(
                 '<path class="line {}{}" d="M{}"><title>{}: {} at {} {}</title></path>'
             ).format(
                 style_class(line.style),
-                # A single point is a stroke of no length, which round caps show.
+                # A single point is a stroke of zero length, visible by its round caps.
                 ' dot' if len(middle) == 1 else '',
                 'L'.join(middle if len(middle) > 1 else middle * 2),
                 line.label,
@@ -126,16 +126,16 @@ def chart(
 
 STYLES = 8
 DASHES = 4
-"""Colours and dashes there are: a group has one of each."""
+"""Numbers of colours and dash patterns: a group has one of each."""
 
 
 def style_class(number: int) -> str:
-    """The class by which the page gives a group its colour and dashes."""
+    """The CSS classes that set a group's colour and dashes."""
     return f'c{number % STYLES} d{(number + number // STYLES) % DASHES}'
 
 
 def thinned(points: Sequence[Point]) -> list[Point]:
-    """Evenly spread points with the first and the last."""
+    """Evenly spread points, including the first and the last."""
     if len(points) <= MOST_POINTS:
         return list(points)
     spread = (len(points) - 1) / (MOST_POINTS - 1)

@@ -1,4 +1,4 @@
-"""Which values of the runs are drawn, and in which order."""
+"""The charts of the logged values, in order."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -19,9 +19,9 @@ class Figure(NamedTuple):
     """A chart with its heading.
 
     Attributes:
-        name: What is drawn.
+        name: The value's name.
         svg: The chart.
-        labels: Of the groups that have it.
+        labels: Labels of the groups that have it.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Section(NamedTuple):
     """Charts of one kind.
 
     Attributes:
-        title: What they are.
+        title: Their heading.
         figures: The charts.
     """
 
@@ -42,11 +42,11 @@ class Section(NamedTuple):
 
 
 def sections(groups: Sequence[Group], key: str | None) -> list[Section]:
-    """Draw all that was logged.
+    """Draw the logged values.
 
     Args:
-        groups: All on the page.
-        key: The score that leads.
+        groups: All groups on the page.
+        key: The main score, drawn first.
     """
     found = [
         Section('Scores', [*_scores(groups, key)]),

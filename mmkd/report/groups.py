@@ -1,4 +1,4 @@
-"""Runs that differ in their seed alone, and what sets the others apart."""
+"""Groups of runs that differ only in the seed."""
 
 import math
 import statistics
@@ -15,12 +15,12 @@ from mmkd.spread import Point, band
 
 @dataclass
 class Group:
-    """Runs of the same settings.
+    """Runs with the same settings.
 
     Attributes:
-        runs: The runs, by seed.
-        label: What it is called.
-        number: Its place on the page, by which it has its colour.
+        runs: The runs, sorted by seed.
+        label: Its name.
+        number: Its position on the page, which selects its colour.
     """
 
     runs: list[Run]
@@ -29,27 +29,27 @@ class Group:
 
     @property
     def first(self) -> Run:
-        """One that stands for its settings."""
+        """The run that represents the group's settings."""
         return self.runs[0]
 
     @property
     def alone(self) -> bool:
-        """Whether it is a student without a teacher."""
+        """Whether its student trains without a teacher."""
         return self.first.methods is None
 
     def band(self, curve: Callable[[Run], Curve]) -> list[Point]:
-        """A value over the training: mean, lowest and highest of the runs."""
+        """Mean, lowest and highest value of the runs, step by step."""
         return band(map(curve, self.runs))
 
     @property
     def finished(self) -> list[Run]:
-        """The runs that came to their end."""
+        """The completed runs."""
         return [run for run in self.runs if run.finished]
 
     def scores(self, key: str) -> dict[int, float]:
-        """The last score of each seed; runs of one seed count once.
+        """The last score of each seed, averaged over runs with the same seed.
 
-        Runs that have not come to their end, without a seed or a score are left out.
+        Incomplete runs and runs without a seed or a score are omitted.
         """
         by_seed: dict[int, list[float]] = {}
         for run in self.finished:
@@ -60,16 +60,16 @@ class Group:
 
 
 def finite(curve: Curve) -> Curve:
-    """A curve without what is no number."""
+    """A curve without its non-finite values."""
     return {step: value for step, value in curve.items() if math.isfinite(value)}
 
 
 def group_runs(runs: Sequence[Run]) -> list[Group]:
-    """Put runs of the same settings together, students alone first."""
+    """Group runs with the same settings, students alone first."""
     groups: list[Group] = []
     for run in runs:
         own = settings_of(run)
-        # One whose config is not there is like no other.
+        # A run without a config matches no other.
         known = [g for g in groups if own and settings_of(g.first) == own]
         if known:
             known[0].runs.append(run)
@@ -84,10 +84,10 @@ def group_runs(runs: Sequence[Run]) -> list[Group]:
 
 
 def baseline_of(group: Group, groups: Sequence[Group]) -> Group | None:
-    """The student alone that a distillation is compared with: the likest of its kind.
+    """The student alone that a distillation is compared with: the most similar one.
 
     Returns:
-        None for a student alone, or where there is none of the same backbone.
+        None for a student alone, or if no student alone has the same backbone.
     """
     if group.alone:
         return None
@@ -104,7 +104,7 @@ def baseline_of(group: Group, groups: Sequence[Group]) -> Group | None:
 
 
 def score_key(runs: Sequence[Run]) -> str | None:
-    """The score that leads on the page; None where no run has any."""
+    """The main score of the page; None if no run has any."""
     keys = Counter(key for run in runs for key in run.scalars.val if is_score(key))
     known = [key for key in SCORES if key in keys]
     return known[0] if known else next(iter(keys), None)

@@ -1,4 +1,4 @@
-"""What groups of runs are called."""
+"""Labels of groups of runs."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,14 +9,14 @@ from mmkd.runs import Run
 ALONE = 'student alone'
 
 MOST_LETTERS = 20
-"""Of a setting that stands in a name."""
+"""Maximum length of a setting's value in a label."""
 
 
 def labels_of(runs: Sequence[Run]) -> list[str]:
-    """Name groups by methods; by settings or folders too where these are the same.
+    """Label groups by method, adding settings or using folders if that is ambiguous.
 
     Args:
-        runs: One of each group.
+        runs: One run of each group.
     """
     taught = [backbone_of(run) for run in runs if run.methods is not None]
     labels = [_label(run, taught) for run in runs]
@@ -34,7 +34,7 @@ def labels_of(runs: Sequence[Run]) -> list[str]:
 
 
 def _label(run: Run, taught: Sequence[object]) -> str:
-    """By the methods, or the folder of a network that none of the others is."""
+    """The methods, or the folder if no distillation trains this network."""
     if not run.settings:
         return run.folder.name
     if run.methods is not None:
@@ -43,13 +43,13 @@ def _label(run: Run, taught: Sequence[object]) -> str:
 
 
 def _short(runs: Sequence[Run]) -> list[str]:
-    """The first two settings in which runs differ, in a few words each."""
+    """The first two short settings in which runs differ, as a text for each run."""
     places = [
         (place.split('.')[-1], values)
         for place, values in differing(runs).items()
         if all(len(str(value)) <= MOST_LETTERS for value in values)
     ]
-    # First what all of them have.
+    # Settings that all runs have come first.
     places.sort(key=lambda place: place[1].count(None))
     columns = zip(*(values for _, values in places[:2]), strict=True)
     names = [name for name, _ in places[:2]]

@@ -1,4 +1,4 @@
-"""The page, put together."""
+"""Rendering of the page."""
 
 import json
 from collections.abc import Sequence
@@ -27,21 +27,21 @@ from mmkd.runs import Run
 from mmkd.spread import NOTHING, number
 
 MOST_ADVICE = 10
-"""Sentences that are not folded away."""
+"""Maximum number of sentences that are not folded away."""
 
 MOST_LETTERS = 120
-"""Of a setting: more is a config inside of a config."""
+"""Maximum length of a setting's value: longer ones are nested configs."""
 
 
 def render(runs: Sequence[Run], images: int | None = None) -> str:
-    """Write the page about runs.
+    """Render the page about runs.
 
     Args:
-        runs: One at least.
-        images: How many validation images to look at; None for what suits the task.
+        runs: At least one.
+        images: How many validation images to run on; None for the task's default.
 
     Returns:
-        One HTML file, which needs nothing beside it.
+        A self-contained HTML file.
     """
     groups = group_runs(runs)
     key = score_key(runs)
@@ -71,7 +71,7 @@ def render(runs: Sequence[Run], images: int | None = None) -> str:
 
 
 def _seen(found: Look) -> dict[str, Any]:
-    """What the template shows of what networks see."""
+    """The template's variables about predictions."""
     shown: dict[str, Any] = dict(notes=found.notes, asked=found.asked)
     if found.sample is None or found.task is None or not found.asked:
         return shown | dict(asked=[])
@@ -100,7 +100,7 @@ def _seen(found: Look) -> dict[str, Any]:
 
 
 def _dotted(place: str) -> Markup:
-    """A dotted name that may go on in another line after a dot."""
+    """A dotted name that may wrap after each dot."""
     return Markup('.<wbr>').join(place.split('.'))
 
 
@@ -126,7 +126,7 @@ def write(page: str, out: Path) -> None:
     """Write a page to a file.
 
     Raises:
-        OSError: If that cannot be done.
+        OSError: If the file cannot be written.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(page, encoding='utf-8')

@@ -11,20 +11,20 @@ from mmkd.spread import NOTHING, number, spread
 
 
 class GroupRow(NamedTuple):
-    """A group's results, as they are written.
+    """A group's results, formatted.
 
     Attributes:
         group: The group.
-        runs: How many there are, or have come to their end.
-        last: Mean and standard deviation of the last scores, of the runs that came to
-            their end or, where none has, of all.
-        best: Of the best.
-        gain: Over the student alone, with its interval.
-        teacher: The teacher's score, and of how many images.
-        iterations: As many as each run had.
-        step: Milliseconds.
-        minutes: Of one run.
-        memory: Megabytes.
+        runs: How many there are, or how many of them are complete.
+        last: Mean and standard deviation of the last scores, over the completed runs
+            or, if there are none, over all.
+        best: The same for the best scores.
+        gain: Gain over the student alone, with its interval.
+        teacher: The teacher's score, and on how many images.
+        iterations: Per run.
+        step: Milliseconds per step.
+        minutes: Per run.
+        memory: In megabytes.
     """
 
     group: Group
@@ -40,7 +40,7 @@ class GroupRow(NamedTuple):
 
 
 class RunRow(NamedTuple):
-    """A run's results, as they are written."""
+    """A run's results, formatted."""
 
     folder: str
     group: Group

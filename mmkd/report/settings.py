@@ -1,4 +1,4 @@
-"""What makes a run's experiment, and in what runs differ."""
+"""The settings that define an experiment, and those in which runs differ."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -20,16 +20,16 @@ ESSENTIAL = (
     'train_cfg.max_epochs',
     'train_cfg.max_iters',
 )
-"""What is told of any training, where its config has it."""
+"""Settings that are always shown if the config has them."""
 
 BESIDE_A_GROUP = (*BESIDE_THE_POINT, 'seed')
-"""What runs of one group may differ in."""
+"""Settings in which runs of one group may differ."""
 
 
 def settings_of(run: Run) -> dict[str, Any]:
-    """What makes a run's experiment, whatever its seed, by dotted names.
+    """The settings that define a run's experiment, without the seed, by dotted name.
 
-    A student has the same names alone and in a distillation.
+    A student's settings have the same names alone and in a distillation.
     """
     parts = {part: without(run.settings.get(part), BESIDE_A_GROUP) for part in PARTS}
     model = parts.pop('model')
@@ -55,10 +55,10 @@ def _flat(value: Any, place: str) -> Iterator[tuple[str, Any]]:
 
 
 def differing(runs: Sequence[Run]) -> dict[str, list[Any]]:
-    """The settings in which runs differ, and what each has; None where it has not."""
+    """The settings in which runs differ, with each run's value; None if it has none."""
     own = [settings_of(run) for run in runs]
     places = dict.fromkeys(place for settings in own for place in settings)
-    # What one run has alone stands with its like.
+    # Sort settings that only one run has next to related ones.
     places = dict.fromkeys(sorted(places, key=lambda place: place.partition('.')[0]))
     found = {place: [settings.get(place) for settings in own] for place in places}
     return {
@@ -69,7 +69,7 @@ def differing(runs: Sequence[Run]) -> dict[str, list[Any]]:
 
 
 def described(runs: Sequence[Run]) -> dict[str, list[Any]]:
-    """What a reader asks of any training first, and then in what the runs differ."""
+    """The essential settings, then those in which the runs differ."""
     own = [settings_of(run) for run in runs]
     known = [place for place in ESSENTIAL if any(place in each for each in own)]
     return {place: [each.get(place) for each in own] for place in known} | differing(
@@ -78,5 +78,5 @@ def described(runs: Sequence[Run]) -> dict[str, list[Any]]:
 
 
 def backbone_of(run: Run) -> Any:
-    """The config of a student's backbone, by which networks are told apart."""
+    """The config of a student's backbone, which identifies the network."""
     return without(run.student.get('backbone'), ('init_cfg',))

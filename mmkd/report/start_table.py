@@ -1,26 +1,26 @@
-"""The table that a training of mmkd starts with, found in its text log."""
+"""The table that mmkd logs at the start of training, read from the text log."""
 
 import re
 from dataclasses import dataclass, field
 
 TITLE = ' - Distillation\n'
-"""How :class:`mmkd.engine.hooks.StartTableHook` begins it."""
+"""How :class:`mmkd.engine.hooks.StartTableHook` begins its message."""
 
 RULE = re.compile(r'[┏┡└┗├]')
 ROW = re.compile(r'[┃│]')
 
 SIDES = ('student: ', 'teacher: ')
-"""What begins a line of a cell that is no wrapped one."""
+"""Prefixes of those lines in a cell that do not continue a wrapped one."""
 
 
 @dataclass
 class Table:
-    """Rows of cells, each of which has lines.
+    """Rows of cells, each a list of lines.
 
     Attributes:
         head: The names of the columns.
         rows: The cells.
-        note: A line of text that stands above it.
+        note: The line of text above it.
     """
 
     head: list[str]
@@ -29,10 +29,10 @@ class Table:
 
 
 def start_tables(start: str) -> list[Table]:
-    """Read the tables; there are none of a plain training.
+    """Read the tables; a plain training has none.
 
     Args:
-        start: What stands in a log before the first iteration.
+        start: The text log before the first iteration.
     """
     tables: list[Table] = []
     note = ''
@@ -54,7 +54,7 @@ def start_tables(start: str) -> list[Table]:
 
 
 def _add(table: Table, cells: list[str]) -> None:
-    """Add a row, or what of the last one goes on in another line."""
+    """Add a row, or append the continuation lines of the last one."""
     if cells[0] or not table.rows:
         table.rows.append([[cell] for cell in cells])
         return

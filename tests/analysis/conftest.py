@@ -13,7 +13,7 @@ __all__ = ['task', 'tiny']
 
 @pytest.fixture
 def trained_of(tiny: Any) -> Callable[..., Trained]:
-    """A model as if it had been trained, with eight images of noise."""
+    """A model in place of a trained one, with eight images of noise."""
 
     def build(model: Any, task: str) -> Trained:
         images = Noise(tiny.batch(task, seed=5, count=8))

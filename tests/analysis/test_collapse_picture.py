@@ -1,4 +1,4 @@
-"""What is drawn of curves that were made for it."""
+"""The figure, drawn from constructed curves."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What was logged, read over the validations."""
+"""Logged values, per validation."""
 
 from pathlib import Path
 

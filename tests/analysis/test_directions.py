@@ -52,7 +52,7 @@ def test_gradients_at_rows_are_those_of_the_weights(
     model = tiny.distiller(task, ONE_HEAD)
     run = trained_of(model, task)
     if task == 'pixels':
-        # Logits without one class have a gradient too, and are not looked at.
+        # Logits at unlabelled positions have a gradient too, and are ignored.
         for number, sample in enumerate(run.loader.dataset.batch['data_samples']):
             sample.gt_sem_seg.data.fill_(number % 4)
     found = directions_of(run, images=8, positions=10_000)
@@ -85,7 +85,7 @@ def test_a_head_of_its_own_takes_the_distillation_from_the_rows(
     at_head = found.at_head_rows()
     assert at_head[0].abs().sum() == 0
     assert at_head[1].abs().sum() > 0
-    # The task reaches the features by its rows, distillation by the head's.
+    # The task reaches the features through its rows, distillation through the head's.
     expected = torch.stack(
         [found.at_logits[0] @ found.rows, found.at_head_logits[1] @ found.head_rows]
     )

@@ -1,4 +1,4 @@
-"""Features of test images, and those of them that are drawn."""
+"""Features of test images, and the selection of those to draw."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""What of directions in many dimensions is drawn."""
+"""Directions in many dimensions, projected for drawing."""
 
 import pytest
 import torch

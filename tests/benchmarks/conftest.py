@@ -20,7 +20,7 @@ TINY = {
         size=(32, 64),
     ),
 }
-"""Pairs of the same two kinds that take a moment."""
+"""Pairs of the same two kinds that run quickly."""
 
 
 @pytest.fixture(scope='session', params=TINY)

@@ -1,4 +1,4 @@
-"""Everything but the methods is equal."""
+"""Compared runs differ only in their methods."""
 
 from dataclasses import replace
 from pathlib import Path

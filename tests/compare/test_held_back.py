@@ -34,7 +34,7 @@ def test_a_fifth_is_held_back_and_scored(tmp_path: Path, digits: str) -> None:
     everything = files(whole.train_dataloader.dataset)
     assert sorted(held + kept) == sorted(everything)
     assert len(held) == count == round(SHARE * len(everything))
-    # Classes come one after the other in the folder: all of them are held back.
+    # The folder is sorted by class: some images of each are held back.
     assert len({Path(file).parent.name for file in held}) == 10
     pipeline = cfg.val_dataloader.dataset.pipeline
     assert pipeline == whole.val_dataloader.dataset.pipeline

@@ -1,4 +1,4 @@
-"""A shorter training is the same one, seen from its end."""
+"""A shorter training is the same one with all times scaled."""
 
 import pytest
 from mmengine.config import Config

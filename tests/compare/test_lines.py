@@ -68,12 +68,12 @@ def test_what_no_table_shows_is_told(results: Results) -> None:
 
 
 def test_a_run_is_in_one_row(results: Results) -> None:
-    with pytest.raises(ValueError, match="line 3 is of 'seed 0' and of 'kd'"):
+    with pytest.raises(ValueError, match="line 3: 'seed 0' conflicts with 'kd'"):
         rows(results, kd=dict(method='kd', weight=None), **{'seed 0': dict(seed=0)})
 
 
 def test_settings_that_are_told_apart_too_little(results: Results) -> None:
-    with pytest.raises(ValueError, match="is of 'kd' and of 'another of seed 0'"):
+    with pytest.raises(ValueError, match="'kd' conflicts with 'another line of seed"):
         rows(results, kd=dict(method='kd'))
 
 
@@ -83,5 +83,5 @@ def test_a_row_without_a_run(results: Results) -> None:
 
 
 def test_a_file_that_is_not_there(results: Results) -> None:
-    with pytest.raises(ValueError, match=r'no camvid\.jsonl, but runs\.jsonl'):
+    with pytest.raises(ValueError, match=r'no camvid\.jsonl, only runs\.jsonl'):
         list(results.rows('camvid.jsonl', {}))

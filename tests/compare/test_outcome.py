@@ -39,7 +39,7 @@ SCORES = {
 
 @pytest.fixture
 def trainings(tmp_path: Path) -> list[Training]:
-    """Three methods with three seeds, and one that has not ended."""
+    """Three methods with three seeds, and an unfinished training."""
     made = []
     for name, scores in SCORES.items():
         for seed, score in enumerate(scores):

@@ -1,4 +1,4 @@
-"""A few steps tell how long a training may be."""
+"""A few timed steps give the length of a training."""
 
 import os
 import time
@@ -36,7 +36,7 @@ def training(tmp_path: Path, lines: int, sleep: float) -> Training:
 def test_the_median_step_counts_and_the_trial_ends(
     unit: str, length: int, tmp_path: Path
 ) -> None:
-    """Two minutes of half a second a step, 40 steps an epoch."""
+    """Two minutes at half a second per step, 40 steps per epoch."""
     trial = training(tmp_path, LINES, sleep=600)
     begin = time.monotonic()
     assert timed_length(trial, 2, unit) == length

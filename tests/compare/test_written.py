@@ -70,12 +70,12 @@ def test_size_and_latency_are_those_of_the_network(folder: Path) -> None:
     declared = DECLARED.replace('rows:', 'rows:\n  teacher: {method: teacher}')
     declared = declared.replace('-->', wanted + 'runtime: int8}\n-->')
     text = render(declared + END, Results(folder))
-    assert '|  | mIoU, last | MB | ms an image |\n' in text
+    assert '|  | mIoU, last | MB | ms per image |\n' in text
     assert '| teacher | 60.00 | 4.00 | 2.50 |\n' in text
     assert '| KD | 43.00 ± 0.87 | 1.23 | 0.50 |\n' in text
 
     for wrong, message in (
-        (declared.replace('int8', 'int4'), "worth.json has no 'int4', but int8"),
+        (declared.replace('int8', 'int4'), "worth.json has no 'int4', only int8"),
         (declared.replace('worth', 'worse'), 'there is no worse.json'),
     ):
         with pytest.raises(ValueError, match=message):
@@ -115,7 +115,7 @@ def test_what_no_run_has_left_is_marked(folder: Path) -> None:
 def test_columns_that_are_asked_for(folder: Path) -> None:
     asked = TEXT.replace('-->\n', 'columns: [step_ms, mean]\ndigits: 1\n-->\n', 1)
     text = render(asked, Results(folder))
-    assert '|  | ms a step | mIoU, last |\n' in text
+    assert '|  | ms per step | mIoU, last |\n' in text
     assert '| 41.0 ± 1.0 |\n' in text
 
 
@@ -124,7 +124,7 @@ def test_columns_that_are_asked_for(folder: Path) -> None:
     [
         ('KD: {method: kd}', 'KD: {method: dkd}', "'KD' has no line"),
         ('score:', 'scores:', "unexpected keyword argument 'scores'"),
-        ('baseline: student', 'baseline: teacher', 'is none of the rows'),
+        ('baseline: student', 'baseline: teacher', 'is not one of the rows'),
         ('rows:', 'rows: [', 'expected'),
         ('file: runs', 'file: run', r'there is no run\.jsonl'),
     ],
@@ -139,5 +139,5 @@ def test_a_mistake_is_named_with_its_table(
 @pytest.mark.parametrize('missing', [END, '-->\n'])
 def test_a_table_without_an_end_takes_no_other_text(folder: Path, missing: str) -> None:
     text = TEXT.replace(missing, '', 1) + TEXT
-    with pytest.raises(ValueError, match='2 tables begin, and 1 end'):
+    with pytest.raises(ValueError, match='2 tables begin, but 1 end'):
         render(text, Results(folder))

@@ -15,7 +15,7 @@ __all__ = ['task', 'tiny']
 
 @pytest.fixture
 def network(tiny: Tiny) -> Callable[..., Network]:
-    """A tiny network of a task, with weights as of a training."""
+    """A tiny network for a task, with weights that look trained."""
 
     def make(task: str, **settings: Any) -> Network:
         torch.manual_seed(0)
@@ -27,5 +27,5 @@ def network(tiny: Tiny) -> Callable[..., Network]:
 
 @pytest.fixture
 def nothing() -> Config:
-    """A config that says nothing of data."""
+    """A config without data."""
     return Config(dict(model={}))

@@ -55,7 +55,7 @@ def student(name: str) -> Network:
 
 
 def drop_repeats(stage: nn.Sequential) -> None:
-    """Leave out blocks that are the one before again: they take long to trace."""
+    """Leave out blocks that repeat the one before: they take long to trace."""
     shapes = [[value.shape for value in block.parameters()] for block in stage]
     for number in reversed(range(1, len(stage))):
         is_block = next(stage[number].children(), None) is not None

@@ -60,7 +60,7 @@ def test_a_graph_in_int8(
 
     exact, small = (Graph(path) for path in paths)
     assert small.facts['classes'] == exact.facts['classes']
-    # Of another size than what it was calibrated on, too.
+    # Also for a size that it was not calibrated on.
     for image in (*images, torch.cat(noise(2, (41, 23), own))):
         logits, given = exact(image), small(image)
         assert given.shape == logits.shape

@@ -21,7 +21,7 @@ def test_all_take_turns_and_the_first_call_does_not_count() -> None:
 def test_rounds_go_on_until_the_time_is_over() -> None:
     ticks = count()
     [found] = latencies([lambda: None], 1000, lambda: next(ticks), lambda: 0.0)
-    # Two ticks a call, and one for each look whether time is over.
+    # Two ticks per call, and one per check of whether time is over.
     assert len(found.clock) == pytest.approx(1000 / 2, abs=2 * 2 * IN_A_ROW + 50)
 
 

@@ -61,9 +61,9 @@ def test_what_differs_is_an_error_that_says_where(network: Make) -> None:
 
     _, error = run(right, wrong)
     assert 'batch 1, 21 x 31: largest difference' in str(error)
-    assert str(error).endswith('--fixed writes it for one size.')
+    assert str(error).endswith('--fixed exports it for one size.')
     assert run(right, lambda images: right(images) * torch.nan)[1] is not None
-    assert 'gives logits' in str(run(right, lambda images: right(images)[:, :1])[1])
+    assert 'returns logits' in str(run(right, lambda images: right(images)[:, :1])[1])
 
 
 def test_a_network_of_even_sizes_is_asked_about_those(network: Make) -> None:

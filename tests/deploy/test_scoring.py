@@ -60,7 +60,7 @@ def test_a_networks_own_logits_have_its_own_score(
     found = evaluated(own, own)
     assert found == pytest.approx(expected)
     assert any(0 < value < 100 for value in found.values())
-    # Nothing of the model is another afterwards.
+    # The model is unchanged afterwards.
     assert evaluated(own, own) == found
 
 

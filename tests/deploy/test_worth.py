@@ -51,19 +51,19 @@ def test_without_scores_there_is_no_column(subjects: list[Subject]) -> None:
 
 def test_what_int8_and_the_student_cost(subjects: list[Subject]) -> None:
     assert list(sentences(subjects)) == [
-        "int8 beside float32, student: 0.50 of the processor's time, 0.25 of the file, "
+        'int8 vs float32, student: 0.50 of the CPU time, 0.25 of the file size, '
         'mIoU -0.50',
-        'student in onnxruntime beside teacher in onnxruntime: 0.20 of the parameters, '
-        "0.25 of the processor's time, 0.20 of the file, mIoU -10.00",
-        'student in onnxruntime int8 beside teacher in onnxruntime: 0.20 of the '
-        "parameters, 0.12 of the processor's time, 0.05 of the file, mIoU -10.50",
+        'student in onnxruntime vs teacher in onnxruntime: 0.20 of the parameters, '
+        '0.25 of the CPU time, 0.20 of the file size, mIoU -10.00',
+        'student in onnxruntime int8 vs teacher in onnxruntime: 0.20 of the '
+        'parameters, 0.12 of the CPU time, 0.05 of the file size, mIoU -10.50',
     ]
 
 
 def test_a_busy_processor_is_named(subjects: list[Subject]) -> None:
     subjects[0].forms[0].latency = Latency([75.0], [50.0])
     *_, last = sentences(subjects)
-    assert 'up to 1.5 times its time' in last
+    assert 'up to 1.5 times the CPU time' in last
 
 
 def test_all_numbers_are_json(subjects: list[Subject]) -> None:

@@ -25,7 +25,7 @@ def test_ticks_are_round_and_inside(low: float, high: float) -> None:
     ticks = axis.ticks()
     assert 2 <= len(ticks) <= 8
     assert all(0 <= axis.place(tick) <= 100 for tick in ticks)
-    # No two are written alike.
+    # No two labels are the same.
     assert len({short(tick) for tick in ticks}) == len(ticks)
 
 

@@ -80,7 +80,7 @@ def test_bands(tmp_path: Path) -> None:
             made_run(tmp_path / 'c', {10: float('nan'), 20: 6.0}, seed=2),
         ]
     )
-    # 15 is not of all; 30 is of all that came so far.
+    # Not all runs have 15; all that got that far have 30.
     assert group.band(lambda run: run.score('mIoU')) == [
         (20, 4.0, 2.0, 6.0),
         (30, 9.0, 9.0, 9.0),

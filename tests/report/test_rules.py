@@ -75,7 +75,7 @@ def teach(run: Run, key: str, score: float, images: int = 100) -> Run:
 def test_a_teacher_that_is_no_better(tmp_path: Path, score: float, where: str) -> None:
     alone = made_run(tmp_path / 'a', FLAT)
     taught = teach(made_run(tmp_path / 'b', FLAT, KD), 'mIoU', score)
-    assert f'{where} the student alone (50.0): a better teacher first' in said(
+    assert f'{where} the student alone (50.0): get a better teacher first' in said(
         alone, taught
     )
 
@@ -164,7 +164,7 @@ def test_one_that_is_not_over_is_not_called_short(tmp_path: Path) -> None:
 def test_a_loss_that_is_no_number(tmp_path: Path) -> None:
     nan = float('nan')
     train = {10: dict(loss=1.0), 30: dict(loss=nan), 100: dict(loss=nan)}
-    assert 'is no number from iteration 30 on' in said(made_run(tmp_path, train=train))
+    assert 'is not finite from iteration 30 on' in said(made_run(tmp_path, train=train))
 
 
 def test_a_step_that_waits_for_data(tmp_path: Path) -> None:
@@ -172,5 +172,5 @@ def test_a_step_that_waits_for_data(tmp_path: Path) -> None:
         return {step: dict(loss=1, time=1, data_time=wait) for step in (50, 100)}
 
     waits = made_run(tmp_path / 'a', FLAT, train=train(0.4))
-    assert 'waits for data for 40 % of its time' in said(waits)
+    assert 'spends 40 % of its time waiting for data' in said(waits)
     assert not said(made_run(tmp_path / 'b', FLAT, train=train(0.2)))

@@ -30,7 +30,7 @@ def test_it_reads_what_a_training_writes(tiny: Any) -> None:
     ]
     assert [row[1] for row in losses.rows] == [['1'], ['0.5'], ['1']]
     for row in losses.rows[1:]:
-        # However the lines were wrapped, each network has one.
+        # Each network has one line, however the text was wrapped.
         assert [line.partition(':')[0] for line in row[-1]] == ['student', 'teacher']
 
 

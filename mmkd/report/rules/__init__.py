@@ -1,4 +1,4 @@
-"""What to do next: sentences that follow from the runs' own numbers."""
+"""What to do next: advice that follows from the logged numbers."""
 
 from collections.abc import Sequence
 
@@ -13,11 +13,11 @@ __all__ = ['Advice', 'advice']
 
 
 def advice(groups: Sequence[Group], key: str | None) -> list[Advice]:
-    """All that can be derived from the logs of the runs.
+    """All advice that follows from the logs of the runs.
 
     Args:
-        groups: All that are on the page.
-        key: The score that leads; None where no run has one.
+        groups: All groups on the page.
+        key: The main score; None if no run has one.
     """
     rules = (gains, teacher, gradients, course)
     return [each for rule in rules for each in rule(groups, key)]

@@ -7,15 +7,15 @@ NAMES = {
     'accuracy/top5': 'top-5 accuracy',
     'multi-label/mAP': 'mAP',
 }
-"""What scores are called in a sentence, where validation calls them otherwise."""
+"""Names of scores in a sentence, where they differ from the logged names."""
 
 
 class Advice(NamedTuple):
-    """What to do, and the numbers that it follows from.
+    """What to do, and the numbers behind it.
 
     Attributes:
-        kind: ``'good'`` news, ``'bad'`` news, or what is to ``'do'``.
-        group: Which runs it is about; empty for all.
+        kind: ``'good'`` news, ``'bad'`` news, or something to ``'do'``.
+        group: The group that it is about; empty for all.
         text: The sentence.
     """
 
@@ -25,5 +25,5 @@ class Advice(NamedTuple):
 
 
 def score_name(key: str) -> str:
-    """What a score is called in a sentence."""
+    """The name of a score in a sentence."""
     return NAMES.get(key, key)

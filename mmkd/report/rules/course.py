@@ -1,4 +1,4 @@
-"""How the trainings went: too short, too long, broken off, waiting."""
+"""How the trainings went: too short, too long, interrupted, waiting for data."""
 
 import math
 import statistics
@@ -10,17 +10,17 @@ from mmkd.runs import Run
 from mmkd.spread import Point, number
 
 LATE = 0.75
-"""The part of a training after which a score should hardly change."""
+"""The fraction of a training after which a score should hardly change."""
 
 CHANGE = 0.02
-"""How much it may change then, of its own value."""
+"""How much it may change after that, relative to its value."""
 
 WAIT = 0.3
-"""The part of a step that may be spent waiting for data."""
+"""The fraction of a step that may be spent waiting for data."""
 
 
 def course(groups: Sequence[Group], key: str | None) -> Iterator[Advice]:
-    """What the curves of scores, losses and times say."""
+    """Advice from the curves of scores, losses and times."""
     for group in groups:
         for run in group.runs:
             yield from _broken(group, run)
@@ -31,9 +31,9 @@ def course(groups: Sequence[Group], key: str | None) -> Iterator[Advice]:
             yield Advice(
                 'do',
                 group.label,
-                f'a step waits for data for {100 * statistics.median(waits):.0f} % of '
-                'its time: more workers (train_dataloader.num_workers), or images held '
-                'in memory.',
+                f'each step spends {100 * statistics.median(waits):.0f} % of its time '
+                'waiting for data: use more workers (train_dataloader.num_workers), or '
+                'hold the images in memory.',
             )
 
 
@@ -43,17 +43,17 @@ def _broken(group: Group, run: Run) -> Iterator[Advice]:
             yield Advice(
                 'bad',
                 group.label,
-                f'the loss of {run.folder} is no number from iteration {step} on: '
-                'lower the learning rate, or the weight.',
+                f'the loss of {run.folder} is not finite from iteration {step} on: '
+                'lower the learning rate or the weight.',
             )
             return
     if not run.finished:
         yield Advice(
             'do',
             group.label,
-            f'{run.folder} has not come to its end ({run.reached} of {run.length} '
-            f'{run.unit}s): if it does not run, the same command with --resume goes '
-            'on.',
+            f'{run.folder} is incomplete ({run.reached} of {run.length} '
+            f'{run.unit}s): unless it is still running, repeat its command with '
+            '--resume.',
         )
 
 

@@ -1,4 +1,4 @@
-"""Whether distillation helps, and what is missing to tell."""
+"""Whether distillation helps, or what is missing to tell."""
 
 import statistics
 from collections.abc import Iterator, Sequence
@@ -11,11 +11,10 @@ from mmkd.spread import Gain, in_words, number, paired_gain
 def gain_over_baseline(
     group: Group, groups: Sequence[Group], key: str
 ) -> Gain | None:
-    """What a group's last scores gain over the student alone, seed by seed.
+    """The gain of a group's last scores over the student alone, paired by seed.
 
     Returns:
-        None where there is no student alone, or none of the same seeds that came to its
-        end.
+        None if there is no student alone, or no completed runs of both share a seed.
     """
     baseline = baseline_of(group, groups)
     if baseline is None:
@@ -24,7 +23,7 @@ def gain_over_baseline(
 
 
 def gains(groups: Sequence[Group], key: str | None) -> Iterator[Advice]:
-    """The gain of each distillation, or why there is none to be told."""
+    """The gain of each distillation, or what is missing to determine it."""
     if key is None:
         yield Advice(
             'do',
@@ -41,9 +40,8 @@ def gains(groups: Sequence[Group], key: str | None) -> Iterator[Advice]:
             yield Advice(
                 'do',
                 group.label,
-                f'{score_name(key)} {_mean(group, key)}, but of no student alone: '
-                'train it with --method none and all else equal, or no gain can be '
-                'told.',
+                f'{score_name(key)} {_mean(group, key)}, but there is no student alone '
+                'to compare with: train it with --method none and all else equal.',
             )
             continue
         gain = gain_over_baseline(group, groups, key)

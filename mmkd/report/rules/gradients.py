@@ -1,4 +1,4 @@
-"""How the two losses pull at the student, where it was measured."""
+"""How the gradients of the two losses relate, if that was logged."""
 
 import re
 import statistics
@@ -9,13 +9,13 @@ from mmkd.report.rules.advice import Advice
 from mmkd.spread import number
 
 STRONG = 10.0
-"""A distillation gradient so many times the task's drowns it."""
+"""Ratio above which the distillation gradient drowns the task's."""
 
 WEAK = 0.1
-"""One so small changes hardly anything."""
+"""Ratio below which distillation changes hardly anything."""
 
 OPPOSED = -0.2
-"""A cosine below which one loss undoes a part of what the other does."""
+"""Cosine below which one loss undoes part of what the other does."""
 
 KEY = re.compile(r'grad_(cos|ratio)_(classifier|rest|stage(\d+))')
 
@@ -55,18 +55,18 @@ def gradients(groups: Sequence[Group], key: str | None) -> Iterator[Advice]:
 
 
 def _remedies(group: Group) -> str:
-    """What is to be tried against opposed losses, of what is not tried already."""
+    """Remedies for opposed losses that the group does not use already."""
     methods = [m for m in (group.first.methods or {}).values() if isinstance(m, dict)]
     found = ["lower the method's weight"]
     if not any(str(method.get('type')).endswith('DualHead') for method in methods):
-        found.append('teach a head of its own (--method dhkd)')
+        found.append('distil into a separate head (--method dhkd)')
     if not any(method.get('gradient_alignment') for method in methods):
         found.append('set gradient_alignment=True on the method')
     return ', or '.join(found)
 
 
 def _second_halves(group: Group, what: str) -> dict[str, list[float]]:
-    """What was logged in the second half of each run, by part of the student."""
+    """The values logged in the second half of each run, by part of the student."""
     found: dict[str, list[float]] = {}
     for run in group.runs:
         for key, curve in run.scalars.train.items():

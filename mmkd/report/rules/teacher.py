@@ -10,16 +10,16 @@ from mmkd.report.rules.advice import Advice, score_name
 from mmkd.spread import number
 
 ENOUGH = 1.0
-"""Points that a teacher should be above what it teaches."""
+"""Points that a teacher should be ahead of its student."""
 
 
 class TeacherScore(NamedTuple):
-    """What :class:`mmkd.engine.hooks.CheckTeacherHook` logged.
+    """The score that :class:`mmkd.engine.hooks.CheckTeacherHook` logged.
 
     Attributes:
         score: In per cent.
-        images: Of the sample.
-        half: Of the 95 % interval, which a share that is right has; None of others.
+        images: How many the sample has.
+        half: Half the 95 % interval of top-1 accuracy; None for other scores.
     """
 
     score: float
@@ -28,7 +28,7 @@ class TeacherScore(NamedTuple):
 
 
 def teacher_score(group: Group, key: str) -> TeacherScore | None:
-    """The teacher's score, as the first run that has one logged it."""
+    """The teacher's score, from the first run that logged it."""
     for run in group.runs:
         scores = run.score(f'teacher/{key}')
         images = run.score('teacher/images')
@@ -42,7 +42,7 @@ def teacher_score(group: Group, key: str) -> TeacherScore | None:
 
 
 def teacher(groups: Sequence[Group], key: str | None) -> Iterator[Advice]:
-    """Ask for a better one where the teacher is hardly above its student."""
+    """Advise a better teacher if it is hardly above its student."""
     for group in groups:
         found = teacher_score(group, key) if key else None
         baseline = baseline_of(group, groups)
@@ -61,5 +61,5 @@ def teacher(groups: Sequence[Group], key: str | None) -> Iterator[Advice]:
             group.label,
             f'the teacher ({score_name(key)} {number(found.score)}{half} on '
             f'{found.images} validation images) is {where} {who} '
-            f'({number(student)}): a better teacher first.',
+            f'({number(student)}): get a better teacher first.',
         )

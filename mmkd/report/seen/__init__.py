@@ -1,1 +1,1 @@
-"""What networks say of a sample of the validation images."""
+"""Predictions of networks on a sample of the validation images."""

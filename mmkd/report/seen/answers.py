@@ -1,4 +1,4 @@
-"""What a network says of a sample, counted."""
+"""A network's predictions on a sample, counted."""
 
 from dataclasses import dataclass, field
 
@@ -11,7 +11,7 @@ from mmkd.report.seen.networks import Network
 from mmkd.report.seen.sample import Sample, small
 
 AT_ONCE = 100
-"""Images that are classified together; of pixels one, since sizes differ."""
+"""Batch size for classification; 1 for segmentation, since image sizes differ."""
 
 
 @dataclass
@@ -19,10 +19,10 @@ class Answers:
     """A network's predictions.
 
     Attributes:
-        tally: Their counts, by label and by prediction.
-        right: The share of each image that is right, NaN where it has no label.
-        labels: The class of each image; none where pixels are classified.
-        predicted: What is predicted of each image; small maps of pixels.
+        tally: Their counts, by label and prediction.
+        right: The accuracy on each image, NaN if it has no label.
+        labels: The label of each image; empty for segmentation.
+        predicted: The prediction for each image; a small map for segmentation.
     """
 
     tally: Tally
@@ -32,7 +32,7 @@ class Answers:
 
     @property
     def by_class(self) -> np.ndarray:
-        """IoU or accuracy of each class in per cent, NaN of those without a label."""
+        """IoU or accuracy per class in per cent, NaN for those without a label."""
         counts = self.tally.counts
         right, labelled = counts.diag(), counts.sum(1)
         of = labelled
@@ -43,14 +43,14 @@ class Answers:
 
 @torch.no_grad()
 def ask(network: Network, sample: Sample) -> Answers:
-    """Let a network predict a sample.
+    """Run a network on a sample.
 
     Raises:
-        ValueError: If images may have several labels, of which nothing is counted.
+        ValueError: If images may have several labels, which are not counted.
     """
     task = network.task
     if not task.one_class_each:
-        raise ValueError('images have several labels: their classes are not compared')
+        raise ValueError('images have several labels: their classes cannot be compared')
     tally = task.tally(network.num_classes)
     assert isinstance(tally, Tally)
     answers = Answers(tally)

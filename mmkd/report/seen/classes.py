@@ -1,4 +1,4 @@
-"""What distillation did to each class."""
+"""The effect of distillation on each class."""
 
 import math
 from typing import NamedTuple
@@ -9,16 +9,16 @@ from mmkd.report.seen.look import Asked, Look, changes
 from mmkd.spread import number
 
 ENDS = 10
-"""Classes that are shown of both ends of a long list; the rest is folded away."""
+"""Classes shown at each end of a long list; the rest is folded away."""
 
 
 class Bar(NamedTuple):
-    """A network's IoU or accuracy of a class.
+    """A network's IoU or accuracy for a class.
 
     Attributes:
         asked: The network.
         value: In per cent.
-        text: The value as it is written.
+        text: The value, formatted.
     """
 
     asked: Asked
@@ -31,10 +31,10 @@ class ClassRow(NamedTuple):
 
     Attributes:
         name: The class.
-        bars: Of each network.
-        change: What distillation changed in the mean, in points; empty where nothing
-            is compared.
-        folded: Whether the row is one of the middle of a long list.
+        bars: One per network.
+        change: The mean change with distillation, in points; empty if nothing is
+            compared.
+        folded: Whether the row is in the middle of a long list.
     """
 
     name: str
@@ -44,16 +44,16 @@ class ClassRow(NamedTuple):
 
 
 def class_rows(look: Look, names: list[str]) -> tuple[list[ClassRow], list[str]]:
-    """The classes that the sample has, by how much distillation helped them.
+    """The classes in the sample, sorted by how much distillation helped them.
 
-    Where nothing is compared they stand by the IoU or accuracy of the first group.
+    If nothing is compared, they are sorted by the first group's IoU or accuracy.
 
     Args:
-        look: What was seen.
-        names: Of the classes.
+        look: The predictions.
+        names: Names of the classes.
 
     Returns:
-        The classes, and the names of those that no network finds anything of.
+        The classes, and the names of those that no network ever predicts correctly.
     """
     pairs = look.pairs()
     values = [each.by_class for each in look.asked]

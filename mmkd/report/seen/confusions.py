@@ -1,4 +1,4 @@
-"""Which classes are taken for each other, more or less often than before."""
+"""Which classes are confused more or less often with distillation."""
 
 from typing import NamedTuple
 
@@ -10,21 +10,21 @@ from mmkd.report.seen.pictures import data_uri
 from mmkd.spread import number
 
 MOST = 5
-"""Confusions that are shown of each kind."""
+"""Maximum number of confusions of each kind."""
 
 EXAMPLES = 4
 THUMB = 72
-"""The longer side of an example, at most."""
+"""Maximum length of an example's longer side, in pixels."""
 
 
 class Confusion(NamedTuple):
-    """A class taken for another.
+    """A class mistaken for another.
 
     Attributes:
         label: The class.
-        predicted: What it is taken for.
-        text: How often, before and now.
-        pictures: Addresses of examples.
+        predicted: What it is mistaken for.
+        text: How often, without and with distillation.
+        pictures: Data URIs of examples.
     """
 
     label: str
@@ -34,15 +34,15 @@ class Confusion(NamedTuple):
 
 
 def confusions(look: Look, names: list[str]) -> dict[str, list[Confusion]]:
-    """The confusions that became rarer with distillation, and those more frequent.
+    """Confusions that became rarer, or more frequent, with distillation.
 
     Args:
-        look: What was seen of images.
-        names: Of the classes.
+        look: The predictions on images.
+        names: Names of the classes.
 
     Returns:
-        Both, the greatest change first; where nothing is compared, the most frequent of
-        the first group.
+        Both kinds, the largest change first; if nothing is compared, the most frequent
+        confusions of the first group.
     """
     pairs = look.pairs()
     if not pairs:
@@ -77,7 +77,7 @@ def _frequent(look: Look, names: list[str], asked: Asked) -> list[Confusion]:
 
 
 def _wrong(asked: Asked) -> np.ndarray:
-    """How often each class is taken for each other, ``(K, K)``, the mean of all."""
+    """How often each class is mistaken for another: ``(K, K)``, mean over networks."""
     counts = np.mean([each.tally.counts.numpy() for each in asked.answers], axis=0)
     wrong = counts[:, :-1].copy()
     np.fill_diagonal(wrong, 0)
@@ -96,7 +96,7 @@ def _confusion(
     for alone, taught in pairs:
         before, after = (alone, taught) if rarer else (taught, alone)
         examples.update(dict.fromkeys(_examples(before, after, place)))
-    text = f'{number(float(was))} before, {number(float(now))} now, of {count}'
+    text = f'{number(float(was))} without, {number(float(now))} with, of {count}'
     return _shown(look, names, place, text, [*examples])
 
 
@@ -109,7 +109,7 @@ def _shown(
 
 
 def _examples(before: Asked, after: Asked | None, place: tuple[int, int]) -> list[int]:
-    """Images of a class that one takes for the other, and another one does not."""
+    """Images that ``before`` confuses this way and ``after`` does not."""
     one, other = before.first, None if after is None else after.first
     return [
         image

@@ -1,4 +1,4 @@
-"""All runs of a page asked about the same images."""
+"""Predictions of all runs on the same images."""
 
 import json
 import statistics
@@ -16,19 +16,19 @@ from mmkd.report.seen.sample import Sample, read_sample
 from mmkd.runs import Run
 
 DEFAULT = {'pixels': 40, 'images': 2000}
-"""How many images are looked at, by what is classified in them."""
+"""How many images to run on, by what is classified in them."""
 
 TEACHER = 'teacher'
 
 
 @dataclass
 class Asked:
-    """Networks of one kind, and what they said.
+    """Networks of one group, or the teacher, and their predictions.
 
     Attributes:
-        label: What they are called.
-        group: Whose they are; None of the teacher.
-        answers: Of each.
+        label: Their name.
+        group: Their group; None for the teacher.
+        answers: The predictions of each.
     """
 
     label: str
@@ -37,28 +37,28 @@ class Asked:
 
     @property
     def by_class(self) -> np.ndarray:
-        """IoU or accuracy of each class, the mean of all."""
+        """IoU or accuracy per class, the mean over networks."""
         return np.mean([each.by_class for each in self.answers], axis=0)
 
     @property
     def score(self) -> float:
-        """The score on the sample, the mean of all."""
+        """The score on the sample, the mean over networks."""
         return statistics.fmean(each.tally.score for each in self.answers)
 
     @property
     def first(self) -> Answers:
-        """What the first of them said."""
+        """The predictions of the first network."""
         return self.answers[0]
 
 
 @dataclass
 class Look:
-    """What was seen.
+    """All predictions.
 
     Attributes:
-        notes: What could not be looked at, and why.
-        asked: The teacher, if it could be asked, and then the groups.
-        sample: The images; None if nothing could be looked at.
+        notes: What could not be run, and why.
+        asked: The teacher, if it could be run, and then the groups.
+        sample: The images; None if nothing could be run.
         task: What is classified; likewise.
     """
 
@@ -73,7 +73,7 @@ class Look:
         return [each for each in self.asked if each.group is not None]
 
     def pairs(self) -> list[tuple[Asked, Asked]]:
-        """Each distillation behind the student alone that it is compared with."""
+        """Each distillation, preceded by the student alone that it is compared with."""
         groups = [each.group for each in self.asked if each.group is not None]
         by_number = {each.group.number: each for each in self.asked if each.group}
         found = []
@@ -85,13 +85,13 @@ class Look:
 
 
 def look(groups: Sequence[Group], count: int | None) -> Look:
-    """Ask every run, and a teacher, about the same validation images.
+    """Run every student, and one teacher, on the same validation images.
 
-    What fails is noted, and the rest goes on.
+    Failures are noted, and the rest goes on.
 
     Args:
-        groups: All that are on the page.
-        count: How many images; None for what suits the task.
+        groups: All groups on the page.
+        count: How many images; None for the task's default.
     """
     found = Look()
     samples: dict[str, Sample] = {}
@@ -102,7 +102,7 @@ def look(groups: Sequence[Group], count: int | None) -> Look:
                 first = not asked.answers
                 asked.answers.append(_ask(run, found, samples, count, first))
             except Exception as error:
-                # Data and models are the user's, and fail in any way.
+                # Data and models are the user's, and may raise anything.
                 found.notes.append(f'{run.folder}: {_in_a_line(error)}')
         if asked.answers:
             found.asked.append(asked)
@@ -112,7 +112,7 @@ def look(groups: Sequence[Group], count: int | None) -> Look:
 def _ask(
     run: Run, found: Look, samples: dict[str, Sample], count: int | None, first: bool
 ) -> Answers:
-    """Ask a run's student, and its teacher if it is the first of its group."""
+    """Run a student, and its teacher if it is the first of its group."""
     student = student_of(run)
     loader: Mapping[str, Any] = run.settings.get('val_dataloader') or {}
     name = json.dumps(loader.get('dataset'), default=str, sort_keys=True)
@@ -124,7 +124,7 @@ def _ask(
     if not answers.tally.counts.any():
         raise ValueError('its validation images have no labels')
     if found.asked and not _of_the_same(answers, found.asked[0].first):
-        raise ValueError('its validation images or classes are others')
+        raise ValueError('its validation images or classes differ from other runs')
     if found.sample is None:
         found.sample, found.task = sample, student.task
     if first and run.methods is not None and all(each.group for each in found.asked):
@@ -133,12 +133,12 @@ def _ask(
 
 
 def _ask_teacher(run: Run, student: Network, found: Look, sample: Sample) -> None:
-    """Ask a teacher, for all students."""
+    """Run one teacher, for all students."""
     try:
         teacher = teacher_of(run, student, sample.classes(student.num_classes))
         answers = ask(teacher, sample)
     except Exception as error:
-        # As that of the student.
+        # As for the student.
         note = f'The teacher of {run.folder}: {_in_a_line(error)}'
         found.notes.append(note)
         return
@@ -156,5 +156,5 @@ def _in_a_line(error: Exception) -> str:
 
 
 def changes(pairs: Sequence[tuple[Asked, Asked]], of: Callable[[Asked], Any]) -> Any:
-    """How much what distillations have of something differs, in the mean of all."""
+    """How much distillation changes a quantity, the mean over all pairs."""
     return np.mean([of(taught) - of(alone) for alone, taught in pairs], axis=0)

@@ -1,4 +1,4 @@
-"""Students and teachers of runs, built to predict."""
+"""Students and teachers of runs, built for inference."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,14 +28,14 @@ TEACHER_SETTINGS = ('config', 'checkpoint', *SETTINGS)
 
 @dataclass
 class Network:
-    """What predicts.
+    """A network for inference.
 
     Attributes:
-        model: Brings images to the form in which ``predict`` takes them.
-        predict: Gives data samples with predictions.
-        task: How these are read.
-        num_classes: That it tells apart.
-        to_student: From its classes to the data's.
+        model: Its data preprocessor makes the inputs of ``predict``.
+        predict: Returns data samples with predictions.
+        task: How to read them.
+        num_classes: How many classes it predicts.
+        to_student: Maps its classes to those of the data.
     """
 
     model: Any
@@ -46,12 +46,12 @@ class Network:
 
 
 def student_of(run: Run) -> Network:
-    """Build the student of a run with the weights that it has left.
+    """Build the student of a run with its saved weights.
 
     Raises:
-        FileNotFoundError: If there are none.
+        FileNotFoundError: If it has no checkpoint.
         ValueError: If its config has no model.
-        Exception: Whatever a model says that cannot be built, or the checkpoint.
+        Exception: Whatever building the model or loading the checkpoint raises.
     """
     setup()
     if run.checkpoint is None:
@@ -76,22 +76,22 @@ def student_of(run: Run) -> Network:
 
 
 def teacher_of(run: Run, student: Network, names: Sequence[str] | None) -> Network:
-    """Build the teacher of a run, which sees what the student sees.
+    """Build the teacher of a run, which takes the student's inputs.
 
     Args:
         run: A distillation.
         student: Its student.
-        names: Of the data's classes.
+        names: Class names of the data.
 
     Raises:
-        FileNotFoundError: If its checkpoint is not there.
-        Exception: Whatever a teacher says that cannot be built.
+        FileNotFoundError: If its checkpoint does not exist.
+        Exception: Whatever building the teacher raises.
     """
     model = run.settings['model']
     settings: Mapping[str, Any] = model.get('teacher') or {}
     checkpoint = settings.get('checkpoint')
     if not checkpoint or not Path(checkpoint).is_file():
-        raise FileNotFoundError(f'its checkpoint is not there: {checkpoint}')
+        raise FileNotFoundError(f'its checkpoint was not found: {checkpoint}')
     own = {key: settings[key] for key in TEACHER_SETTINGS if key in settings}
     own.setdefault('num_classes', model.get('num_classes'))
     with scope_of(run.settings):

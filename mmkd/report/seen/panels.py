@@ -12,10 +12,10 @@ from mmkd.spread import number
 
 
 class Tile(NamedTuple):
-    """A picture with what it is.
+    """A picture with its caption.
 
     Attributes:
-        picture: Its address.
+        picture: Its data URI.
         caption: What it shows.
     """
 
@@ -27,8 +27,8 @@ class Panel(NamedTuple):
     """One image.
 
     Attributes:
-        title: What distillation did to it.
-        tiles: Image, truth, networks, differences.
+        title: The effect of distillation on it.
+        tiles: Image, ground truth, predictions, differences.
     """
 
     title: str
@@ -36,11 +36,11 @@ class Panel(NamedTuple):
 
 
 class Colour(NamedTuple):
-    """A class of the maps.
+    """A class in the maps.
 
     Attributes:
         name: The class.
-        rgb: Its colour, as CSS has it.
+        rgb: Its colour in CSS.
     """
 
     name: str
@@ -48,17 +48,17 @@ class Colour(NamedTuple):
 
 
 def panels(look: Look, names: list[str]) -> tuple[list[Panel], list[Colour]]:
-    """The images that distillation helped and hurt most, with the one in the middle.
+    """The images that distillation helped and hurt most, and the median one.
 
-    Where nothing is compared they are those of which the first group has most and least
-    right.
+    If nothing is compared, they are those on which the first group is most and least
+    accurate.
 
     Args:
-        look: What was seen of pixels.
-        names: Of the classes.
+        look: The predictions on pixels.
+        names: Names of the classes.
 
     Returns:
-        The images, and the classes that they hold.
+        The images, and the classes that occur in them.
     """
     assert look.sample is not None
     assert look.task is not None
@@ -75,7 +75,7 @@ def panels(look: Look, names: list[str]) -> tuple[list[Panel], list[Colour]]:
         labels = look.sample.labels(place, look.task)
         there |= set(np.unique(labels).tolist())
         tiles = _tiles(look, place, labels, palette)
-        shown.append(Panel(f'Pixels that are right: {title}', tiles))
+        shown.append(Panel(f'Correct pixels: {title}', tiles))
     colours = [
         Colour(name, f'rgb({", ".join(map(str, colour))})')
         for number, (name, colour) in enumerate(zip(names, palette, strict=True))
@@ -85,11 +85,11 @@ def panels(look: Look, names: list[str]) -> tuple[list[Panel], list[Colour]]:
 
 
 def chosen(order_by: np.ndarray, ends: int = 2) -> list[int]:
-    """The places of the highest values, of the middle one, and of the lowest.
+    """The indices of the highest values, the median one, and the lowest.
 
     Args:
-        order_by: Values, NaN of what is not to be chosen.
-        ends: How many of both ends.
+        order_by: Values, NaN for those to leave out.
+        ends: How many at each end.
     """
     order = [int(p) for p in np.argsort(-order_by) if not np.isnan(order_by[p])]
     if len(order) <= 2 * ends + 1:
@@ -103,11 +103,11 @@ def _tiles(
     assert look.sample is not None
     image = look.sample.image(place)
     height, width = labels.shape
-    # Test-time scaling gives the image another size than its labels have.
+    # Test-time scaling gives the image a different size from its labels.
     image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
     tiles = [
         Tile(data_uri(image), 'image'),
-        Tile(class_map(labels, palette), 'truth'),
+        Tile(class_map(labels, palette), 'ground truth'),
     ]
     for each in look.asked:
         picture = class_map(each.first.predicted[place], palette)

@@ -1,4 +1,4 @@
-"""Pictures inside of a page."""
+"""Pictures embedded in a page."""
 
 import base64
 
@@ -6,20 +6,20 @@ import cv2
 import numpy as np
 
 LOSSLESS = 101
-"""OpenCV's quality of a WebP that is as it was."""
+"""OpenCV's quality value for a lossless WebP."""
 
 HELPED, HURT = (0, 114, 178), (213, 94, 0)
-"""Blue and vermilion, which the colour-blind tell apart."""
+"""Blue and vermilion, a colour-blind-safe pair."""
 
 NO_LABEL = (128, 128, 128)
 
 
 def data_uri(pixels: np.ndarray, quality: int = 75) -> str:
-    """A picture as the address that an ``img`` takes.
+    """A picture as a data URI for an ``img``.
 
     Args:
         pixels: RGB, uint8 ``(H, W, 3)``.
-        quality: Of the WebP, up to 100, or :data:`LOSSLESS`.
+        quality: Quality of the WebP, up to 100, or :data:`LOSSLESS`.
     """
     options = [cv2.IMWRITE_WEBP_QUALITY, quality]
     _, encoded = cv2.imencode('.webp', pixels[..., ::-1], options)
@@ -27,10 +27,10 @@ def data_uri(pixels: np.ndarray, quality: int = 75) -> str:
 
 
 def class_map(classes: np.ndarray, palette: np.ndarray) -> str:
-    """A map of classes in their colours.
+    """A label map in the colours of its classes.
 
     Args:
-        classes: ``(H, W)``, -1 where there is none.
+        classes: ``(H, W)``, -1 where there is no label.
         palette: RGB ``(K, 3)``.
     """
     known = (classes >= 0) & (classes < len(palette))
@@ -40,12 +40,12 @@ def class_map(classes: np.ndarray, palette: np.ndarray) -> str:
 
 
 def marked(image: np.ndarray, helped: np.ndarray, hurt: np.ndarray) -> str:
-    """A pale picture in which two kinds of places are marked.
+    """A pale picture in which two kinds of pixels are marked.
 
     Args:
         image: RGB ``(H, W, 3)``.
-        helped: Where blue is, bool ``(H, W)``.
-        hurt: Where vermilion is, likewise.
+        helped: Pixels marked blue, bool ``(H, W)``.
+        hurt: Pixels marked vermilion, likewise.
     """
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None] * 0.4 + 140
     pixels = grey.repeat(3, 2)

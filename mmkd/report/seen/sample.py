@@ -1,4 +1,4 @@
-"""A sample of the validation images, spread evenly."""
+"""An evenly spread sample of the validation images."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from mmkd.registry import scope_of
 from mmkd.setup import setup
 
 SIDE = 288
-"""The longer side of a picture on the page, at most."""
+"""Maximum length of a picture's longer side on the page, in pixels."""
 
 
 @dataclass
@@ -26,7 +26,7 @@ class Sample:
 
     Attributes:
         dataset: The whole set.
-        numbers: Of the images in it.
+        numbers: Indices of the images in it.
     """
 
     dataset: Any
@@ -38,18 +38,18 @@ class Sample:
         return len(self.dataset)
 
     def batches(self, size: int) -> Iterator[list[Mapping[str, Any]]]:
-        """Read the images, some at a time, as the data pipeline gives them."""
+        """Read the images in batches, as the data pipeline returns them."""
         for begin in range(0, len(self.numbers), size):
             numbers = self.numbers[begin : begin + size]
             yield [self.dataset[number] for number in numbers]
 
     def classes(self, count: int) -> list[str]:
-        """The names of the classes, or their numbers where it has no names."""
+        """The class names, or numbers if the data set does not name all classes."""
         names = [str(name) for name in names_of(self.dataset) or ()]
         return names if len(names) == count else [str(n) for n in range(count)]
 
     def palette(self, count: int) -> np.ndarray:
-        """A colour for each class, RGB ``(count, 3)``: the data set's, or drawn."""
+        """A colour per class, RGB ``(count, 3)``: the data set's, or generated ones."""
         meta = getattr(self.dataset, 'metainfo', None) or {}
         own = np.array(meta.get('palette') or [], np.uint8)
         if own.shape == (count, 3):
@@ -60,15 +60,15 @@ class Sample:
         return cv2.cvtColor(hsv[None], cv2.COLOR_HSV2RGB)[0]
 
     def image(self, place: int) -> np.ndarray:
-        """A small picture, RGB ``(H, W, 3)``.
+        """A small version of an image, RGB ``(H, W, 3)``.
 
         Args:
-            place: Of the image in the sample.
+            place: Index of the image in the sample.
         """
         item = self.dataset[self.numbers[place]]
         pixels = item['inputs'].numpy().transpose(1, 2, 0)
         if item['data_samples'].get('img_path'):
-            # OpenCV has read it.
+            # OpenCV reads BGR.
             pixels = pixels[..., ::-1]
         if pixels.shape[2] == 1:
             pixels = pixels.repeat(3, 2)
@@ -83,15 +83,15 @@ class Sample:
 
 
 def read_sample(settings: Mapping[str, Any], count: int) -> Sample:
-    """Build the validation set of a training and choose images of it.
+    """Build the validation set of a training and select images from it.
 
     Args:
         settings: The training's config.
-        count: How many images, if there are so many.
+        count: How many images, at most.
 
     Raises:
         ValueError: If it has no validation set.
-        Exception: Whatever the data set says that cannot be built.
+        Exception: Whatever building the data set raises.
     """
     setup()
     if not settings.get('val_dataloader'):
@@ -103,13 +103,13 @@ def read_sample(settings: Mapping[str, Any], count: int) -> Sample:
 
 
 def small(labels: Tensor) -> np.ndarray:
-    """A map of classes ``(H, W)`` at the size of pictures."""
+    """A label map ``(H, W)`` at the size of pictures."""
     values = labels.cpu().numpy().astype(np.int16)
     size = small_size(*values.shape)
     return cv2.resize(values, size[::-1], interpolation=cv2.INTER_NEAREST)
 
 
 def small_size(height: int, width: int) -> tuple[int, int]:
-    """Height and width of a picture on the page; small ones stay as they are."""
+    """Height and width of a picture on the page; small images keep theirs."""
     scale = min(1, SIDE / max(height, width))
     return max(1, round(height * scale)), max(1, round(width * scale))

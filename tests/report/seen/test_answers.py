@@ -61,7 +61,7 @@ def test_a_network_that_is_always_right(run: Run) -> None:
         return samples
 
     student.predict = predict
-    # Its classes stand one further on, as a teacher's may.
+    # Its classes are shifted by one, as a teacher's may be.
     student.to_student = lambda predictions: (predictions - 1) % 19
     answers = ask(student, read_sample(run.settings, 2))
     assert answers.right == [1.0, 1.0]
@@ -100,7 +100,7 @@ def test_what_is_missing_is_named(run: Run, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match='it has no checkpoint'):
         student_of(run)
     Path(run.settings['model']['teacher']['checkpoint']).unlink()
-    with pytest.raises(FileNotFoundError, match=r'not there: .*teacher_1\.pth'):
+    with pytest.raises(FileNotFoundError, match=r'was not found: .*teacher_1\.pth'):
         teacher_of(run, student, None)
 
 

@@ -22,7 +22,7 @@ CLASSES = ['ant', 'bee', 'cow', 'dog']
 
 @pytest.fixture
 def groups(tmp_path: Path, tiny: Tiny, streets: Path) -> list[Group]:
-    """A student alone and one that is taught, on streets, with random weights."""
+    """A student alone and a distilled one, on streets, with random weights."""
     teacher = tiny.teacher(tiny.segmentor(8, classes=19))
     parts = street_parts(tiny, streets) | dict(teacher=teacher)
     for number, (name, methods) in enumerate((('alone', None), ('kd', KD))):
@@ -39,7 +39,7 @@ def test_all_are_asked_about_the_same_images(groups: list[Group]) -> None:
     assert len(shown) == 3
     assert [tile.caption for tile in shown[0].tiles] == [
         'image',
-        'truth',
+        'ground truth',
         'teacher',
         'student alone',
         'kd',
@@ -103,7 +103,7 @@ def test_what_a_config_lacks_is_said(tmp_path: Path, tiny: Tiny) -> None:
 
 
 class Numbered:
-    """Images that are as light as their number."""
+    """Images as bright as their number."""
 
     def __len__(self) -> int:
         return 8
@@ -154,10 +154,10 @@ def test_confusions_that_changed(images: Look) -> None:
     rarer, more = confusions(images, CLASSES).values()
     [one], [other] = rarer, more
     assert (one.label, one.predicted) == ('ant', 'bee')
-    assert one.text == '3.0 before, 1.0 now, of 3'
+    assert one.text == '3.0 without, 1.0 with, of 3'
     assert len(one.pictures) == 2
     assert (other.label, other.predicted) == ('cow', 'bee')
-    assert other.text == '0.0 before, 2.0 now, of 3'
+    assert other.text == '0.0 without, 2.0 with, of 3'
 
 
 def test_confusions_where_nothing_is_compared(images: Look) -> None:

@@ -1,4 +1,4 @@
-"""Checkpoints behind an address."""
+"""Checkpoints at a URL."""
 
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -16,24 +16,24 @@ def safe_load_url(
     map_location: Any = 'cpu',
     progress: bool = True,
 ) -> Any:
-    """Download a checkpoint, once, and read it as :func:`safe_load` does.
+    """Download a checkpoint once and read it with :func:`safe_load`.
 
-    PyTorch's own function unpacks archives into the folder of all downloads,
-    where one could take the place of another's.
+    PyTorch's own function unpacks archives into the shared download folder,
+    where one could overwrite the files of another.
 
     Args:
-        url: Where it is.
-        model_dir: Where it is to lie; None is PyTorch's folder.
+        url: Its URL.
+        model_dir: The folder to save it in; None for PyTorch's.
         map_location: As in ``torch.load``.
-        progress: Whether to show how far the download is.
+        progress: Whether to show a progress bar.
 
     Returns:
-        What was saved.
+        The saved object.
 
     Raises:
         CheckpointError: As in :func:`safe_load`.
-        OSError: If the address cannot be reached; the message says where to
-            put the file by hand.
+        OSError: If the URL cannot be reached; the message says where to put
+            the file by hand.
     """
     folder = Path(model_dir or Path(torch.hub.get_dir(), 'checkpoints'))
     place = folder / PurePosixPath(urlparse(url).path).name
@@ -43,8 +43,8 @@ def safe_load_url(
             torch.hub.download_url_to_file(url, str(place), progress=progress)
         except (URLError, ConnectionError, TimeoutError) as error:
             raise OSError(
-                f'{url} cannot be reached: {error}. Where there is no network, '
-                f'download it elsewhere and put it at {place}'
+                f'{url} cannot be reached: {error}. Without a network connection, '
+                f'download it elsewhere and save it as {place}'
             ) from error
     try:
         return safe_load(place, map_location)

@@ -1,4 +1,4 @@
-"""What a file is that was taken for a checkpoint of PyTorch's."""
+"""Recognising files that are not PyTorch checkpoints."""
 
 import tarfile
 import zipfile
@@ -6,29 +6,29 @@ from pathlib import Path
 from typing import IO
 
 BEGINNINGS = {
-    b'<': 'a web page or other markup: download the file behind it',
+    b'<': 'a web page or other markup: download the file it links to',
     b'version https://git-lfs': (
-        'a pointer of Git LFS: `git lfs pull` fetches the file it stands for'
+        'a Git LFS pointer: `git lfs pull` fetches the file it points to'
     ),
     b'\x89HDF': 'an HDF5 file',
     b'\x1f\x8b': 'a gzip archive: unpack it',
     b'\x93NUMPY': 'a NumPy array',
     **{
         b'\x80' + bytes([version]): (
-            "a pickle of Python's own: where you trust it, read it and save the "
+            'a plain Python pickle: if you trust it, read it and save the '
             'weights with torch.save'
         )
         for version in (3, 4, 5)
     },
 }
-"""What some files begin with, and are."""
+"""The first bytes of some files, and what kind of file they indicate."""
 
 
 def is_safetensors(file: IO[bytes]) -> bool:
-    """Whether a file is of the safetensors format: a length, then JSON.
+    """Whether a file is in the safetensors format: a length, then JSON.
 
     Args:
-        file: Read from its present place, to which it is set back.
+        file: Read from its current position, which is restored.
     """
     head = file.read(9)
     file.seek(-len(head), 1)
@@ -36,13 +36,13 @@ def is_safetensors(file: IO[bytes]) -> bool:
 
 
 def other_kind(file: IO[bytes]) -> str | None:
-    """Name the kind of a file that is no checkpoint, and what to do.
+    """Name the kind of a file that is not a checkpoint, and what to do.
 
     Args:
         file: Read from its beginning.
 
     Returns:
-        A noun, such as ``'an HDF5 file'``, or None if it is not known.
+        A description, such as ``'an HDF5 file'``, or None if the kind is unknown.
     """
     file.seek(0)
     head = file.read(64).lstrip(b'\xef\xbb\xbf \t\r\n')
@@ -53,7 +53,7 @@ def other_kind(file: IO[bytes]) -> str | None:
             names = [Path(name).name for name in archive.namelist()]
         if 'constants.pkl' in names:
             return (
-                'a TorchScript program, which is code: where you trust it, save its '
+                'a TorchScript program, which is code: if you trust it, save its '
                 "weights, torch.save(torch.jit.load('FILE').state_dict(), 'WEIGHTS')"
             )
         if 'data.pkl' not in names:
@@ -63,7 +63,7 @@ def other_kind(file: IO[bytes]) -> str | None:
             return kind
     file.seek(0)
     if tarfile.is_tarfile(file):
-        return "a tar archive: unpack it, or save it anew with today's PyTorch"
+        return 'a tar archive: unpack it, or save it again with a current PyTorch'
     return f'text: {head[:30].decode()!r}' if _is_text(head) else None
 
 

@@ -1,4 +1,4 @@
-"""What a training is made of, as text that a later one can compare."""
+"""What a training run is made of, as text that a later run can compare."""
 
 import hashlib
 import json
@@ -11,24 +11,24 @@ import torch
 from torch import Tensor
 
 UNSET = 'not set'
-"""What stands for a value where there is none."""
+"""Placeholder for a missing value."""
 
 BEGINNING = ('init_cfg', 'pretrained')
-"""What a model's config says of the weights it begins with."""
+"""Fields of a model's config that name its initial weights."""
 
 
 def meta_of(checkpoint: Any) -> dict[str, Any]:
-    """What a checkpoint says of itself, empty where it says nothing."""
+    """The metadata of a checkpoint, empty if it has none."""
     meta = checkpoint.get('meta') if isinstance(checkpoint, Mapping) else None
     return meta if isinstance(meta, dict) else {}
 
 
 def text_of(config: Any) -> str:
-    """A config as text: alike for configs that make the same thing.
+    """A config as text, equal for configs that build the same thing.
 
     Args:
-        config: A model dict or a dict of methods. What it says of the weights
-            that the training begins with is left out.
+        config: A model dict or a dict of methods. Its fields that name initial
+            weights are left out.
     """
     return json.dumps(without(config, BEGINNING), sort_keys=True, default=str)
 
@@ -36,7 +36,7 @@ def text_of(config: Any) -> str:
 def fingerprint(state: Mapping[str, Tensor]) -> str:
     """The SHA-256 of weights: their names, types, shapes and values.
 
-    It is the same wherever their file stands and whatever else that holds.
+    It does not depend on where their file is and what else it contains.
 
     Args:
         state: The state dict.
@@ -59,7 +59,7 @@ def file_hash(file: str | PathLike[str]) -> str:
 
 
 def without(config: Any, names: Collection[str]) -> Any:
-    """A config of plain dicts and lists, at no depth with a key of these names."""
+    """A config as plain dicts and lists, without these keys at any depth."""
     if isinstance(config, Mapping):
         kept = {str(k): v for k, v in config.items() if k not in names}
         return {key: without(inner, names) for key, inner in kept.items()}
@@ -69,13 +69,13 @@ def without(config: Any, names: Collection[str]) -> Any:
 
 
 def differences(was: Any, now: Any, place: str = '') -> Iterator[tuple[str, Any, Any]]:
-    """Where two plain configs differ, and what stands there in each.
+    """Where two plain configs differ, with the value in each.
 
     Args:
-        was: A value of a config, a dict or list of them, or :data:`UNSET`, which None
-            is too beside a dict.
-        now: Another one.
-        place: What they are called.
+        was: A config value, a dict or list of values, or :data:`UNSET`; None counts
+            as unset if the other value is a dict.
+        now: The value to compare it with.
+        place: Their name.
     """
     inner = [dict(enumerate(v)) if isinstance(v, list) else v for v in (was, now)]
     dicts = [{} if value in (None, UNSET) else value for value in inner]

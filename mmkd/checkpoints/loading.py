@@ -1,10 +1,10 @@
-"""Reading checkpoints without running what they hold.
+"""Reading checkpoints without running code from them.
 
 A checkpoint is a pickle, and a pickle can call any function by name. PyTorch's
-``weights_only=True`` reads tensors and plain containers alone; MMEngine's
-training checkpoints hold NumPy values, log histories and schedules too. They
-are allowed here, each by name, and nothing else is: no file makes mmkd load
-with ``weights_only=False``. What was read is reduced to data.
+``weights_only=True`` reads only tensors and plain containers; MMEngine's
+training checkpoints also contain NumPy values, log histories and schedules.
+These are allowed here, each by name, and nothing else is: mmkd never loads a
+file with ``weights_only=False``. The result is reduced to data.
 """
 
 import errno
@@ -35,7 +35,7 @@ METHODS = {
     HistoryBuffer: ('min', 'max', 'current', 'mean'),
     OneCycleParamScheduler: ('_annealing_cos', '_annealing_linear'),
 }
-"""The classes that pickle methods of theirs with their values, and which."""
+"""Classes that pickle some of their methods with their values, and these methods."""
 
 
 class CheckpointError(ValueError):
@@ -43,9 +43,9 @@ class CheckpointError(ValueError):
 
 
 def _pickled_method(owner: object, name: str) -> Callable[..., Any]:
-    """Stand in for ``getattr``, by which Python pickles a class's methods.
+    """Stand in for ``getattr``, with which Python pickles a class's methods.
 
-    The real one reaches every function from any class, by way of
+    The real one can reach every function from any class, through
     ``__init__.__globals__``.
     """
     for allowed, names in METHODS.items():
@@ -59,7 +59,7 @@ ALLOWED = [
     *METHODS,
     (_pickled_method, 'builtins.getattr'),
     (_pickled_method, '__builtin__.getattr'),
-    bytes,  # an empty array's content is pickled as a call of it
+    bytes,  # an empty array's content is pickled as a call to it
     *((stand_in, name) for name, stand_in in NUMPY.items()),
 ]
 
@@ -68,7 +68,7 @@ ALLOWED = [
 def _only_allowed(source: object, file: IO[bytes]) -> Iterator[None]:
     """Extend what ``weights_only=True`` reads, and name the file in errors.
 
-    What a user allows with ``torch.serialization.add_safe_globals`` stays
+    Whatever a user allows with ``torch.serialization.add_safe_globals`` stays
     allowed, except what has a stand-in here: ``getattr``, which MMEngine's own
     loader adds, and NumPy.
     """
@@ -80,10 +80,10 @@ def _only_allowed(source: object, file: IO[bytes]) -> Iterator[None]:
     except Exception as error:
         if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
             raise
-        # A place outside the file, to which a damaged one leads, is invalid.
+        # EINVAL: a damaged file leads to an offset outside itself.
         if isinstance(error, OSError) and error.errno != errno.EINVAL:
             raise
-        # A damaged pickle fails in whatever way its next bytes happen to ask.
+        # A damaged pickle can raise any exception.
         raise CheckpointError(_explain(source, file, error)) from None
     finally:
         clear_safe_globals()
@@ -97,7 +97,7 @@ def _has_stand_in(entry: Any) -> bool:
 
 
 def _explain(source: object, file: IO[bytes], error: Exception) -> str:
-    """PyTorch's message, without its advice to load the file all the same."""
+    """PyTorch's message, without its advice to load the file anyway."""
     kind = other_kind(file)
     if kind is not None:
         return f'cannot read checkpoint {source}: it is {kind}'
@@ -105,7 +105,7 @@ def _explain(source: object, file: IO[bytes], error: Exception) -> str:
     if refused is not None:
         return (
             f'checkpoint {source} is refused: reading it would use {refused[1]}, '
-            'which could run code. Save its state dict alone, or, if that is a '
+            'which could run code. Save only its state dict or, if that is a '
             'class of yours, allow it with torch.serialization.add_safe_globals'
         )
     if isinstance(error, NotDataError):
@@ -122,21 +122,21 @@ def safe_load(
     map_location: Any = 'cpu',
     mapped: bool = False,
 ) -> Any:
-    """Read a checkpoint and run nothing of it.
+    """Read a checkpoint without running any code from it.
 
-    It is one that ``torch.save`` wrote, or a file of the safetensors format,
-    which holds a bare state dict.
+    The file was written by ``torch.save`` or is in the safetensors format, which
+    contains a bare state dict.
 
     Args:
         file: Path, or a binary file object.
         map_location: As in ``torch.load``.
-        mapped: Whether tensors may be the pages of the file, for one whose values are
-            copied and which nobody changes meanwhile.
+        mapped: Whether tensors may be memory-mapped from the file; only if their
+            values are copied and nobody changes the file meanwhile.
 
     Returns:
-        What was saved: a bare state dict, or a dict as MMEngine, MMSegmentation
-        and MMPretrain save it, without the config that MMEngine would run when
-        a training goes on from it.
+        The saved object: a bare state dict, or a dict as MMEngine, MMSegmentation
+        and MMPretrain save it, without the config that MMEngine would execute
+        when training resumes.
 
     Raises:
         CheckpointError: If the file is damaged, or names a class or function
@@ -164,19 +164,19 @@ def _read(
         content = as_data(
             torch.load(path or file, map_location, weights_only=True, mmap=mapped)
         )
-        # MMEngine's runners execute this to look into it.
+        # MMEngine's runners execute this to read it.
         meta_of(content).pop('config', None)
         return content
 
 
 def read_meta(path: str | PathLike[str]) -> dict[str, Any]:
-    """Read what a checkpoint says of itself, and none of its weights.
+    """Read the metadata of a checkpoint, without its weights.
 
     Args:
         path: As in :func:`safe_load`.
 
     Returns:
-        Its ``meta``, which is empty where there is none.
+        Its ``meta``, empty if there is none.
 
     Raises:
         CheckpointError, OSError: As in :func:`safe_load`.
@@ -188,17 +188,17 @@ def read_meta(path: str | PathLike[str]) -> dict[str, Any]:
 
 
 def check_whole(path: str | PathLike[str]) -> None:
-    """Look whether a checkpoint is on the disk as ``torch.save`` wrote it.
+    """Check that a checkpoint is on disk as ``torch.save`` wrote it.
 
-    Every record is read and compared with the checksum stored beside it, which
-    finds truncation and single wrong bits; PyTorch itself compares none.
-    Nothing is unpickled. Checkpoints from before PyTorch 1.6 hold no checksum.
+    Every record is read and compared with its stored checksum, which detects
+    truncation and single flipped bits; PyTorch itself compares none.
+    Nothing is unpickled. Checkpoints from before PyTorch 1.6 have no checksums.
 
     Args:
         path: The file.
 
     Raises:
-        CheckpointError: If it is truncated or a bit of it is wrong.
+        CheckpointError: If it is truncated or a bit has flipped.
         OSError: If it cannot be opened.
     """
     with open(path, 'rb') as file:
@@ -206,7 +206,7 @@ def check_whole(path: str | PathLike[str]) -> None:
             with zipfile.ZipFile(file) as archive:
                 broken = archive.testzip()
         except Exception as error:
-            # Damaged headers fail in whatever way their next bytes happen to ask.
+            # Damaged headers can raise any exception.
             raise CheckpointError(f'{path} is damaged: {error}') from None
     if broken is not None:
         raise CheckpointError(f'{path} is damaged: wrong checksum of {broken}')

@@ -1,10 +1,10 @@
-"""Reducing what a pickle holds to data: numbers, strings, tensors, containers.
+"""Reducing the content of a pickle to data: numbers, strings, tensors, containers.
 
-A pickle builds NumPy's arrays by handing its own words to NumPy, which believes
-them: a type that is said to hold Python objects makes it follow pointers that
-are numbers of the file. So both of mmkd's readers give pickles the classes of
-this module in the place of NumPy's. They keep the words, and
-:func:`as_data` makes arrays of plain types from them.
+A pickle builds NumPy arrays by passing its own arguments to NumPy, which trusts
+them: a dtype that claims to hold Python objects makes it follow pointers read
+from the file. Both of mmkd's readers therefore give pickles the classes of this
+module instead of NumPy's. They only store the arguments, from which
+:func:`as_data` makes arrays of plain types.
 """
 
 import re
@@ -17,19 +17,19 @@ from torch import Tensor
 from torch.nn import Parameter
 
 PLAIN = re.compile(r'[biufcSU]\d+')
-"""The types that are read: numbers and text, named by kind and size."""
+"""The types that are allowed: numbers and text, named by kind and size."""
 
 
 class NotDataError(ValueError):
-    """A pickle asks for what is more than numbers and text."""
+    """A pickle asks for more than numbers and text."""
 
 
 class PickledType:
-    """What a pickle says of a NumPy type, kept until it is looked at.
+    """A pickle's description of a NumPy type, stored until it is checked.
 
     Args:
         code: Kind and size, such as ``f4``.
-        _: What else NumPy's constructor gets.
+        _: Further arguments of NumPy's constructor.
     """
 
     def __init__(self, code: str, *_: object) -> None:
@@ -37,42 +37,42 @@ class PickledType:
         self._order: Any = '='
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        """Take the byte order, and refuse a type made of other types."""
+        """Store the byte order, and refuse compound types."""
         _, self._order, *parts = state[:5]
         if any(part is not None for part in parts):
-            raise NotDataError(f'a compound type ({self._code}) is not read')
+            raise NotDataError(f'compound types ({self._code}) are not allowed')
 
     def value(self) -> np.dtype:
         """The type.
 
         Raises:
-            NotDataError: If it is not one of numbers or text.
+            NotDataError: If it is not a type of numbers or text.
         """
         if not PLAIN.fullmatch(self._code) or self._order not in ('<', '>', '=', '|'):
-            raise NotDataError(f'arrays of type {self._code} are not read')
+            raise NotDataError(f'arrays of type {self._code} are not allowed')
         return np.dtype(self._code).newbyteorder(self._order)
 
 
 class PickledArray:
-    """What a pickle says of a NumPy array, kept until it is looked at.
+    """A pickle's description of a NumPy array, stored until it is checked.
 
     Args:
-        _: What NumPy's constructor gets; the pickle says it once more later.
+        _: Arguments of NumPy's constructor; the pickle repeats them later.
     """
 
     def __init__(self, *_: object) -> None:
         self._state: tuple[Any, ...] = ()
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        """Keep shape, type, order and content."""
+        """Store shape, type, order and content."""
         self._state = state
 
     def value(self) -> np.ndarray:
         """The array.
 
         Raises:
-            ValueError: If its parts do not fit each other.
-            NotDataError: If its type is not one of numbers or text.
+            ValueError: If its parts do not fit together.
+            NotDataError: If its type is not a type of numbers or text.
         """
         *_, shape, kind, by_columns, content = self._state
         return from_buffer(content, kind, shape, 'F' if by_columns else 'C')
@@ -81,24 +81,24 @@ class PickledArray:
 def from_buffer(
     content: Any, kind: PickledType, shape: tuple[int, ...], order: Any
 ) -> np.ndarray:
-    """Make an array of bytes; the other name by which pickles do."""
+    """Make an array from bytes, as some pickles do directly."""
     if isinstance(content, str):
         content = content.encode('latin1')
     made = np.ndarray(shape, kind.value(), bytearray(memoryview(content)), order=order)
     if made.nbytes != len(content):
-        raise ValueError(f'an array of {made.nbytes} bytes has {len(content)}')
+        raise ValueError(f'an array needs {made.nbytes} bytes, got {len(content)}')
     return made
 
 
 def scalar(kind: PickledType, content: Any) -> Any:
-    """Make a number or text of NumPy's from bytes."""
+    """Make a NumPy number or string from bytes."""
     return from_buffer(content, kind, (), 'C')[()]
 
 
 NUMPY = {
     'numpy.ndarray': PickledArray,
     'numpy.dtype': PickledType,
-    # NumPy 1 and 2 name the package of their compiled functions so.
+    # The package of compiled functions in NumPy 1 and NumPy 2.
     **{
         f'numpy.{core}.{name}': stand_in
         for core in ('core', '_core')
@@ -109,20 +109,20 @@ NUMPY = {
         )
     },
 }
-"""What pickles call NumPy's parts, and what they get."""
+"""The names of NumPy objects in pickles, and what replaces them."""
 
 
 def as_data(value: Any) -> Any:
-    """Reduce what was unpickled to data.
+    """Reduce an unpickled object to data.
 
-    Containers stay the ones they are. Tensors, log histories and ordered dicts
-    lose what was hung on them, which could hide their own methods.
+    Dicts and lists are changed in place. Tensors, log histories and ordered dicts
+    lose attributes added to them, which could shadow their own methods.
 
     Args:
-        value: Anything; changed in place.
+        value: Any object; changed in place.
 
     Raises:
-        ValueError: If an array is none.
+        ValueError: If an array is invalid.
     """
     return _reduced(value, {})
 
@@ -130,7 +130,7 @@ def as_data(value: Any) -> Any:
 def _reduced(value: Any, done: dict[int, tuple[Any, Any]]) -> Any:
     if id(value) in done:
         return done[id(value)][1]
-    # What is in the memo stays alive: nothing else gets its id.
+    # The memo keeps objects alive, so that no other object gets the same id.
     done[id(value)] = value, value
     found = value
     if isinstance(value, (PickledArray, PickledType)):
@@ -149,7 +149,7 @@ def _reduced(value: Any, done: dict[int, tuple[Any, Any]]) -> Any:
     elif type(value) in (tuple, set):
         found = type(value)(_reduced(item, done) for item in value)
     elif getattr(value, '__dict__', None) and not isinstance(value, type):
-        # Of a class that the user allows.
+        # An instance of a class that the user allows.
         _reduced(vars(value), done)
     done[id(value)] = value, found
     return found
@@ -160,7 +160,7 @@ def _strip(value: dict[Any, Any]) -> None:
         metadata = vars(value).get('_metadata')
         vars(value).clear()
         if isinstance(metadata, dict):
-            # Versions of modules, which PyTorch keeps with a state dict.
+            # Module versions, which PyTorch stores with a state dict.
             vars(value)['_metadata'] = as_data(metadata)
 
 
@@ -169,6 +169,6 @@ def _fresh_history(state: dict[str, Any]) -> HistoryBuffer:
     for name in ('_log_history', '_count_history'):
         values = np.asarray(state[name])
         if values.ndim != 1 or values.dtype.kind not in 'biuf':
-            raise NotDataError(f'a log history is not made of numbers: {values.dtype}')
+            raise NotDataError(f'a log history must be numbers, got {values.dtype}')
         setattr(history, name, values)
     return history

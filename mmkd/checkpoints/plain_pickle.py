@@ -1,4 +1,4 @@
-"""Unpickling that yields arrays and plain values and can run no code."""
+"""Unpickling that yields arrays and plain values and cannot run code."""
 
 import io
 import pickle
@@ -14,7 +14,7 @@ class PlainUnpickler(pickle.Unpickler):
         """Look a name up, as the pickle asks for it.
 
         Raises:
-            pickle.UnpicklingError: If it is not one of NumPy's for arrays.
+            pickle.UnpicklingError: If it is not one that NumPy arrays need.
         """
         if (module, name) == ('_codecs', 'encode'):
             # How Python 3 writes bytes for Python 2.
@@ -32,10 +32,10 @@ def load_plain_pickle(content: bytes, source: str) -> Any:
 
     Args:
         content: The pickle.
-        source: Where it is from, for the error message.
+        source: Where it comes from, for the error message.
 
     Returns:
-        What was pickled.
+        The unpickled object.
 
     Raises:
         ValueError: If it is damaged or asks for anything else.
@@ -45,7 +45,7 @@ def load_plain_pickle(content: bytes, source: str) -> Any:
     except MemoryError:
         raise
     except Exception as error:
-        # A damaged pickle fails in whatever way its next bytes happen to ask.
+        # A damaged pickle can raise any exception.
         raise ValueError(
             f'{source} is refused: {error}. It must be an undamaged pickle of '
             'NumPy arrays and plain Python values'

@@ -1,4 +1,4 @@
-"""Weights that a part of a model begins with, by its ``init_cfg``."""
+"""Initial weights of a part of a model, from its ``init_cfg``."""
 
 import logging
 from collections.abc import Mapping
@@ -15,9 +15,9 @@ from mmkd.checkpoints.weights import beginnings, listed
 
 
 def check_pretrained_parts() -> None:
-    """Let ``init_cfg=dict(type='Pretrained')`` refuse the file of another network.
+    """Make ``init_cfg=dict(type='Pretrained')`` refuse the file of another network.
 
-    MMEngine trains from random weights then, and lists their names in a warning.
+    MMEngine would train from random weights and only list their names in a warning.
     """
     initialise = PretrainedInit.__call__
 
@@ -52,14 +52,14 @@ def _check(part: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
     share = len(fitting) / max(len(names), 1)
     said = (
         f'init_cfg: {source} has {len(fitting)} of the {len(names)} weights of '
-        f'{type(part).__name__} in their shapes'
+        f'{type(part).__name__} with the right shapes'
     )
     if names and share < 0.1:
         raise ValueError(
-            f'{said}: it is of another network. Its names begin with '
+            f'{said}: it belongs to another network. Its names begin with '
             f'{listed(beginnings(state))}, those of the network with '
-            f'{listed(beginnings(own))}. Weights of a part of a whole model are '
-            "prefix='backbone.' of the init_cfg."
+            f'{listed(beginnings(own))}. To use a part of a whole model, set '
+            "prefix='backbone.' in the init_cfg."
         )
     if share < 0.5:
         print_log(f'{said}; the others stay random.', 'current', logging.WARNING)

@@ -1,4 +1,4 @@
-"""What MMEngine reads from files of others, read as data."""
+"""Making MMEngine read untrusted files as data."""
 
 import re
 from functools import wraps
@@ -19,7 +19,7 @@ from mmkd.checkpoints.plain_pickle import load_plain_pickle
 
 
 def read_as_data() -> None:
-    """Let nothing that MMEngine reads run code, be removed or be followed."""
+    """Keep files that MMEngine reads from running code or removing other files."""
     load_checkpoints_safely()
     load_annotations_safely()
     follow_no_path_of_a_checkpoint()
@@ -30,7 +30,7 @@ class SafeTorch(ModuleType):
 
     @staticmethod
     def load(file: Any, map_location: Any = None, **_: Any) -> Any:
-        """Read a checkpoint, whatever the caller says of ``weights_only``."""
+        """Read a checkpoint safely, whatever ``weights_only`` the caller passes."""
         return safe_load(file, map_location)
 
     def __getattr__(self, name: str) -> Any:
@@ -41,17 +41,17 @@ def load_checkpoints_safely() -> None:
     """Make MMEngine read every checkpoint with :mod:`mmkd.checkpoints.loading`.
 
     That covers teachers, pretrained backbones, resumed and tested runs, from
-    files, object stores and addresses. By itself the original MMEngine cannot
-    read its own training checkpoints since PyTorch 2.6
-    (open-mmlab/mmengine#1655); onedl-mmengine allows ``getattr``, which leads
-    to any function, and falls back to ``weights_only=False``.
+    files, object stores and URLs. The original MMEngine cannot read its own
+    training checkpoints with PyTorch 2.6 and later
+    (open-mmlab/mmengine#1655); onedl-mmengine allows ``getattr``, which gives
+    access to any function, and falls back to ``weights_only=False``.
     """
     checkpoint_io.torch = SafeTorch('torch')
     checkpoint_io.load_url = safe_load_url
 
 
 SafeLoader: Any = getattr(yaml, 'CSafeLoader', yaml.SafeLoader)
-"""The fast one where PyYAML has it: a config of another package reads 50 files."""
+"""The fast one if PyYAML has it: a config of another package reads 50 files."""
 
 
 class PlainLoader(SafeLoader):
@@ -65,7 +65,7 @@ PlainLoader.add_constructor(
 
 
 def load_annotations_safely() -> None:
-    """Make MMEngine read ``.pkl`` and ``.yaml`` files, as of ``ann_file``, as data."""
+    """Make MMEngine read ``.pkl`` and ``.yaml`` files (``ann_file``) as data."""
 
     def load_pickle(_: Any, file: IO[bytes], **__: Any) -> Any:
         return load_plain_pickle(file.read(), str(getattr(file, 'name', 'a pickle')))
@@ -78,10 +78,10 @@ def load_annotations_safely() -> None:
 
 
 def follow_no_path_of_a_checkpoint() -> None:
-    """Let MMEngine's hook remove no other file than a checkpoint of its own folder.
+    """Keep MMEngine's hook from removing files other than checkpoints in its folder.
 
-    The checkpoint that a training goes on from names those which are to be
-    removed when there are newer or better ones.
+    The checkpoint that training resumes from names the checkpoints to remove
+    once there are newer or better ones.
     """
     before_train = CheckpointHook.before_train
 
@@ -107,9 +107,9 @@ def follow_no_path_of_a_checkpoint() -> None:
 
 
 def _own_best(hook: CheckpointHook, path: Any) -> str | None:
-    """Where a best checkpoint of this name is in the hook's folder.
+    """The path of a best checkpoint of this name in the hook's folder.
 
-    A folder of checkpoints that was moved keeps its best one so.
+    This way a checkpoint folder that was moved keeps its best one.
     """
     name = PurePath(str(path)).name
     if not (name.startswith('best_') and name.endswith('.pth')):

@@ -1,4 +1,4 @@
-"""Whether weights are those of a network, and such as training gives."""
+"""Checks that weights fit a network and can result from training."""
 
 import re
 from collections.abc import Mapping
@@ -12,17 +12,17 @@ from mmkd.nearest import listed
 def load_whole(
     model: nn.Module, state: Mapping[str, Tensor], source: str, optional: Any = ()
 ) -> list[str]:
-    """Load weights into a network of which none may stay random.
+    """Load all weights of a network; none may stay random.
 
     Args:
         model: The network.
         state: The weights.
-        source: Which file they are from, for messages.
-        optional: What the names of weights begin with that may be missing, a
-            string or a tuple of them.
+        source: The file they come from, for messages.
+        optional: Prefix of the names of weights that may be missing, or a tuple
+            of prefixes.
 
     Returns:
-        The names that the network has no use for.
+        The names that the network does not use.
 
     Raises:
         ValueError: If a weight is missing or has another shape; the message
@@ -37,28 +37,28 @@ def load_whole(
         if not name.startswith(optional)
     ]
     if missing and not shapes:
-        # What a model takes out of any state dict, its own too, it computes itself.
+        # Weights missing even after loading its own state dict are computed.
         computed, _, _ = _load(model, own, own)
         missing = [name for name in missing if name not in computed]
     if missing or shapes:
         raise ValueError(
             f'{source} does not fit {type(model).__name__}. Missing '
-            f'keys: {listed(missing)}. Other shapes (is its class count the '
-            f"network's?): {listed(shapes.values())}. "
+            f'keys: {listed(missing)}. Other shapes (does the class count '
+            f'match?): {listed(shapes.values())}. '
             'Pass the config that the checkpoint was trained with.'
         )
     return unread
 
 
 def check_beginning(model: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
-    """Refuse the weights of another network to begin a training with.
+    """Refuse initial weights of another network.
 
-    Other heads, as for other classes, and a few layers of the backbone, as for
-    other images, are a beginning all the same.
+    Heads may differ, as for other classes, and so may a few layers of the
+    backbone, as for other images.
 
     Raises:
-        ValueError: If more than a tenth of the weights that the file has of the
-            backbone have other shapes (half of all, in a model without one), or less
+        ValueError: If more than a tenth of the backbone's weights in the file have
+            other shapes (half of all weights in a model without a backbone), or fewer
             than a tenth of the backbone's weights are in the file.
     """
     own = model.state_dict()
@@ -70,7 +70,7 @@ def check_beginning(model: nn.Module, state: Mapping[str, Tensor], source: str) 
     wrong = [shapes[name] for name in shared if name in shapes]
     if len(wrong) > most * len(shared) or len(shared) < 0.1 * len(body):
         raise ValueError(
-            f'{source} is of another network than {type(model).__name__}: it has '
+            f'{source} belongs to another network than {type(model).__name__}: it has '
             f'{len(shared)} of {len(body)} weights, and {len(wrong)} of them have '
             f'other shapes ({listed(wrong)}). Pass the config that it was trained with.'
         )
@@ -79,9 +79,9 @@ def check_beginning(model: nn.Module, state: Mapping[str, Tensor], source: str) 
 def _load(
     model: nn.Module, state: Mapping[str, Tensor], own: Mapping[str, Tensor]
 ) -> tuple[list[str], list[str], dict[str, str]]:
-    """Load what fits: the names of what is missing and unread, and other shapes."""
+    """Load what fits; return missing names, unread names and other shapes."""
     try:
-        # Modules that know older names or sizes bring them up to date here.
+        # Modules update older names and sizes here.
         missing, unread = model.load_state_dict(state, strict=False)
     except RuntimeError as error:
         names = re.findall(r'size mismatch for (\S+):', str(error))
@@ -98,16 +98,16 @@ def _load(
 def check_values(
     state: Mapping[str, Tensor], own: Mapping[str, Tensor], source: str
 ) -> None:
-    """Refuse values that no training gives.
+    """Refuse values that cannot result from training.
 
     Args:
         state: The weights.
         own: The network's.
-        source: Which file they are from, for messages.
+        source: The file they come from, for messages.
 
     Raises:
-        ValueError: If the network has fractions where they are integers, complex or
-            not finite, or if all of them are 0; the message names the first few.
+        ValueError: If floating-point weights of the network are integers, complex or
+            not finite here, or if all of them are 0; the message names the first few.
     """
     fractions = {
         name: value
@@ -117,13 +117,13 @@ def check_values(
     for name, value in fractions.items():
         if value.is_meta or value.is_sparse or value.is_quantized:
             raise ValueError(
-                f'{source}: {name} is no plain tensor (layout {value.layout}, type '
+                f'{source}: {name} is not a plain tensor (layout {value.layout}, type '
                 f'{value.dtype}, on {value.device}).'
             )
         if not value.is_floating_point():
             raise ValueError(
-                f'{source}: {name} is of type {value.dtype}, and the network has '
-                f'{own[name].dtype}. Is the file of a quantised network, or damaged?'
+                f'{source}: {name} is of type {value.dtype}, but the network has '
+                f'{own[name].dtype}. Is the file from a quantised network, or damaged?'
             )
     broken = [
         name
@@ -133,19 +133,19 @@ def check_values(
     if broken:
         raise ValueError(
             f'weights in {source} are not finite: {listed(broken)}. Its training '
-            'had diverged: pass a checkpoint from before that, or train it again.'
+            'diverged: pass a checkpoint from before that, or train it again.'
         )
     matrices = {name: value for name, value in fractions.items() if value.dim() > 1}
     if matrices and not any(value.any() for value in matrices.values()):
         raise ValueError(
-            f'all weights in {source} are 0: {listed(matrices)}. It is no trained '
+            f'all weights in {source} are 0: {listed(matrices)}. It is not a trained '
             'network.'
         )
 
 
 def is_finite(value: Tensor) -> bool:
     """Whether all numbers of a tensor are finite."""
-    # PyTorch does not ask this of its types of one byte.
+    # PyTorch does not support this for one-byte types.
     wide = value.float() if value.element_size() == 1 else value
-    # What is not finite makes the sum so too, which is much faster to look at.
+    # Non-finite values make the sum non-finite, which is much faster to check.
     return bool(wide.sum().isfinite() or wide.isfinite().all())

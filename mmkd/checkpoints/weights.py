@@ -1,4 +1,4 @@
-"""Where in a checkpoint the weights of a network are."""
+"""Finding the weights of a network in a checkpoint."""
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,28 +11,28 @@ from mmkd.checkpoints.weight_fit import check_values
 from mmkd.nearest import listed
 
 WRAPPERS = ('module.', '_orig_mod.')
-"""What data parallelism and compiling put before names."""
+"""Prefixes that data parallelism and ``torch.compile`` add to names."""
 
 
 def weights_for(model: nn.Module, content: Any, source: str) -> dict[str, Tensor]:
-    """Find the weights of a network in what was read from a file.
+    """Find the weights of a network in the content of a file.
 
-    They may stand under another key than ``state_dict``, or under names with
-    something before them, as a whole model has that they are a part of: where
-    one place alone has names of the network's, it is taken, and said.
+    They may be under a key other than ``state_dict``, or their names may have a
+    prefix, as in a whole model that they are a part of. If exactly one place has
+    names of the network, it is used, and logged.
 
     Args:
         model: The network.
-        content: What the file holds.
-        source: Which file, for messages.
+        content: The content of the file.
+        source: The file, for messages.
 
     Returns:
-        A state dict with the network's names, which may lack some.
+        A state dict with the network's names, some of which may be missing.
 
     Raises:
-        ValueError: If it holds none of the network's weights, those of several
-            networks of the kind, or values that are none: integers where the
-            network has fractions, complex or infinite ones, nothing but zeros.
+        ValueError: If it holds none of the network's weights, several sets of
+            them, or invalid values: integers where the network has floating-point
+            numbers, complex or infinite ones, nothing but zeros.
     """
     own = model.state_dict()
     found = [
@@ -50,20 +50,20 @@ def weights_for(model: nn.Module, content: Any, source: str) -> dict[str, Tensor
         )
     [(place, state)] = found
     if place:
-        print_log(f'the weights in {source} are those of {place}', logger='current')
+        print_log(f'the weights in {source} are from {place}', logger='current')
     check_values(state, own, source)
     return state
 
 
 HOW_TO_SAVE = (
-    'Save the weights that are meant alone, under these names: '
-    "torch.save(dict(state_dict=...), FILE). A backbone's alone are "
+    'Save only the weights that are meant, under these names: '
+    'torch.save(dict(state_dict=...), FILE). To load only a backbone, set '
     "init_cfg=dict(type='Pretrained', checkpoint=FILE) of the backbone."
 )
 
 
 def _entries(content: Any) -> Iterator[tuple[str, dict[str, Tensor]]]:
-    """Where weights may be, the usual place having no name, and what is there."""
+    """Places where weights may be, and these weights; the usual place is ``''``."""
     if not isinstance(content, Mapping):
         return
     usual = content.get('state_dict')
@@ -82,7 +82,7 @@ def _tensors(state: Mapping[Any, Any]) -> dict[str, Tensor]:
         for name, value in state.items()
         if isinstance(name, str) and isinstance(value, Tensor)
     )
-    # The versions of modules, by which they read what older ones wrote.
+    # Module versions, with which modules read older checkpoints.
     versions = getattr(state, '_metadata', None) or {}
     tensors._metadata = {  # type: ignore[attr-defined]
         _unwrapped(f'{name}.')[:-1]: version for name, version in versions.items()
@@ -93,7 +93,7 @@ def _tensors(state: Mapping[Any, Any]) -> dict[str, Tensor]:
 def _fitting(
     entry: str, tensors: dict[str, Tensor], own: Mapping[str, Tensor]
 ) -> Iterator[tuple[str, dict[str, Tensor]]]:
-    """The weights as they are, or else what stands behind each first word."""
+    """The weights as they are, or else those under each prefix."""
     if any(name in own for name in tensors):
         yield entry, tensors
         return
@@ -114,7 +114,7 @@ def _unwrapped(name: str) -> str:
 
 
 def beginnings(names: Iterable[str]) -> list[str]:
-    """The first words of names, each once, with the dot behind them."""
+    """The distinct first words of names, with the dot after them."""
     words = (name.partition('.')[:2] for name in names)
     return list(dict.fromkeys(word + dot for word, dot in words))
 

@@ -20,28 +20,28 @@ from mmkd.registry import DATASETS
 class CIFAR100(InMemory, cifar.CIFAR100):
     """CIFAR-100, or other 32x32 images in its file format.
 
-    MMPretrain's data set of the same name reads the original archive alone.
+    MMPretrain's data set of the same name reads only the original archive.
     Here a checksum protects the download, and files that are already in
-    ``data_root/cifar-100-python`` are the user's own: they are read as they
-    are, whatever their number of images and classes. A pickle can run code
-    when it is read; these are read by an unpickler that knows NumPy arrays and
-    plain values and refuses everything else.
+    ``data_root/cifar-100-python`` count as the user's own: they are read as
+    they are, with any number of images and classes. Because unpickling can run
+    code, they are read by an unpickler that allows NumPy arrays and plain
+    values and refuses everything else.
 
     The folder holds ``train`` and ``test``, pickled dicts of ``data``, uint8
     ``(N, 3072)`` in the order channel, row, column, and ``fine_labels``, N
     integers; and, optionally, ``meta``, a pickled dict of ``fine_label_names``.
-    Without it the classes bear CIFAR-100's names.
+    Without it the classes have CIFAR-100's names.
 
     Args:
         data_root: The folder that holds ``cifar-100-python``.
         split: ``'train'`` or ``'test'``.
-        download: Whether to download the original where that folder is absent.
+        download: Whether to download the original if that folder does not exist.
         in_memory: See :class:`InMemory`.
         **kwargs: See MMPretrain's ``CIFAR100``.
 
     Raises:
-        FileNotFoundError: If the files are absent and not downloaded.
-        ValueError: If a file is not of the format.
+        FileNotFoundError: If the files are missing and not downloaded.
+        ValueError: If a file has the wrong format.
     """
 
     # Names from the user's own files come first.
@@ -71,8 +71,8 @@ class CIFAR100(InMemory, cifar.CIFAR100):
         if folder.exists():
             # Extracting the archive would replace the user's other files.
             raise FileNotFoundError(
-                f'{folder} holds no file {self.split!r}. Add it, or remove the '
-                'folder to have the original CIFAR-100 downloaded'
+                f'{folder} does not contain {self.split!r}. Add it, or remove the '
+                'folder to download the original CIFAR-100'
             )
         if not self.download:
             raise FileNotFoundError(

@@ -1,4 +1,4 @@
-"""Downloads that leave whole files or nothing, and say what to do where they fail."""
+"""Downloads that leave complete files or nothing, with advice when they fail."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -8,14 +8,14 @@ from tempfile import TemporaryDirectory
 
 @contextmanager
 def downloading(url: str, files: Sequence[str], folder: Path) -> Iterator[str]:
-    """Provide a place for a download until it is checked and moved to its own.
+    """Provide a temporary folder for a download until it is checked and moved.
 
-    A file that is in its own place counts as the user's, which no checksum is
-    asked of; an interrupted or damaged download must never get there.
+    A file in its final place counts as the user's own, whose checksum is not
+    verified; an interrupted or damaged download must never get there.
 
     Args:
         url: What is downloaded.
-        files: The files that it yields and the data set needs.
+        files: The files from it that the data set needs.
         folder: Where they belong.
 
     Yields:
@@ -30,7 +30,7 @@ def downloading(url: str, files: Sequence[str], folder: Path) -> Iterator[str]:
             yield temporary
     except (OSError, RuntimeError) as error:
         raise FileNotFoundError(
-            f'{url} cannot be downloaded ({error}). Fetch it where there is a '
-            f'network and put {", ".join(files)} into {folder}, or set data_root '
-            'to the folder that has the data'
+            f'{url} cannot be downloaded ({error}). Download it on a machine with '
+            f'a network and put {", ".join(files)} into {folder}, or set data_root '
+            'to the folder that contains the data'
         ) from error

@@ -8,16 +8,16 @@ import numpy as np
 def data_list_of(
     images: np.ndarray, labels: np.ndarray, num_classes: int, source: str
 ) -> list[dict[str, Any]]:
-    """Check images and labels and pair them up, as MMPretrain wants them.
+    """Check images and labels and pair them up, as MMPretrain expects them.
 
     Args:
         images: Colour images ``(N, H, W, 3)``, uint8, RGB.
         labels: Class indices ``(N,)``.
-        num_classes: Labels lie below it.
-        source: Where they are from, for the error messages.
+        num_classes: Labels must be below it.
+        source: Where they come from, for error messages.
 
     Returns:
-        One dict of ``img`` and ``gt_label`` for each image.
+        One dict of ``img`` and ``gt_label`` per image.
 
     Raises:
         ValueError: If type, shape, number or a label is wrong.
@@ -30,7 +30,7 @@ def data_list_of(
     if labels.dtype.kind not in 'iu' or labels.shape != images.shape[:1]:
         raise ValueError(
             f'{source}: labels must be integers of shape {images.shape[:1]}, one '
-            f'for each image, got {labels.dtype} of shape {labels.shape}'
+            f'per image, got {labels.dtype} of shape {labels.shape}'
         )
     if len(labels) and not 0 <= labels.min() <= labels.max() < num_classes:
         raise ValueError(

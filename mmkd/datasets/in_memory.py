@@ -1,4 +1,4 @@
-"""Samples that are read a whole batch at a time, from decoded images in memory."""
+"""Samples that are read one whole batch at a time, from decoded images in memory."""
 
 import random
 from collections.abc import Sequence
@@ -12,26 +12,26 @@ from mmpretrain.structures import DataSample
 
 
 class InMemory(BaseDataset):
-    """A data set of images in memory, which may be read whole batches at a time.
+    """A data set of images in memory that can be read one whole batch at a time.
 
-    A batch then costs a third of what it costs image by image, crops and flips
-    included, and no worker is needed to read it in time. For that the
-    pipeline is ``PackInputs`` alone; what is random in a view is left to the data
-    preprocessor, as :class:`mmkd.models.preprocessors.CropFlipDataPreprocessor`,
-    for which each data sample carries its ``view_key``.
+    Reading a batch then takes a third of the time of reading it image by image,
+    including crops and flips, and needs no workers. The pipeline must consist of
+    ``PackInputs`` only; random augmentation is left to the data preprocessor, such
+    as :class:`mmkd.models.preprocessors.CropFlipDataPreprocessor`, for which each
+    data sample carries its ``view_key``.
 
     Args:
         *args: See MMPretrain's ``BaseDataset``.
-        in_memory: Whether to read whole batches. ``serialize_data`` is False then:
-            processes that are forked share the images as they are.
-        **kwargs: More of them.
+        in_memory: Whether to read whole batches. This sets ``serialize_data`` to
+            False: forked processes share the images as they are.
+        **kwargs: See MMPretrain's ``BaseDataset``.
 
     Attributes:
-        reads_batches: Whether :meth:`read_batch` is to be used.
+        reads_batches: Whether to use :meth:`read_batch`.
 
     Raises:
         ValueError: If whole batches are to be read and the pipeline does more than
-            pack; the message names what.
+            pack; the message lists its transforms.
     """
 
     def __init__(self, *args: Any, in_memory: bool = False, **kwargs: Any) -> None:
@@ -49,7 +49,7 @@ class InMemory(BaseDataset):
         return self.read_batch([index])[0]
 
     def __getitems__(self, indices: Sequence[int]) -> list[Any]:
-        """Read a batch, as PyTorch's loaders ask for it."""
+        """Read a batch, as PyTorch's data loaders request it."""
         if not self.reads_batches:
             return [self[index] for index in indices]
         return self.read_batch(indices)
@@ -60,9 +60,9 @@ class InMemory(BaseDataset):
         """Read samples as ``PackInputs`` packs them, each with the key of its view.
 
         Args:
-            indices: Which ones.
-            keys: From what all that is random in each of them follows, signed
-                numbers of 64 bits; drawn where it is None, as transforms draw.
+            indices: Their indices.
+            keys: Seeds of everything random in each of them, signed 64-bit
+                integers; if None, drawn from ``random``, as transforms do.
 
         Raises:
             ValueError: If another pipeline has been set.
@@ -74,7 +74,7 @@ class InMemory(BaseDataset):
         labels = torch.tensor([item['gt_label'] for item in held]).split(1)
         if keys is None:
             keys = [random.getrandbits(63) for _ in held]
-        # As BaseDataset numbers samples, from the end too.
+        # As in BaseDataset, negative indices count from the end.
         numbers = [int(index) % len(self) for index in indices]
         return [
             dict(
@@ -93,8 +93,8 @@ class InMemory(BaseDataset):
         if [type(step) for step in steps] != [PackInputs]:
             names = [type(step).__name__ for step in steps]
             raise ValueError(
-                f'{type(self).__name__}(in_memory=True) reads whole batches, on which '
-                f'no pipeline acts but PackInputs alone, and has {names}. Leave crops '
+                f'{type(self).__name__}(in_memory=True) reads whole batches, for which '
+                f'the pipeline must be PackInputs only, got {names}. Leave crops '
                 "and flips to data_preprocessor=dict(type='mmkd."
-                "CropFlipDataPreprocessor'), or do without in_memory."
+                "CropFlipDataPreprocessor'), or remove in_memory."
             )

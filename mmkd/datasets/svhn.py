@@ -28,12 +28,12 @@ class SVHN(InMemory):
             ``extra_32x32.mat``.
         split: ``'train'`` (73,257 images), ``'test'`` (26,032), ``'extra'``
             (531,131 easier ones), or ``'train+extra'``.
-        download: Whether to download a file that is absent.
+        download: Whether to download missing files.
         **kwargs: See :class:`InMemory` and MMPretrain's ``BaseDataset``.
 
     Raises:
-        ValueError: If the split is another, or a file is not of the format.
-        FileNotFoundError: If a file is absent and not downloaded.
+        ValueError: If the split is unknown, or a file has the wrong format.
+        FileNotFoundError: If a file is missing and not downloaded.
     """
 
     METAINFO: ClassVar[dict[str, Any]] = {'classes': tuple('0123456789')}
@@ -77,7 +77,7 @@ class SVHN(InMemory):
         url = f'{self.url}{file.name}'
         if not self.download:
             raise FileNotFoundError(
-                f'{file} does not exist. Put it there (it is {url}), or set '
+                f'{file} does not exist. Download it from {url}, or set '
                 'download=True'
             )
         with downloading(url, [file.name], file.parent) as temporary:
@@ -93,7 +93,7 @@ class SVHN(InMemory):
             except MemoryError:
                 raise
             except Exception as error:
-                # SciPy fails on a damaged file in whatever way its bytes lead to.
+                # A damaged file can make SciPy raise any exception.
                 raise ValueError(
                     f'{file} is not a MATLAB file with X and y: {error}'
                 ) from error

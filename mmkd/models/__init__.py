@@ -1,7 +1,7 @@
 """Distiller, teacher, methods, losses, heads and backbones.
 
 The names below are imported when they are first used, so that
-``mmkd.models.losses`` needs PyTorch and MMEngine's registry alone.
+``mmkd.models.losses`` needs only PyTorch and MMEngine's registry.
 """
 
 from importlib import import_module

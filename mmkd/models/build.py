@@ -1,4 +1,4 @@
-"""From a config to a model."""
+"""Building models from configs."""
 
 import copy
 import traceback
@@ -22,14 +22,14 @@ def build_model(
 
     Args:
         config: See :func:`model_dict`.
-        num_classes: Overrides the class count of every head where given.
+        num_classes: If given, overrides the class count of every head.
 
     Returns:
-        The model, with its initial weights not yet set.
+        The model, whose weights are not initialised yet.
 
     Raises:
-        ValueError: If an assertion of a library fails, in words or else in those of
-            its code.
+        ValueError: If an assertion of a library fails; with its message, or else its
+            line of code.
     """
     model = model_dict(config)
     if num_classes is not None:
@@ -46,13 +46,13 @@ def build_model(
 
 
 def model_dict(config: str | dict[str, Any]) -> dict[str, Any]:
-    """The model dict of a config: a copy of a dict, or what a file holds.
+    """The model dict of a config: a copy of a dict, or that of a file.
 
     A file's ``data_preprocessor`` and ``default_scope`` are kept with it. The
-    config of a distillation stands for the student that comes of it.
+    config of a distillation gives the model dict of its student.
 
     Args:
-        config: A model dict, or the path of a config file that holds one
+        config: A model dict, or the path of a config file that contains one
             (``'mmseg::deeplabv3/….py'``, ``'mmpretrain::…'`` or a local
             file). A file's ``default_scope`` applies to its model.
     """
@@ -66,7 +66,7 @@ def model_dict(config: str | dict[str, Any]) -> dict[str, Any]:
 
 
 def model_in(cfg: Config) -> dict[str, Any]:
-    """The model dict of a config, with what stands beside it and belongs to it.
+    """The model dict of a config, with the top-level fields that belong to it.
 
     Args:
         cfg: The config; its model is changed in place.
@@ -80,7 +80,7 @@ def model_in(cfg: Config) -> dict[str, Any]:
 
 
 def student_dict(distiller: dict[str, Any]) -> dict[str, Any]:
-    """The plain student's model dict of a distiller's.
+    """The plain student's model dict, from that of its distiller.
 
     Args:
         distiller: The dict of a :class:`mmkd.models.Distiller`; not changed.
@@ -104,8 +104,8 @@ def _check_alike(given: dict[str, Any], own: dict[str, Any]) -> None:
     for key, value in given.items():
         if key in own and not np.array_equal(own[key], value):
             raise ValueError(
-                f'data_preprocessor.{key} is {value!r} beside the model and '
-                f'{own[key]!r} in it. Set one of them, the top level of a config '
-                'or model.student, or both alike; in a config of mmkd '
-                f'model = dict(data_preprocessor=dict({key}=...)) sets both.'
+                f'data_preprocessor.{key} is {value!r} outside the student and '
+                f'{own[key]!r} inside. Set only one of them, at the top level of a '
+                'config or in model.student, or both to the same value; in a config of '
+                f'mmkd model = dict(data_preprocessor=dict({key}=...)) sets both.'
             )

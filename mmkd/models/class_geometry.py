@@ -1,4 +1,4 @@
-"""How features and classifier lie to each other, as neural collapse describes it."""
+"""The geometry of features and classifier, as described by neural collapse."""
 
 import math
 from dataclasses import asdict, dataclass
@@ -8,29 +8,29 @@ from mmengine.dist import all_reduce
 from torch import Tensor
 
 ROUNDING = 1e-12
-"""How far apart class means are that differ by rounding alone, in float64."""
+"""Relative distance of class means that differ only by rounding, in float64."""
 
 
 @dataclass(frozen=True)
 class Collapse:
-    """How near features and classifier are to neural collapse: all 0 at its end.
+    """How close features and classifier are to neural collapse: all 0 when complete.
 
-    Where all class means are the same, as where no unit answers any image, the measures
-    that take them are NaN.
+    If all class means are equal, such as when no unit responds to any image, the
+    measures that use them are NaN.
 
     Attributes:
         within: Variability within classes divided by that between them, ``tr(S_W
-            S_B^+) / K``; as large as one likes where classes are not told apart.
+            S_B^+) / K``; unbounded if classes are not separated.
         mean_angles: How far the cosines between centred class means are from
             ``-1/(K-1)``, those of a simplex equiangular tight frame: mean absolute
-            difference, ``1/(K-1)`` where they are orthogonal.
+            difference, ``1/(K-1)`` if they are orthogonal.
         mean_norms: Standard deviation of the lengths of centred class means, divided
             by their mean.
-        row_angles: As ``mean_angles``, of the classifier's rows about their mean.
-        row_norms: As ``mean_norms``, of the same.
+        row_angles: As ``mean_angles``, for the classifier's centred rows.
+        row_norms: As ``mean_norms``, for the same rows.
         alignment: How far rows and means are from the same directions: the squared
-            distance of both matrices, each divided by its norm; 2 where they are
-            orthogonal, 4 where they are opposite.
+            distance of both matrices, each divided by its norm; 2 if they are
+            orthogonal, 4 if they are opposite.
     """
 
     within: float
@@ -46,10 +46,10 @@ class Collapse:
 
 
 class ClassMoments:
-    """Counts, sums and second moments of features by class, added up batch by batch.
+    """Counts and sums of features by class and their second moment, over batches.
 
     Args:
-        num_classes: How many classes there are.
+        num_classes: The number of classes.
     """
 
     def __init__(self, num_classes: int) -> None:
@@ -75,15 +75,15 @@ class ClassMoments:
         self.products += features.T @ features
 
     def gather(self) -> None:
-        """Add up what all processes have seen; all of them must call it."""
+        """Sum over all processes; all of them must call it."""
         for tensor in (self.counts, self.sums, self.products):
             all_reduce(tensor)
 
     def collapse(self, rows: Tensor) -> Collapse:
-        """Measure it, over the classes that were seen.
+        """Measure neural collapse over the classes that were seen.
 
         Args:
-            rows: The classifier's weights, one row a class, ``(K, C)``.
+            rows: The classifier's weights, one row per class, ``(K, C)``.
 
         Raises:
             ValueError: If fewer than two classes were seen.
@@ -95,7 +95,7 @@ class ClassMoments:
         count = int(seen.sum())
         if count < 2:
             raise ValueError(
-                f'neural collapse is measured between classes, and features of {count} '
+                f'neural collapse is measured between classes, but features of {count} '
                 'were seen.'
             )
         means = self.sums[seen] / self.counts[seen, None]
@@ -119,21 +119,21 @@ class ClassMoments:
 
 
 def _within(within: Tensor, between: Tensor) -> float:
-    """``tr(S_W S_B^+)``; NaN where there is nothing between."""
+    """``tr(S_W S_B^+)``; NaN if ``between`` is."""
     if between.isnan().any():
         return math.nan
     return (within * torch.linalg.pinv(between, hermitian=True)).sum().item()
 
 
 def spread(valid: Tensor, count: int) -> Tensor:
-    """Numbers of some positions that have a class, spread evenly over them.
+    """Indices of some positions that have a class, spread evenly over them.
 
     Args:
-        valid: Which have one, bool ``(P,)``.
-        count: How many are wanted, at most.
+        valid: Which positions have a class, bool ``(P,)``.
+        count: The maximum number of indices.
 
     Returns:
-        Int64, of at most ``count``.
+        At most ``count`` indices, int64.
     """
     places = valid.nonzero().flatten()
     count = min(count, len(places))
@@ -142,7 +142,7 @@ def spread(valid: Tensor, count: int) -> Tensor:
 
 
 def _angles(vectors: Tensor) -> float:
-    """Mean absolute difference of their cosines from those of a simplex frame."""
+    """Mean absolute difference of cosines from those of a simplex frame."""
     count = len(vectors)
     directions = torch.nn.functional.normalize(vectors, dim=1)
     cosines = directions @ directions.T

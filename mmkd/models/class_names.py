@@ -1,4 +1,4 @@
-"""Names of classes: found in checkpoints, and compared."""
+"""Finding class names in checkpoints, and comparing them."""
 
 import logging
 import re
@@ -12,14 +12,14 @@ from mmkd.checkpoints.identity import meta_of
 from mmkd.nearest import listed
 
 SHOWN = 30
-"""Class names that a message shows of a list."""
+"""The maximum number of class names that a message shows."""
 
 RENAMED = 0.02
-"""Share of names that may differ, all others in their places, as new spellings."""
+"""Share of names that may differ as spellings, if all others match by position."""
 
 
 def names_in(checkpoint: Mapping[str, Any]) -> list[str] | None:
-    """The class names that a checkpoint of MMEngine or of before it holds."""
+    """The class names in a checkpoint of MMEngine or its predecessors."""
     meta = meta_of(checkpoint)
     dataset = meta.get('dataset_meta')
     for place in (dataset, meta):
@@ -31,12 +31,12 @@ def names_in(checkpoint: Mapping[str, Any]) -> list[str] | None:
 
 
 def names_of(dataset: Any) -> Sequence[Any] | None:
-    """The class names of a data set, None where it has none or is none."""
+    """The class names of a data set; None if it has none or there is no data set."""
     return (getattr(dataset, 'metainfo', None) or {}).get('classes')
 
 
 def keys(*lists: Sequence[str]) -> list[list[str]]:
-    """Lists of names free of case, spaces and punctuation, where that suffices."""
+    """Lists of names without case, spaces and punctuation, unless some become equal."""
     plain = [
         [re.sub(r'[\W_]+', '', name).casefold() or name for name in names]
         for names in lists
@@ -49,14 +49,14 @@ def keys(*lists: Sequence[str]) -> list[list[str]]:
 
 
 def places_of(student: Sequence[str], teacher: Sequence[str]) -> list[int] | None:
-    """Where the teacher has each of the student's classes; None if as they are.
+    """The teacher's index of each of the student's classes; None for the same order.
 
     Args:
         student: The names of the student's classes.
         teacher: The names of the teacher's.
 
     Raises:
-        ValueError: If they are other classes; the message shows both lists.
+        ValueError: If the classes differ; the message shows both lists.
     """
     own, known = keys(student, teacher)
     if own == known:
@@ -67,8 +67,8 @@ def places_of(student: Sequence[str], teacher: Sequence[str]) -> list[int] | Non
     if changed:
         pairs = ', '.join(f'{student[i]} / {teacher[i]}' for i in changed)
         print_log(
-            f'These names of classes differ in the training set and in the '
-            f"teacher's checkpoint, and are taken for the same: {pairs}.",
+            f'These class names differ between the training set and the '
+            f"teacher's checkpoint, but are assumed to be the same: {pairs}.",
             logger='current',
             level=logging.WARNING,
         )
@@ -78,18 +78,18 @@ def places_of(student: Sequence[str], teacher: Sequence[str]) -> list[int] | Non
     if twice and wanted <= {*known}:
         advice = (
             f'The teacher has several classes of one name ({shown(sorted(twice))}): '
-            'set teacher=dict(classes=[...]) to the numbers of its channels in the '
+            'set teacher=dict(classes=[...]) to its channel numbers in the '
             "order of the training set's classes."
         )
     elif wanted <= {*known}:
         names = [teacher[known.index(name)] for name in own]
         advice = (
             f"The training set's are among them: teacher=dict(classes={names}) "
-            'compares their channels alone.'
+            'compares only their channels.'
         )
     else:
         advice = (
-            'Pass a teacher of the same classes. If they are the same by other names, '
+            'Pass a teacher with the same classes. If only their names differ, '
             "set teacher=dict(classes='same') for the same order, or to a list of "
             "the training set's names in the order of the teacher's channels."
         )
@@ -97,11 +97,11 @@ def places_of(student: Sequence[str], teacher: Sequence[str]) -> list[int] | Non
 
 
 def renamed(own: Sequence[str], other: Sequence[str]) -> list[int]:
-    """Where a few names differ that are one class by two spellings, if all do that.
+    """Positions of a few names that differ only in spelling; empty if any is unlike.
 
     Args:
-        own: Names as :func:`keys` makes them.
-        other: Those of another list.
+        own: Names as returned by :func:`keys`.
+        other: The names of another list.
     """
     if len(own) != len(other):
         return []
@@ -111,7 +111,7 @@ def renamed(own: Sequence[str], other: Sequence[str]) -> list[int]:
 
 
 def both(student: Sequence[str], teacher: Sequence[str]) -> str:
-    """Both lists, in a sentence."""
+    """Both lists, in sentences."""
     return (
         f"the teacher's classes are not the training set's. Training set: "
         f'{shown(student)}. Teacher: {shown(teacher)}.'
@@ -119,5 +119,5 @@ def both(student: Sequence[str], teacher: Sequence[str]) -> str:
 
 
 def shown(names: Sequence[str]) -> str:
-    """A list of names, cut where it is long."""
+    """A list of names, truncated if it is long."""
     return listed(names, SHOWN)

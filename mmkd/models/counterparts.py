@@ -4,7 +4,7 @@ from mmkd.models.discovery import ModelView
 
 
 def check_counterparts(student: ModelView, teacher: ModelView) -> None:
-    """Refuse a teacher of another task or of other images.
+    """Refuse a teacher for another task or for other images.
 
     Args:
         student: The student.
@@ -19,12 +19,12 @@ def check_counterparts(student: ModelView, teacher: ModelView) -> None:
     if tasks[0] != tasks[1]:
         raise ValueError(
             f'the student {names[0]} classifies {tasks[0]} and the teacher {names[1]} '
-            f'{tasks[1]}: pass the config and checkpoint of a teacher of the same task.'
+            f'{tasks[1]}: pass config and checkpoint of a teacher for the same task.'
         )
     channels = [view.in_channels for view in (student, teacher)]
     if channels[0] != channels[1]:
         raise ValueError(
-            f'the student {names[0]} takes images of {channels[0]} channels and the '
-            f'teacher {names[1]} of {channels[1]}: pass a teacher of the same images '
-            '(in_channels of the backbone).'
+            f'the student {names[0]} takes images with {channels[0]} channels and the '
+            f'teacher {names[1]} with {channels[1]}: pass a teacher for the same '
+            'images (in_channels of the backbone).'
         )

@@ -1,4 +1,4 @@
-"""From the config of a distillation to that of its plain student."""
+"""Turning the config of a distillation into that of its plain student."""
 
 import copy
 from typing import Any
@@ -23,7 +23,7 @@ TRAINING = (
     'work_dir',
     'experiment_name',
 )
-"""What a config says of training alone."""
+"""Fields of a config that concern only training."""
 
 PREPROCESSORS = {
     'mmkd.CropFlipDataPreprocessor': (
@@ -31,8 +31,8 @@ PREPROCESSORS = {
         ('padding', 'flip_prob'),
     )
 }
-"""Data preprocessors that do more in training: what they are without it, and
-their settings of training alone."""
+"""Data preprocessors that do more in training: their equivalents without it, and
+their settings that only concern training."""
 
 HOOKS = (
     'mmkd.CheckTeacherHook',
@@ -46,7 +46,7 @@ HOOKS = (
 
 
 def settle_preprocessor(cfg: Config) -> None:
-    """Let ``model.data_preprocessor`` act where the student brings its own.
+    """Apply ``model.data_preprocessor`` if the student has its own.
 
     MMSegmentation's users set it there, as in ``dict(size=crop_size)``.
 
@@ -54,7 +54,7 @@ def settle_preprocessor(cfg: Config) -> None:
         cfg: The config of any training; changed in place.
 
     Raises:
-        ValueError: If the top-level ``data_preprocessor`` says a third thing.
+        ValueError: If the top-level ``data_preprocessor`` has a third value.
     """
     given, student = cfg.model.get('data_preprocessor'), cfg.model.get('student')
     if given and isinstance(student, dict) and student.get('data_preprocessor'):
@@ -63,8 +63,8 @@ def settle_preprocessor(cfg: Config) -> None:
             if name in top and str(top[name]) not in (str(value), str(own.get(name))):
                 raise ValueError(
                     f'data_preprocessor.{name} is {top[name]} and '
-                    f'model.data_preprocessor.{name} is {value}: set the latter, which '
-                    'counts.'
+                    f'model.data_preprocessor.{name} is {value}: set only the latter, '
+                    'which takes precedence.'
                 )
         own.update(given)
         cfg.model.pop('data_preprocessor')
@@ -73,9 +73,9 @@ def settle_preprocessor(cfg: Config) -> None:
 
 
 def drop_distillation(cfg: Config) -> None:
-    """Let a config train or test the student alone, all else equal.
+    """Make a config train or test only the student, all else equal.
 
-    A config without a distiller stays as it is.
+    A config without a distiller is not changed.
 
     Args:
         cfg: The config; changed in place.
@@ -99,8 +99,8 @@ def drop_distillation(cfg: Config) -> None:
 def student_config(cfg: Config) -> Config:
     """The config that a trained student is tested and deployed with.
 
-    It needs mmkd only where the student's own backbone or data set is mmkd's,
-    and then imports it.
+    It needs mmkd only if the student's own backbone or data set is mmkd's, and
+    then imports it.
 
     Args:
         cfg: The config of its training; not changed.

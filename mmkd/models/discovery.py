@@ -1,4 +1,4 @@
-"""What mmkd must know of a model, found in the model instead of typed."""
+"""What mmkd must know about a model, discovered instead of configured."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -24,21 +24,20 @@ Stage: TypeAlias = int | str | Mapping[str, Any]
 
 
 class ModelView:
-    """A built model, its task, and the places and widths that methods ask for.
+    """A built model, its task, and the layers and widths that methods need.
 
-    Everything is found by one forward of a tiny blank image, in evaluation
-    mode and without gradient, when it is first asked for.
+    One forward pass on a tiny blank image, in evaluation mode and without
+    gradient, finds everything when it is first needed.
 
     Args:
         model: A classifier of MMPretrain or a segmentor of MMSegmentation.
-        classifier: Module path of the main classifier, where discovery shall
-            be overridden.
-        role: What the model is in a distillation, for errors.
+        classifier: Module path of the main classifier, to override discovery.
+        role: The model's role in the distillation, for errors.
 
     Attributes:
-        class_names: What the model's checkpoint calls its classes, if that is known.
+        class_names: The class names in the model's checkpoint, if known.
         refused: Why its class predictions must not be compared; empty if they may.
-        born: The number of the first hook that is not the model's own.
+        born: The id of the first hook that is not the model's own.
     """
 
     def __init__(
@@ -54,12 +53,12 @@ class ModelView:
 
     @property
     def name(self) -> str:
-        """What an error calls the model."""
+        """The model's name in errors."""
         return f'the {self.role} {type(self.model).__name__}'
 
     @cached_property
     def trace(self) -> Trace:
-        """What the model's modules take and give for a blank image.
+        """Inputs and outputs of the model's modules for a blank image.
 
         Raises:
             ValueError: If the model runs on none of the image sizes tried.
@@ -74,13 +73,13 @@ class ModelView:
         """Channels of the logits.
 
         Raises:
-            ValueError: If what the model returns is no logits.
+            ValueError: If the model does not return logits.
         """
         shape = self.shape(OUTPUT)
         if self.trace.returned == 'dict' or len(shape) != 2 + self.task.spatial_dims:
             raise ValueError(
                 f'{self.name} returns a {self.trace.returned} with {tuple(shape)} for '
-                'one image, and one logit for each class, or a map of them, is '
+                'one image, but one logit per class, or a map of them, is '
                 'needed: mmkd cannot distil it.'
             )
         return shape[1]
@@ -95,8 +94,8 @@ class ModelView:
         """Path of the layer whose output is the model's logits.
 
         Raises:
-            ValueError: If no single layer puts them out, or the one that is named
-                does not.
+            ValueError: If no single layer outputs them, or the configured one does
+                not.
         """
         if self._classifier is not None:
             return self._named(self._classifier)
@@ -112,9 +111,9 @@ class ModelView:
         raise ValueError(
             f'{self.name} has no recognisable main classifier: no linear or '
             'convolutional layer returns its logits. Layers whose width is the '
-            f'number of classes: {candidates or "none"}. Name it in the config, as '
-            'classifier=PATH, if one of them returns the very logits. Otherwise use '
-            'methods that compare logits alone, or give a stage to those that read '
+            f'number of classes: {candidates or "none"}. If one of them returns '
+            'exactly the logits, set classifier=PATH in the config. Otherwise use '
+            'methods that compare only logits, or set a stage for those that read '
             "the classifier's input."
         )
 
@@ -124,10 +123,10 @@ class ModelView:
         logits, output = look(self.model, self.trace.image_size, taps, self.born)
         if logits.shape != output.shape or not torch.allclose(logits, output):
             raise ValueError(
-                f'classifier={path!r} does not put out the logits of {self.name}: '
+                f'classifier={path!r} does not output the logits of {self.name}: '
                 'its output is something else, such as cosines before they are '
-                'scaled, or a part of a sum. Leave it out, or name the layer whose '
-                'output is what the model returns.'
+                'scaled, or a part of a sum. Remove it, or set it to the layer whose '
+                'output the model returns.'
             )
         return path
 
@@ -138,13 +137,13 @@ class ModelView:
 
     @cached_property
     def logits(self) -> Tap:
-        """Where the logits are that the model returns.
+        """Where to capture the logits that the model returns.
 
-        The main classifier's output or, where no single layer puts them out, what
-        the innermost part of the model that gives them returns.
+        The main classifier's output or, if no single layer outputs them, the output
+        of the innermost module that returns them.
 
         Raises:
-            ValueError: If no part of the model gives them.
+            ValueError: If no module returns them.
         """
         givers = self.trace.givers
         try:
@@ -169,17 +168,18 @@ class ModelView:
 
     @property
     def has_stem(self) -> bool:
-        """Whether the first stage reads features of a stem, and not the image."""
+        """Whether the first stage reads features of a stem instead of the image."""
         return has_stem(self.model, self.trace)
 
     def stage(self, stage: Stage) -> Tap:
-        """The end of one stage, or another place that is named in its stead.
+        """The end of one stage, or of a module given instead.
 
-        Tokens and maps whose channels come last are brought to ``(N, C, H, W)``.
+        Tokens and channels-last maps are converted to ``(N, C, H, W)``.
 
         Args:
-            stage: A number from 0, a module path, or the settings of a :class:`Tap`,
-                as ``dict(path='backbone.layer1.4.relu', kind='input', call=1)``.
+            stage: An index, counted from 0, a module path, or the settings of a
+                :class:`Tap`, such as ``dict(path='backbone.layer1.4.relu',
+                kind='input', call=1)``.
 
         Raises:
             ValueError: If there is no such stage, or a setting is wrong.
@@ -196,13 +196,13 @@ class ModelView:
             setting = 'teacher_stage' if self.role == 'teacher' else 'stage'
             raise ValueError(
                 f'{self.name} has no stage {stage}. Stages found: {found}. Set '
-                f"the method's {setting} or {setting}s to numbers of these, from 0, "
+                f"the method's {setting} or {setting}s to indices of these, from 0, "
                 'or to module paths.'
             )
         return self.stages[stage]
 
     def shape(self, tap: Tap) -> torch.Size:
-        """Shape of a tap's value for the blank image, batch dimension 1.
+        """Shape of a tap's value for the blank image, with batch size 1.
 
         Raises:
             ValueError: If the tap names a module that does not exist or that
@@ -213,15 +213,15 @@ class ModelView:
             return self.trace.shape(tap)
         except KeyError:
             raise ValueError(
-                f'{str(tap)!r} of {self.name} has no {tap.kind} in a forward without '
-                'labels: the module does not run, or takes and gives no tensor.'
+                f'{str(tap)!r} of {self.name} has no {tap.kind} in a forward pass '
+                'without labels: the module does not run, or has no such tensor.'
             ) from None
 
 
 def view_of(model: Any) -> ModelView:
-    """The view of a distiller's student, or one of a model that is trained alone."""
+    """The view of a distiller's student, or a new one of a plain model."""
     return getattr(model, 'student_view', None) or ModelView(model)
 
 
 LAYERS: Any = (nn.Linear, nn.modules.conv._ConvNd)
-"""What a main classifier is."""
+"""The layer types of a main classifier."""

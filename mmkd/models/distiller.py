@@ -1,4 +1,4 @@
-"""The model that the runner trains: a student that is being taught."""
+"""The model that the runner trains: a student with its teacher and methods."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -40,7 +40,7 @@ OWN = (
     'task_weight',
     'teacher',
 )
-"""What a distiller has beside what its student has."""
+"""Attributes that a distiller has in addition to its student's."""
 
 
 @MODELS.register_module()
@@ -48,47 +48,47 @@ class Distiller(BaseModel):
     """A student with a teacher and a dict of named methods.
 
     ``Distiller(...)`` returns the student itself, as an instance of a class
-    made of this one and its own: ``isinstance``, names of modules and
+    derived from this one and its own: ``isinstance``, names of modules and
     parameters, hooks, constructors and checkpoints are the student's. The
-    methods are one more child, ``methods``, and their keys in a state dict,
+    methods are an additional child, ``methods``, and their keys in a state dict,
     which begin with ``methods.``, are all that plain MMSegmentation or
-    MMPretrain finds beside the student's.
+    MMPretrain finds besides the student's.
 
-    Teacher and methods are built without drawing from the random numbers, so
-    that the student starts from the weights it would start from alone.
+    Building teacher and methods leaves the random state unchanged, so that the
+    student starts from the same weights as without them.
 
-    With ``train_cfg=None``, which ``mmseg.apis.init_model`` adds and
-    ``mmpretrain.get_model`` takes, nothing is to be trained: that returns the plain
-    student, and the teacher need not be there.
+    ``train_cfg=None``, which ``mmseg.apis.init_model`` adds and
+    ``mmpretrain.get_model`` accepts, means that nothing is trained: it returns the
+    plain student, and the teacher need not exist.
 
     Args:
         student: Model dict or config path of a classifier (MMPretrain) or a
             segmentor (MMSegmentation).
         teacher: Arguments of :class:`mmkd.models.teachers.FrozenTeacher`
-            (``config``, ``checkpoint``), or of the ``type`` it names, as
+            (``config``, ``checkpoint``), or of the ``type`` it names, such as
             :class:`mmkd.models.teachers.RecordedTeacher`.
-        methods: Configs of methods by any names; the names appear in logs and
-            checkpoints. One that is None or empty, as a child config makes it
+        methods: Configs of methods under any names; the names appear in logs and
+            checkpoints. A config that is None or empty, as a child config makes it
             with ``dict(_delete_=True)``, is left out.
-        task_weight: Multiplies the student's own loss. None takes what the
-            methods name (``task_weight`` in a method's config), and 1 where
-            none does. Where methods name one, it applies as far as one of them
-            counts: while all of them are switched off the task weighs 1.
+        task_weight: Multiplies the student's own loss. None takes the weight that
+            the methods set (``task_weight`` in a method's config), or 1 if none
+            does. It applies in proportion to the schedules of these methods:
+            while all of them are switched off the task has weight 1.
         num_classes: Sets the class count of every head of both models, for
             data other than the configs'.
-        classifier: Path of the student's main classifier, where discovery
-            shall be overridden.
-        data_preprocessor: Adds to what the student's config has.
+        classifier: Path of the student's main classifier, to override
+            discovery.
+        data_preprocessor: Added to that of the student's config.
 
     Attributes:
         identity: ``student``, ``teacher``, ``methods`` and ``task_weight``, each as a
-            string to compare with another training's.
+            string to compare with another training run's.
 
     Raises:
-        ValueError: If an argument is wrong, teacher and student are of different
-            tasks or image channels, two methods name different task weights, or
-            the student has an attribute of a name that is needed; the message
-            says what is allowed.
+        ValueError: If an argument is wrong, teacher and student differ in task or
+            image channels, two methods set different task weights, or the student
+            has an attribute whose name is needed; the message says what is
+            allowed.
 
     Example:
         >>> Distiller(
@@ -101,7 +101,7 @@ class Distiller(BaseModel):
     """
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        """Build the student and let it be a distiller too."""
+        """Build the student and make it a distiller too."""
         if cls is not Distiller:
             return super().__new__(cls)
         if kwargs.get('train_cfg', cls) is None:
@@ -144,10 +144,10 @@ class Distiller(BaseModel):
             )
             check_counterparts(self.student_view, self.teacher.view)
             self.teacher.match_inputs(self.data_preprocessor)
-        # What the teacher has drawn is no part of how the methods begin.
+        # Random numbers drawn by the teacher do not affect the methods' weights.
         with torch.random.fork_rng(devices=[]):
             views = {'student': self.student_view, 'teacher': self.teacher.view}
-            # Other numbers than those that the student's weights are drawn from next.
+            # Not the numbers that the student's weights are drawn from next.
             torch.default_generator.manual_seed(int(torch.randint(2**62, ())))
             built = {
                 name: build_method(name, cfg, **views)
@@ -187,7 +187,7 @@ class Distiller(BaseModel):
 
     @property
     def task_weight(self) -> float:
-        """What multiplies the student's own loss now."""
+        """The current weight of the student's own loss."""
         naming = [
             method
             for method in self.named_methods.values()
@@ -209,12 +209,12 @@ class Distiller(BaseModel):
             inputs: Images ``(N, C, H, W)``.
             data_samples: The batch's annotations; needed for ``mode='loss'``.
             mode: ``'loss'``, ``'predict'`` or ``'tensor'``.
-            **kwargs: More arguments of the student's own.
+            **kwargs: Further arguments of the student.
 
         Returns:
-            For ``'loss'`` a dict of the student's own losses, as the student
-            alone has them, and, as ``distill.<method>.<term>``, what the methods
-            add, weighed; else what the student returns.
+            For ``'loss'`` a dict of the student's own losses, as without
+            distillation, and, as ``distill.<method>.<term>``, the weighted terms
+            of the methods; otherwise what the student returns.
         """
         if mode != 'loss':
             return super().forward(inputs, data_samples, mode=mode, **kwargs)
@@ -242,38 +242,38 @@ class Distiller(BaseModel):
         return losses
 
     def train_step(self, data: Any, optim_wrapper: Any) -> dict[str, Tensor]:
-        """Take the student's own step.
+        """Run the student's own training step.
 
         Raises:
-            TypeError: If it goes round what the methods add.
+            TypeError: If it bypasses the losses of the methods.
         """
         self._has_summed = False
         log_vars = super().train_step(data, optim_wrapper)
         if not self._has_summed:
             raise TypeError(
-                f'{type(self).__name__}.train_step does not minimise what the methods '
-                "add: it must call the model with mode='loss', and sum the losses with "
-                'parse_losses.'
+                f'{type(self).__name__}.train_step does not minimise the losses of the '
+                "methods: it must call the model with mode='loss', and sum the losses "
+                'with parse_losses.'
             )
         return log_vars
 
     def parse_losses(
         self, losses: dict[str, Any]
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Sum the losses, keeping task and distillation apart on the result.
+        """Sum the losses; the result keeps task and distillation separate.
 
         Returns:
-            The total, ``task_weight`` times the student's own loss plus what the
-            methods add, from which :func:`mmkd.loss_groups.groups_of` takes the
-            two groups back; and the log variables, among them ``task_loss``,
-            the student's own loss before any weight.
+            The total, ``task_weight`` times the student's own loss plus the losses
+            of the methods, from which :func:`mmkd.loss_groups.groups_of` recovers
+            the two groups; and the log variables, including ``task_loss``, the
+            student's own unweighted loss.
         """
         added = {key: v for key, v in losses.items() if key.startswith(PREFIX)}
         own = {key: v for key, v in losses.items() if key not in added}
         task, log_vars = super().parse_losses(own)
         weight, distillation, distillation_log = self.task_weight, None, {}
         if added:
-            # The student's own way may know no losses but its own.
+            # The student's own parse_losses may only handle its own losses.
             distillation, distillation_log = BaseModel.parse_losses(self, added)
         active = any(method.is_active for method in self.named_methods.values())
         self._has_summed = not active or distillation is not None
@@ -283,7 +283,7 @@ class Distiller(BaseModel):
         return total, log_vars
 
     def init_weights(self) -> None:
-        """Initialise the student; methods have initialised themselves."""
+        """Initialise the student; methods are already initialised."""
         with student_alone(self):
             super().init_weights()
 
@@ -292,7 +292,7 @@ class Distiller(BaseModel):
         return super()._apply(fn, recurse)
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
-        """Copy and pickle by the student's class: the made one has no address."""
+        """Copy and pickle by the classes it is made of: it is not importable."""
         function, args, *rest = super().__reduce_ex__(protocol)
         made_of = vars(type(self)).get('made_of')
         if made_of is not None:

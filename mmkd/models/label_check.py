@@ -1,4 +1,4 @@
-"""Labels are looked at before they reach a loss."""
+"""Checking labels before they reach a loss."""
 
 from typing import Any
 
@@ -8,10 +8,10 @@ from mmkd.models.tasks import Task
 
 
 class LabelCheck:
-    """Lets a data preprocessor stop at impossible labels, in training.
+    """Makes a data preprocessor refuse invalid labels, in training.
 
     Args:
-        task: How labels are read.
+        task: How to read labels.
         num_classes: Channels of the student's logits.
     """
 
@@ -20,11 +20,11 @@ class LabelCheck:
         self.num_classes = num_classes
 
     def watch(self, preprocessor: nn.Module) -> None:
-        """Look at what a preprocessor is given, and at what it changes in it.
+        """Check the labels that a preprocessor gets, and those that it changes.
 
-        Labels are looked at before they reach a device, which would have to be waited
-        for; what padding adds was looked at when the model was built. Behind the
-        preprocessor they are looked at again only where it mixes images.
+        Labels are checked before they reach a device, to avoid synchronising with it;
+        the padding value was checked when the model was built. After the preprocessor
+        they are checked again only if it mixes images.
         """
         preprocessor.register_forward_pre_hook(self._before)
         preprocessor.register_forward_hook(self._behind)

@@ -1,4 +1,4 @@
-"""Settings of a model that must agree on what the labels are."""
+"""Checks that the settings of a model agree on the labels."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,12 +7,12 @@ from torch import nn
 
 
 def check_class_weights(model: Any, place: str, num_classes: int | None = None) -> None:
-    """Refuse a loss that weighs another number of classes than its head has.
+    """Refuse losses whose number of class weights is not that of their head's classes.
 
     Args:
         model: The config of a model or of a part of it.
-        place: Where it stands in the whole config.
-        num_classes: How many classes the part that it belongs to has.
+        place: Its path in the whole config.
+        num_classes: The class count of the part that it belongs to.
 
     Raises:
         ValueError: If there is one; the message names its place.
@@ -26,18 +26,18 @@ def check_class_weights(model: Any, place: str, num_classes: int | None = None) 
     weights = model.get('class_weight')
     if isinstance(weights, (list, tuple)) and own and len(weights) != own:
         raise ValueError(
-            f'{place}.class_weight has {len(weights)} weights, and its head has {own} '
-            'classes (num_classes): give one weight a class, or None.'
+            f'{place}.class_weight has {len(weights)} weights, but its head has {own} '
+            'classes (num_classes): give one weight per class, or None.'
         )
     if 'assigner' in (model.get('train_cfg') or {}):
-        # A head that finds masks first weighs "no object" as one class more.
+        # Heads that predict masks also have a weight for the class "no object".
         own = own and own + 1
     for key, part in model.items():
         check_class_weights(part, f'{place}.{key}', own)
 
 
 def check_padding(model: nn.Module) -> None:
-    """Refuse padding whose label a head neither ignores nor has as a class.
+    """Refuse a padding label that a head neither ignores nor has as a class.
 
     Args:
         model: A model with its data preprocessor; one that pads no labels passes.
@@ -52,8 +52,8 @@ def check_padding(model: nn.Module) -> None:
     for name, head in _heads(model):
         if padding != head.ignore_index and not 0 <= padding < head.num_classes:
             raise ValueError(
-                f'data_preprocessor.seg_pad_val is {padding}, the label of pixels that '
-                f'are added at the border, but {name}.ignore_index is '
+                f'data_preprocessor.seg_pad_val is {padding}, the label of padding, '
+                f'but {name}.ignore_index is '
                 f'{head.ignore_index} and its {head.num_classes} classes end at '
                 f'{head.num_classes - 1}: set data_preprocessor=dict(seg_pad_val='
                 f'{head.ignore_index}), or another ignore_index.'

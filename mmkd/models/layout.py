@@ -10,20 +10,20 @@ from torch import nn
 def lay_channels_last(
     model: nn.Module, run: Callable[[], object], in_place: bool = False
 ) -> bool:
-    """Let a model's weights lie channel by channel last, where it runs so.
+    """Store a model's weights in channels-last format, if it can run with it.
 
     Convolutions pass the layout of their weights on to their output. A model that
-    takes a view of a map as if it lay row by row cannot run with it, and is left as it
-    was.
+    takes a view of a feature map as if it were contiguous cannot run with it, and is
+    left as it was.
 
     Args:
         model: The model; changed in place.
         run: Runs it once.
-        in_place: Whether weights stay in the memory that they are in, which is faster
-            than new memory; nobody but the model may hold them.
+        in_place: Whether to reuse the memory of the weights, which is faster than
+            allocating new memory; only the model may hold references to them.
 
     Returns:
-        Whether its weights lie so now.
+        Whether its weights are now channels-last.
 
     Source: PyTorch, "Channels Last Memory Format"
     (docs.pytorch.org/tutorials/intermediate/memory_format_tutorial.html).

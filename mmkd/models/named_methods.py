@@ -1,4 +1,4 @@
-"""The methods of a distiller: built by their names, and what they say together."""
+"""The methods of a distiller: building them by name, and their common settings."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +15,7 @@ from mmkd.registry import METHODS
 
 
 def build_method(name: str, cfg: dict[str, Any], **views: ModelView) -> Method:
-    """Build one method under a name that can be a module's and a log key's.
+    """Build one method under a name that works for modules and log keys.
 
     Args:
         name: Its name.
@@ -23,17 +23,17 @@ def build_method(name: str, cfg: dict[str, Any], **views: ModelView) -> Method:
         **views: ``student`` and ``teacher``.
 
     Raises:
-        ValueError: If the name cannot be, there is no type, or as :func:`build_part`.
+        ValueError: If the name is invalid or the type missing; see :func:`build_part`.
     """
     if not name or '.' in name or hasattr(nn.ModuleDict, name):
         raise ValueError(
-            f'a method cannot be called {name!r}: names that are empty, have a '
-            'dot or are those of attributes of a ModuleDict cannot name a module.'
+            f'a method cannot be called {name!r}: a name must not be empty, contain '
+            'a dot or be an attribute of ModuleDict.'
         )
     if 'loss' in name:
         raise ValueError(
             f"methods.{name}: a method's name must not contain 'loss', which "
-            'marks the values of a log that are minimised.'
+            'marks the logged values that are minimised.'
         )
     if cfg.get('type') is None:
         raise ValueError(
@@ -47,10 +47,10 @@ def build_method(name: str, cfg: dict[str, Any], **views: ModelView) -> Method:
 
 
 def agreed_weight(task_weight: float | None, methods: Mapping[str, Method]) -> float:
-    """The task's weight, explicit or as the methods name it.
+    """The task's weight, explicit or as the methods set it.
 
     Raises:
-        ValueError: If they name different ones, or as :func:`check_number`.
+        ValueError: If they set different ones; see also :func:`check_number`.
     """
     named = {
         name: method.task_weight
@@ -60,7 +60,7 @@ def agreed_weight(task_weight: float | None, methods: Mapping[str, Method]) -> f
     if task_weight is None and len(set(named.values())) > 1:
         listed = ', '.join(f'methods.{name} {weight}' for name, weight in named.items())
         raise ValueError(
-            f'methods name different task weights: {listed}. Set task_weight of the '
+            f'methods set different task weights: {listed}. Set task_weight of the '
             'distiller.'
         )
     if task_weight is None:

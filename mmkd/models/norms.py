@@ -1,4 +1,4 @@
-"""BatchNorm of what exists in training alone."""
+"""BatchNorm for modules that exist only in training."""
 
 from typing import Any
 
@@ -7,10 +7,10 @@ from torch.nn import functional as F  # noqa: N812
 
 
 class _AnyBatch:
-    """Trains on a batch of one value a channel, by the running statistics.
+    """Uses the running statistics for a batch with one value per channel.
 
-    The last batch of an epoch may hold one image, and a map one pixel. Such a
-    batch has no variance; PyTorch's BatchNorm stops there, although the student
+    The last batch of an epoch may contain one image, and a map one pixel. Such a
+    batch has no variance; PyTorch's BatchNorm raises an error, although the student
     alone, whose maps are larger, would train.
     """
 

@@ -1,4 +1,4 @@
-"""The parts that a distiller's config names: teachers and methods."""
+"""Building the parts in a distiller's config: teachers and methods."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,25 +13,25 @@ from mmkd.registry import MODELS
 def build_part(
     registry: Registry, where: str, cfg: dict[str, Any], **given: Any
 ) -> Any:
-    """Build what a config names, with errors that name the nearest word.
+    """Build a part from its config, with errors that suggest the nearest name.
 
     Args:
-        registry: Where its type is looked up.
-        where: What the config is called in the distiller's, as ``methods.kd``.
+        registry: Where to look up its type.
+        where: Its path in the distiller's config, such as ``methods.kd``.
         cfg: The config, with its ``type``.
         **given: Further arguments, which the config cannot set.
 
     Raises:
         ValueError: If there is no such type, or it takes no such argument.
-        TypeError, ValueError: If a value is of another type than the hints say, or
-            what it says of its arguments itself; with ``where``.
+        TypeError, ValueError: If a value contradicts its type hint, or the part
+            refuses its arguments; prefixed with ``where``.
     """
     settings = dict(cfg)
     kind = settings.pop('type', None)
     found = registry.get(kind) if isinstance(kind, str) else kind
     if found is None:
         raise ValueError(
-            f'{where} is of the unknown type {kind!r}.'
+            f'{where} has the unknown type {kind!r}.'
             + nearest_and_known(kind, sorted(registry.module_dict))
         )
     check_arguments(where, found, settings, given)
@@ -45,7 +45,7 @@ def build_part(
 
 
 def _check_inner(where: str, settings: Mapping[str, Any]) -> None:
-    """Look at the losses and heads of mmkd that a method's settings name."""
+    """Check the settings of mmkd's losses and heads within those of a method."""
     for name, inner in settings.items():
         if isinstance(inner, Mapping) and isinstance(inner.get('type'), str):
             kind = MODELS.get(inner['type'])

@@ -1,4 +1,4 @@
-"""What a model's modules take and give, seen in one run on a blank image."""
+"""Inputs and outputs of a model's modules, observed in one run on a blank image."""
 
 import math
 import weakref
@@ -25,21 +25,21 @@ FAILURES = (
     AssertionError,
     AttributeError,
 )
-"""How models fail on an image of a size that is not theirs, or on any image."""
+"""Errors of models on an image of the wrong size, or on any image."""
 
 
 @dataclass
 class Trace:
-    """Shapes of what every module took and gave when it ran first.
+    """Shapes of the inputs and outputs of every module in one forward pass.
 
     Attributes:
         image_size: Height and width of the blank image.
-        shapes: Shapes of a module's tensors in each of its runs, by path and kind,
+        shapes: Shapes of a module's tensors in each of its calls, by path and kind,
             in the order the modules first began (inputs) and ended (outputs).
-        returned: The type of what the model returns.
+        returned: The type of the model's return value.
         givers: Paths of the modules whose first tensor is the model's output,
-            the innermost first, with what tells it: the module's output, or that
-            of its method ``forward``, which a model called itself.
+            the innermost first, with its kind: the module's output, or that of
+            its method ``forward``, called by the model itself.
     """
 
     image_size: tuple[int, int]
@@ -48,12 +48,12 @@ class Trace:
     givers: dict[str, Kind] = field(default_factory=dict)
 
     def given(self, path: str, kind: Kind = 'output', call: int = 0) -> list[Size]:
-        """Shapes of what a module took or gave in one of its runs, [] if none."""
+        """Shapes of a module's tensors in one of its calls, [] if none."""
         runs = self.shapes.get((path, kind), [])
         return runs[call] if call < len(runs) else []
 
     def shape(self, tap: Tap) -> Size:
-        """Shape of what a tap captures, batch dimension 1.
+        """Shape of what a tap captures, with batch size 1.
 
         Raises:
             KeyError: If its module did not run, or has no such tensor.
@@ -66,7 +66,7 @@ class Trace:
 
 
 def trace(model: nn.Module, born: float = math.inf) -> Trace:
-    """Run a model once on a blank image and look at all of its modules.
+    """Run a model once on a blank image and observe all of its modules.
 
     The model is left as it was, see :func:`undisturbed`.
 
@@ -80,7 +80,7 @@ def trace(model: nn.Module, born: float = math.inf) -> Trace:
     sizes = dict.fromkeys([*IMAGE_SIZES, *_native_sizes(model)])
     failures = []
     for size in sizes:
-        # What reads values while it runs cannot do with shapes, and fails as it likes.
+        # Models that read values fail on shapes only, with any exception.
         with suppress(Exception):
             return _traced(model, size, born, values=False)
         try:
@@ -97,8 +97,8 @@ def _traced(
     model: nn.Module, size: tuple[int, int], born: float, values: bool = True
 ) -> Trace:
     found = Trace(size)
-    # Weak, so that no more is kept in memory than the model itself keeps. What is
-    # changed in place afterwards is the same tensor, of another version.
+    # Weak, so that no more is kept in memory than by the model itself. An in-place
+    # operation keeps the tensor, but changes its version.
     given: dict[tuple[str, Kind], tuple[weakref.ref[Tensor], int]] = {}
 
     def note(path: str, kind: Kind, value: Any) -> None:
@@ -110,7 +110,7 @@ def _traced(
 
     with undisturbed(model, born, values), ExitStack() as hooks:
         for path, module in model.named_modules():
-            # What is compiled by TorchScript takes no hooks.
+            # TorchScript modules do not support these hooks.
             kinds = () if isinstance(module, torch.jit.ScriptModule) else KINDS
             for kind in kinds:
                 if kind != 'forward' or _is_part(model, path):
@@ -125,7 +125,7 @@ def _traced(
 
 
 def _is_part(model: nn.Module, path: str) -> bool:
-    """Whether a module is one of those whose ``forward`` models call themselves."""
+    """Whether a model may call the ``forward`` of this module itself."""
     parent = model.get_submodule(path.rpartition('.')[0])
     return bool(path) and (parent is model or isinstance(parent, nn.ModuleList))
 
@@ -149,7 +149,7 @@ def look(
 def noise(model: nn.Module, size: Sequence[int]) -> Tensor:
     """Two images of noise as a model takes them, ``(2, C, *size)``.
 
-    The same ones always, without drawing from the random numbers.
+    Always the same ones; the global random state is not used.
     """
     blank, generator = _blank(model, size), torch.Generator().manual_seed(0)
     return torch.randn(2, *blank.shape[1:], generator=generator).to(blank)

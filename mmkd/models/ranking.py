@@ -1,4 +1,4 @@
-"""Predictions of several labels an image, and the score that follows from them."""
+"""Predictions of several labels per image, and their score."""
 
 from collections.abc import Iterator
 from itertools import chain, zip_longest
@@ -8,16 +8,16 @@ from mmengine.dist import all_gather_object
 from torch import Tensor
 
 SHUFFLES = 100
-"""How often images, and how often classes, change places to see what chance reaches."""
+"""How often images and classes are each shuffled to estimate the score of chance."""
 
 
 class Ranking:
-    """How high the images of each class stand among all, by their predictions.
+    """How high the images of each class rank among all, by their predictions.
 
     Attributes:
-        metric: What the score is called.
-        key: What validation calls it.
-        rival: What has the score :attr:`to_beat`.
+        metric: The name of the score.
+        key: Its name in validation.
+        rival: What reaches the score :attr:`to_beat`.
     """
 
     metric = 'mAP'
@@ -28,25 +28,25 @@ class Ranking:
         self._images: list[tuple[Tensor, Tensor]] = []
 
     def add(self, labels: Tensor, predictions: Tensor) -> None:
-        """Take one image.
+        """Add one image.
 
         Args:
             labels: 1 for each class that it has, 0 for the others, ``(K,)``.
-            predictions: How sure each class is, ``(K,)``.
+            predictions: The score of each class, ``(K,)``.
         """
         self._images.append((labels.cpu(), predictions.float().cpu()))
 
     def gather(self) -> None:
-        """Take the images of all processes, in the order of one that has them all."""
+        """Gather the images of all processes, in the order of a single process."""
         shares = zip_longest(*all_gather_object(self._images))
         self._images = [pair for pair in chain(*shares) if pair is not None]
 
     @property
     def lacks(self) -> str:
-        """Why there is no score, as what the images have; empty if there is one."""
+        """What the images have that prevents a score; empty if there is one."""
         if not self._images or not self._labels.any():
             return 'no labels'
-        return '' if self._telling.any() else 'one and the same labels'
+        return '' if self._telling.any() else 'only identical labels'
 
     @property
     def score(self) -> float:
@@ -55,11 +55,11 @@ class Ranking:
 
     @property
     def to_beat(self) -> float:
-        """The best score of the same predictions for labels that are not their own.
+        """The best score of the same predictions against shuffled labels.
 
-        A constant ranks nothing, and what is random is now better than its mean,
-        now worse. Labels of other classes belong to the same images: between classes
-        that occur together a teacher in a wrong order is better than chance.
+        A constant ranks nothing, and random predictions vary around their mean.
+        Shuffled classes keep their images: if classes occur together, a teacher with
+        the wrong class order is better than chance.
         """
         return max(map(self._score_of, self._shuffled()))
 
@@ -68,7 +68,7 @@ class Ranking:
         return torch.stack([labels for labels, _ in self._images])
 
     def _shuffled(self) -> Iterator[Tensor]:
-        """The labels of other images, and of other classes, none in its place."""
+        """Labels of other images, and of other classes, each of which is moved."""
         labels, generator = self._labels, torch.Generator().manual_seed(0)
         classes = self._telling.nonzero().flatten()
         for _ in range(SHUFFLES):
@@ -79,11 +79,11 @@ class Ranking:
 
     @property
     def _telling(self) -> Tensor:
-        """Which classes some images have and others have not, bool ``(K,)``."""
+        """Which classes some images have and others lack, bool ``(K,)``."""
         return self._labels.any(0) & ~self._labels.all(0)
 
     def _score_of(self, labels: Tensor) -> float:
-        # Segmentation goes without the package's start-up time.
+        # Imported here to spare segmentation the package's import time.
         from mmpretrain.evaluation import AveragePrecision
 
         predictions = torch.stack([predictions for _, predictions in self._images])

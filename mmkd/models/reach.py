@@ -1,4 +1,4 @@
-"""Whether what a method returns can teach the student anything."""
+"""Checking that the losses of a method reach the student."""
 
 from collections.abc import Mapping
 
@@ -18,15 +18,15 @@ def check_terms(
     """Refuse a method without effect on the student.
 
     Args:
-        name: What the method is called.
+        name: The name of the method.
         method: The method.
         terms: What its loss returned.
         student_taps: What was captured in the student.
 
     Raises:
-        TypeError: If it is no dict of tensors.
-        ValueError: If no term is to be minimised, or none of those that are
-            depends on a parameter of the student; the message names the taps.
+        TypeError: If ``terms`` is not a dict of tensors.
+        ValueError: If no term is minimised, or none of those that are depends on
+            a parameter of the student; the message names the taps.
     """
     called = f'methods.{name} ({type(method).__name__})'
     if not isinstance(terms, Mapping):
@@ -37,8 +37,8 @@ def check_terms(
     minimised = {key: value for key, value in terms.items() if 'loss' in key}
     if not minimised:
         raise ValueError(
-            f'{called} returns nothing that is minimised: of its values '
-            f'{sorted(terms)} none has loss in its name.'
+            f'{called} returns nothing that is minimised: none of its values '
+            f"{sorted(terms)} has 'loss' in its name."
         )
     if not torch.is_grad_enabled():
         return
@@ -57,5 +57,5 @@ def check_terms(
         'parameter of the student through '
         f'{", ".join(places) or "what it taps, which is nothing"}. Is this part frozen '
         '(frozen_stages), or recomputed by re-entrant checkpointing (with_cp)? Tap '
-        'another module, or leave the method out.'
+        'another module, or remove the method.'
     )

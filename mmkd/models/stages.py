@@ -1,4 +1,4 @@
-"""The ends of a backbone's stages, found by what its blocks put out."""
+"""The ends of a backbone's stages, found by the outputs of its blocks."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -19,12 +19,12 @@ BRANCH = re.compile(r'[^.]*branch')
 
 @dataclass
 class Block:
-    """A numbered module of a backbone, and the feature maps that it gives.
+    """A numbered module of a backbone, and the feature maps that it outputs.
 
     Attributes:
         path: Its path.
         module: The module.
-        grids: Height and width of every map it gives, by the map's tap.
+        grids: Height and width of every output map, by the map's tap.
     """
 
     path: str
@@ -33,13 +33,13 @@ class Block:
 
     @property
     def maps(self) -> dict[Tap, tuple[int, int]]:
-        """Its maps, of which tokens count only where it gives nothing else."""
+        """Its maps; tokens count only if it outputs nothing else."""
         plain = {t: g for t, g in self.grids.items() if t.layout.kind != 'tokens'}
         return plain or self.grids
 
     @property
     def dilation(self) -> int:
-        """The largest of its convolutions', 1 where it has none."""
+        """The largest dilation of its convolutions, 1 if it has none."""
         convolutions = (
             m for m in self.module.modules() if isinstance(m, nn.modules.conv._ConvNd)
         )
@@ -49,19 +49,19 @@ class Block:
 def find_stages(model: Any, trace: Trace) -> list[Tap]:
     """The ends of the stages of a model's backbone, in the order they run.
 
-    A stage is a run of blocks whose maps have one size; a block with dilated
-    convolutions counts as if it had strides instead. Where blocks give maps of
-    several sizes at once, each size has its stage. A backbone of one size is
-    split by depth: at its ``out_indices`` where they name several blocks, else
-    in thirds. Where blocks give tokens and the backbone itself returns maps for
-    the stages, those are taken. Stems and closing layers are no stages.
+    A stage is a sequence of blocks whose maps have the same size; a block with
+    dilated convolutions counts as if it had strides instead. If blocks output maps
+    of several sizes at once, each size has its own stage. A backbone of one size is
+    split by depth: at its ``out_indices`` if they name several blocks, otherwise
+    in thirds. If blocks output tokens and the backbone itself returns maps for
+    the stages, those are used. Stems and final layers are not stages.
 
     Args:
         model: A model; one without a ``backbone`` has no stages.
-        trace: What its modules gave.
+        trace: The outputs of its modules.
 
     Raises:
-        ValueError: If all maps have one size, and there are fewer than three
+        ValueError: If all maps have the same size, and there are fewer than three
             blocks to split.
     """
     blocks = _blocks(model, trace)
@@ -77,7 +77,7 @@ def find_stages(model: Any, trace: Trace) -> list[Tap]:
 
 
 def has_stem(model: Any, trace: Trace) -> bool:
-    """Whether the image goes through another convolution before the first block."""
+    """Whether the image passes through a convolution before the first block."""
     blocks = _blocks(model, trace)
     first = next(
         (p for p, m in model.named_modules() if isinstance(m, nn.modules.conv._ConvNd)),
@@ -87,7 +87,7 @@ def has_stem(model: Any, trace: Trace) -> bool:
 
 
 def _grids(path: str, trace: Trace) -> dict[Tap, tuple[int, int]]:
-    """Size of every feature map that a module gives."""
+    """Size of every feature map that a module outputs."""
     grids = {}
     for number, shape in enumerate(trace.given(path)):
         layout = layout_of(shape, trace.image_size) if shape[0] == 1 else None
@@ -101,8 +101,8 @@ def _grids(path: str, trace: Trace) -> dict[Tap, tuple[int, int]]:
 def _blocks(model: Any, trace: Trace) -> list[Block]:
     """The blocks that make up most of the backbone.
 
-    Blocks are siblings that names of one form tell apart by numbers, or by the
-    word before "branch".
+    Blocks are siblings whose names differ only in a number, or in the word before
+    "branch".
     """
     families: dict[str, list[Block]] = {}
     for path, module in model.named_modules():
@@ -149,7 +149,7 @@ def _end_in_next(blocks: Iterable[Block], inner: Iterable[Block]) -> bool:
 
 
 def _without_stem(blocks: list[Block]) -> list[Block]:
-    """Leave out a single layer of those that the other blocks are made of."""
+    """Drop blocks that are single layers of the kind the other blocks consist of."""
     kinds = {type(block.module) for block in blocks}
     main = max(
         kinds,
@@ -167,7 +167,7 @@ def _without_stem(blocks: list[Block]) -> list[Block]:
 
 
 def _ends(blocks: list[Block]) -> list[Tap]:
-    """The last map of each size, of several branches that of the largest."""
+    """The last map of each size; if there are several branches, of the largest."""
     branches: dict[str, list[Block]] = {}
     for block in blocks:
         branches.setdefault(_branch(block.path), []).append(block)
@@ -193,7 +193,7 @@ def _branch(path: str) -> str:
 def _stands_for_stride(grid: tuple[int, int], places: Sequence[Any]) -> bool:
     """Whether dilation only grows along the blocks of one size.
 
-    Blocks that come back to a smaller one use it to see far, within one stage.
+    Blocks that return to a smaller one use it for a large receptive field instead.
     """
     runs = [dilation for dilation, _ in groupby(d for g, d, _ in places if g == grid)]
     return runs == sorted(runs)
@@ -204,8 +204,8 @@ def _by_depth(backbone: Any, blocks: list[Block]) -> list[Tap]:
     if count < 3:
         raise ValueError(
             f'its backbone {type(backbone).__name__} has {count} blocks with maps of '
-            'one size, and three or more are needed to split it by depth. Name the '
-            'modules as stages.'
+            'one size, but at least three are needed to split it by depth. Set the '
+            'stages to module paths.'
         )
     indices = getattr(backbone, 'out_indices', None) or ()
     if isinstance(indices, int) or len(indices) < 2 or max(indices) >= count:
@@ -216,13 +216,13 @@ def _by_depth(backbone: Any, blocks: list[Block]) -> list[Tap]:
 def stage_modules(stages: Sequence[Tap], trace: Trace) -> list[set[str]]:
     """Paths of the modules that run in each stage.
 
-    A module belongs to the stage in which it begins to run: to the first whose end
-    comes after it. What runs after the last stage belongs to none, and what lies
-    before the first, as a stem, to the first.
+    A module belongs to the stage in which it begins to run: the first whose end
+    comes after it. Modules after the last stage belong to none, and modules before
+    the first, such as a stem, to the first.
 
     Args:
         stages: Their ends, in the order they run.
-        trace: What the model's modules took and gave, in the order they ran.
+        trace: Inputs and outputs of the model's modules, in the order they ran.
     """
     found: list[set[str]] = [set() for _ in stages]
     ends = {(tap.path, tap.kind): number for number, tap in enumerate(stages)}

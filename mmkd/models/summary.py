@@ -1,4 +1,4 @@
-"""What is distilled into what, in one table."""
+"""A summary of a distillation, as tables."""
 
 import io
 from collections.abc import Iterable, Mapping
@@ -16,7 +16,7 @@ from mmkd.models.taught import student_alone
 from mmkd.models.undisturbed import undisturbed
 
 WIDTH = 110
-"""Columns of text that a table takes at most."""
+"""Maximum width of a table, in characters."""
 
 
 def summary(
@@ -27,12 +27,12 @@ def summary(
     Args:
         distiller: The distiller; it is not changed, and hooks that others have
             registered in it are not called.
-        image: One preprocessed image ``(C, H, W)``, for which multiply-adds are
-            counted and shapes are those of the taps.
+        image: One preprocessed image ``(C, H, W)``, for which to count multiply-adds
+            and find the shapes of the taps.
         rates: Learning rates of the methods' parameters, by method.
 
     Returns:
-        The table as text.
+        The tables as text.
     """
     counted = f'multiply-adds at {_size(image.shape[1:])}'
     networks = Table('network', 'class', 'parameters', counted)
@@ -75,13 +75,13 @@ def _size(shape: Size) -> str:
 
 @dataclass
 class _Look:
-    """What a network costs and where it is tapped, for one image.
+    """Costs of a network and shapes of its taps, for one image.
 
     Attributes:
-        parameters: How many it has.
-        products: Multiply-adds, or the name of the error with which it fails on shapes
-            alone.
-        shapes: Of taps, without the batch's dimension.
+        parameters: The number of parameters.
+        products: Multiply-adds, or the name of the error if it cannot run on meta
+            tensors.
+        shapes: Shapes of the taps, without the batch dimension.
     """
 
     parameters: int
@@ -97,7 +97,7 @@ class _Look:
         return f'{self.parameters:,}', counted
 
     def words(self, tap: Tap) -> str:
-        # In training alone does a student run its auxiliary heads.
+        # A student runs its auxiliary heads only in training.
         shape = 'not run yet'
         if tap in self.shapes:
             shape = _size(self.shapes[tap])
@@ -115,21 +115,21 @@ def _look(view: ModelView, image: Tensor, taps: Iterable[Tap] = ()) -> _Look:
             with FlopCounterMode(display=False) as counter, tapped as values:
                 view.model(image[None].to('meta'), mode='tensor')
     except Exception as error:
-        # On shapes alone it fails in whatever way the model's forward happens to ask.
+        # On meta tensors a model's forward can raise any exception.
         return _Look(count, type(error).__name__, {})
     shapes = {tap: value.shape[1:] for tap, value in values.items()}
     return _Look(count, int(counter.get_total_flops() // 2), shapes)
 
 
 def multiply_adds(view: ModelView, image: Tensor) -> int | str:
-    """Count the multiply-adds of a model's products and convolutions.
+    """Count the multiply-adds of a model's matrix products and convolutions.
 
     Args:
         view: The model; it is not changed.
-        image: One preprocessed image ``(C, H, W)``, of which the shape counts.
+        image: One preprocessed image ``(C, H, W)``; only its shape matters.
 
     Returns:
-        Their number, or the name of the error with which the model fails on shapes
-        alone.
+        Their number, or the name of the error if the model cannot run on meta
+        tensors.
     """
     return _look(view, image).products

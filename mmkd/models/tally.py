@@ -1,4 +1,4 @@
-"""Predictions counted against labels, and the scores that follow from the counts."""
+"""Counts of predictions against labels, and the scores computed from them."""
 
 import torch
 from mmengine.dist import all_reduce
@@ -6,17 +6,17 @@ from torch import Tensor
 
 
 class Tally:
-    """How often each class was predicted for each class.
+    """A confusion matrix of labels and predictions.
 
     Args:
         num_classes: Number of classes.
         mean_iou: Whether the score is the mean intersection over union, as for
-            pixels, or the share that is right, as for images.
+            pixels, or the accuracy, as for images.
 
     Attributes:
         counts: Images or pixels by label and by prediction, ``(K, K + 1)``; the
             last column is for predictions that are none of the classes.
-        rival: What has the score :attr:`to_beat`.
+        rival: What reaches the score :attr:`to_beat`.
     """
 
     rival = 'the best constant prediction'
@@ -27,15 +27,15 @@ class Tally:
 
     @property
     def metric(self) -> str:
-        """What the score is called."""
+        """The name of the score."""
         return 'mIoU' if self.mean_iou else 'top-1 accuracy'
 
     def add(self, labels: Tensor, predictions: Tensor) -> None:
         """Count one image.
 
         Args:
-            labels: Class indices; those that are no class are left out.
-            predictions: Class indices of the same shape; -1 for another class.
+            labels: Class indices; those that are not a class are ignored.
+            predictions: Class indices of the same shape; -1 for any other class.
         """
         size = len(self.counts)
         labels, predictions = labels.flatten().cpu(), predictions.flatten().cpu()
@@ -51,14 +51,14 @@ class Tally:
 
     @property
     def key(self) -> str:
-        """What validation calls the score."""
+        """The name of the score in validation."""
         return 'mIoU' if self.mean_iou else 'accuracy/top1'
 
     @property
     def lacks(self) -> str:
-        """Why there is no score, as what the images have; empty if there is one."""
+        """What the images have that prevents a score; empty if there is one."""
         classes = int(self.counts.sum(1).count_nonzero())
-        return ('no labels', 'labels of one class alone', '')[min(classes, 2)]
+        return ('no labels', 'labels of only one class', '')[min(classes, 2)]
 
     @property
     def score(self) -> float:
@@ -67,7 +67,7 @@ class Tally:
 
     @property
     def to_beat(self) -> float:
-        """The best score, in per cent, of one and the same class everywhere."""
+        """The best score, in per cent, of predicting the same class everywhere."""
         best = self.counts.sum(1).argmax()
         always = torch.zeros_like(self.counts)
         always[:, best] = self.counts.sum(1)
@@ -77,6 +77,6 @@ class Tally:
         right = counts.diag()
         if not self.mean_iou:
             return float(100 * right.sum() / counts.sum())
-        # A sample need not hold every class: one that is not in it has no IoU.
+        # A class without labels has no IoU.
         union = counts.sum(0)[:-1] + counts.sum(1) - right
         return float(100 * (right / union)[counts.sum(1) > 0].mean())

@@ -1,4 +1,4 @@
-"""Capture of what goes into and comes out of named modules while a model runs."""
+"""Capturing inputs and outputs of named modules while a model runs."""
 
 import difflib
 from collections import Counter
@@ -23,20 +23,20 @@ class Tap:
     """One place in a model where a tensor is captured.
 
     Attributes:
-        path: Module path as ``named_modules`` gives it, such as
-            ``'backbone.layer2'``; ``''`` is the model itself.
-        kind: Whether the module's input or its output is meant; ``'forward'`` is
+        path: Module path as in ``named_modules``, such as ``'backbone.layer2'``;
+            ``''`` is the model itself.
+        kind: Whether to capture the module's input or its output; ``'forward'`` is
             what its method ``forward`` returns without optional arguments, such
-            as labels, even where a model calls that method itself.
-        call: Which run of the module, from 0, where one forward runs it several
+            as labels, even if a model calls that method itself.
+        call: Which call of the module, from 0, if one forward pass calls it several
             times, as a residual block does its ReLU.
-        number: Which tensor, where the module takes or gives several: counted
+        number: Which tensor, if the module takes or returns several: counted
             from 0, depth first.
-        layout: How the tensor holds a feature map; what is captured is brought
-            to ``(N, C, H, W)`` by it.
+        layout: How the tensor stores a feature map; it is used to convert the
+            captured tensor to ``(N, C, H, W)``.
 
     Raises:
-        ValueError: If ``kind`` is none of them, or ``call`` no whole number from 0.
+        ValueError: If ``kind`` is unknown, or ``call`` is not a non-negative integer.
     """
 
     path: str
@@ -53,33 +53,33 @@ class Tap:
                 f"kind must be 'forward', 'input' or 'output', got {self.kind!r}"
             )
         if not isinstance(self.call, int) or self.call < 0:
-            raise ValueError(f'call must be a number from 0, got {self.call!r}')
+            raise ValueError(f'call must be an integer from 0, got {self.call!r}')
 
     def __str__(self) -> str:
-        """The path, and which run and which tensor where it is not the first."""
+        """The path, and which call and which tensor if it is not the first."""
         number = f'[{self.number}]' if self.number else ''
         run = f' (call {self.call})' if self.call else ''
         return f'{self.path or "the model"}{number}{run}'
 
 
 Taps: TypeAlias = Mapping[Tap, Tensor]
-"""What was captured, by its tap."""
+"""Captured tensors by tap."""
 
 
 class _AllTapsFilled(BaseException):
-    """Leaves a forward of which nothing more is needed.
+    """Leaves a forward pass of which nothing more is needed.
 
-    No ``Exception``, which a model may catch for reasons of its own.
+    Not an ``Exception``, which a model may catch for its own reasons.
     """
 
 
 def find_module(model: nn.Module, path: str, name: str | None = None) -> nn.Module:
-    """Look a module up by its path.
+    """Look up a module by its path.
 
     Args:
         model: The model.
-        path: As ``named_modules`` gives it.
-        name: What the model is called in an error; None for its class.
+        path: Its path as in ``named_modules``.
+        name: The model's name in errors; None for its class.
 
     Raises:
         ValueError: If there is no such module; the message lists the nearest
@@ -112,7 +112,7 @@ def tensors_in(value: Any) -> Iterator[Tensor]:
 
 
 def first_tensor(value: Any, number: int = 0) -> Tensor:
-    """One tensor in a module's inputs or outputs, the first unless told else.
+    """One tensor in a module's inputs or outputs, by default the first.
 
     Raises:
         TypeError: If there is none.
@@ -133,24 +133,23 @@ def capture(
 ) -> Iterator[dict[Tap, Tensor]]:
     """Capture taps while the model runs inside this context.
 
-    A value is what the module was given, or gave, when it ran: later in-place
-    operations do not reach it. A module that runs several times in one forward
-    leaves the value of the run that the tap names, the first by default. The hooks
-    exist inside the context alone, so that copies of the model and its deployed
-    form never carry them.
+    A value is the input or output of a module when it ran: later in-place
+    operations do not change it. For a module that runs several times in one forward
+    pass, the tap says which call to capture, by default the first. The hooks exist
+    only inside the context: copies and deployed forms of the model never have them.
 
     Args:
         model: The model that is run inside the context.
         taps: What to capture.
         strict: Whether a tap without a value at the end is an error.
         stop_when_filled: Leave the context as soon as every tap has a value;
-            the rest of the forward is not computed.
+            the rest of the forward pass is not computed.
         copy: Whether values are copies, with their gradient. Without it they
             are the model's own tensors, which it may overwrite.
-        image_size: Height and width of the images, which taps of tokens need.
+        image_size: Height and width of the images, needed for taps of tokens.
 
     Yields:
-        A dict that fills while the model runs.
+        A dict that is filled while the model runs.
 
     Raises:
         ValueError: If a tap names a module that does not exist.
@@ -181,22 +180,23 @@ def capture(
     missing = sorted(str(tap) for tap in taps - set(values))
     if strict and missing:
         raise RuntimeError(
-            f'the forward of {type(model).__name__} never ran: {", ".join(missing)}'
+            f'the forward pass of {type(model).__name__} never ran: '
+            f'{", ".join(missing)}'
         )
 
 
 def watch(
     module: nn.Module, kind: Kind, note: Callable[[Any], None]
 ) -> Callable[[], None]:
-    """Be told what a module takes or gives whenever it runs.
+    """Call a function with the inputs or outputs of a module whenever it runs.
 
     Args:
         module: The module.
-        kind: What of it, see :class:`Tap`.
+        kind: What to observe, see :class:`Tap`.
         note: Called with the inputs or outputs.
 
     Returns:
-        What ends it.
+        A function that stops it.
     """
     if kind == 'input':
         return module.register_forward_pre_hook(

@@ -1,4 +1,4 @@
-"""The class of a student that is a distiller too, and the student seen alone."""
+"""The class of a student that is also a distiller, and a view without the methods."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,15 +11,15 @@ from torch import nn
 
 @cache
 def taught(distiller: Any, student: Any) -> Any:
-    """The class made of a distiller's and a student's.
+    """The class that combines a distiller's and a student's.
 
     Args:
-        distiller: The class whose methods go before the student's.
+        distiller: The class whose methods take precedence.
         student: The student's class.
 
     Returns:
-        A class of the student's name, one and the same for the same arguments.
-        It has no address of its own to be pickled by: ``made_of`` tells what it
+        A class with the student's name, the same one for the same arguments.
+        It cannot be imported and pickled by name: ``made_of`` says what it
         is made of.
     """
     names = dict(made_of=(distiller, student), __module__=student.__module__)
@@ -31,14 +31,14 @@ def taught(distiller: Any, student: Any) -> Any:
 
 
 def blank(distiller: Any, student: Any) -> Any:
-    """An instance of that class without anything in it, as pickle fills them."""
+    """An empty instance of that class, for pickle to fill."""
     kind = taught(distiller, student)
     return kind.__new__(kind)
 
 
 @contextmanager
 def student_alone(model: nn.Module) -> Iterator[None]:
-    """Let a distiller have no child but its student's inside this context."""
+    """Remove the methods from a distiller's children inside this context."""
     methods = model._modules.pop('methods')
     try:
         yield

@@ -1,4 +1,4 @@
-"""Feature maps that transformers keep in other layouts, brought to ``(N, C, H, W)``."""
+"""Converting feature maps of transformers from other layouts to ``(N, C, H, W)``."""
 
 import math
 from collections.abc import Sequence
@@ -9,30 +9,30 @@ from typing import Literal
 from torch import Tensor
 
 MOST_EXTRA = 5
-"""Tokens that stand before the grid at most: class, distillation, registers."""
+"""Maximum number of tokens before the grid: class, distillation, registers."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How a tensor holds a feature map.
+    """How a tensor stores a feature map.
 
     Attributes:
         kind: ``'as it is'`` leaves the tensor alone; ``'tokens'`` is
             ``(N, L, C)``, the grid row by row; ``'channels last'`` is
             ``(N, H, W, C)``.
-        extra: Tokens before the grid, such as the class token.
+        extra: Number of tokens before the grid, such as the class token.
     """
 
     kind: Literal['as it is', 'tokens', 'channels last'] = 'as it is'
     extra: int = 0
 
     def to_map(self, value: Tensor, image_size: Sequence[int]) -> Tensor:
-        """Bring a tensor of this layout to ``(N, C, H, W)``.
+        """Convert a tensor of this layout to ``(N, C, H, W)``.
 
         Args:
             value: The tensor.
-            image_size: Height and width of the images, in whose proportion the
-                tokens form a grid.
+            image_size: Height and width of the images, whose aspect ratio the grid
+                of tokens has.
         """
         if self.kind == 'channels last':
             return value.movedim(-1, 1)
@@ -53,8 +53,8 @@ def layout_of(shape: Sequence[int], image_size: Sequence[int]) -> Layout | None:
         image_size: Height and width of the image.
 
     Returns:
-        How the tensor holds a map, the fewest extra tokens taken; None if it
-        holds none.
+        How the tensor stores a map, with as few extra tokens as possible; None
+        if it is not a map.
     """
     if len(shape) == 4:
         if _alike(shape[2:], image_size):
@@ -68,7 +68,7 @@ def layout_of(shape: Sequence[int], image_size: Sequence[int]) -> Layout | None:
 
 
 def _alike(grid: Sequence[int], image_size: Sequence[int]) -> bool:
-    """Whether a grid has the image's proportions, but for rounding."""
+    """Whether a grid has the image's aspect ratio, up to rounding."""
     (rows, columns), (height, width) = grid, image_size
     if height == width:
         return rows == columns
@@ -77,7 +77,7 @@ def _alike(grid: Sequence[int], image_size: Sequence[int]) -> bool:
 
 @lru_cache(maxsize=1024)
 def _grid(count: int, height: int, width: int) -> tuple[int, int]:
-    """Rows and columns of so many cells, nearest to the image's proportions."""
+    """Rows and columns for ``count`` cells, closest to the image's aspect ratio."""
     wanted = math.log(height / width)
     rows = [n for n in range(1, count + 1) if count % n == 0]
     best = min(rows, key=lambda n: abs(math.log(n * n / count) - wanted))

@@ -1,4 +1,4 @@
-"""What looks at a model leaves it as it was."""
+"""Running a model without changing its state."""
 
 import math
 from collections import OrderedDict
@@ -17,16 +17,16 @@ from mmkd.random_state import random_state_kept
 def undisturbed(
     model: nn.Module, born: float = math.inf, values: bool = True
 ) -> Iterator[None]:
-    """Let a model run once, in evaluation mode, as if it had never run.
+    """Let a model run once, in evaluation mode, without lasting effects.
 
-    Modes, buffers, plain attributes such as counters, and random numbers are
-    afterwards what they were. Hooks that others have registered are not called.
+    Modes, buffers, plain attributes such as counters, and the random state are
+    restored afterwards. Hooks that others have registered are not called.
 
     Args:
         model: The model that is run inside the context.
-        born: The number of PyTorch's first hook that is not the model's own.
-        values: Whether its tensors have values inside the context, or shapes alone, on
-            the device ``meta``, with which it runs in no time.
+        born: The id of PyTorch's first hook that is not the model's own.
+        values: Whether its tensors have values inside the context, or only shapes, on
+            the ``meta`` device, where running takes almost no time.
     """
     undo = [step for module in model.modules() for step in _undo(module)]
     for module in model.modules():
@@ -56,7 +56,7 @@ def _drop_values(model: nn.Module) -> None:
 
 
 def _undo(module: nn.Module) -> Iterator[Callable[[], Any]]:
-    """What brings back the attributes, what containers hold, and buffers."""
+    """Functions that restore attributes, the content of containers, and buffers."""
     attributes = vars(module)
     yield partial(_refill, attributes, dict(attributes))
     for value in list(attributes.values()):
@@ -75,6 +75,6 @@ def _refill(held: dict[Any, Any], content: dict[Any, Any]) -> None:
 
 
 def _restore(buffer: Tensor, content: Tensor) -> None:
-    # One that is expanded cannot be written to, nor can it have been.
+    # An expanded buffer cannot be written to, so it has not changed either.
     if not torch.equal(buffer, content):
         buffer.copy_(content)

@@ -87,7 +87,7 @@ def test_arrays_of_either_numpy_are_read(written: bytes, known: bytes) -> None:
 
 
 def test_hostile_files_are_real(hostile: Any) -> None:
-    """Else their refusal would prove nothing."""
+    """Otherwise refusing them would prove nothing."""
     with ZipFile(hostile.path) as archive, suppress(AttributeError):
         pickle.loads(archive.read('hostile/data.pkl'))
 
@@ -169,7 +169,7 @@ def test_unreachable_address_says_where_to_put_the_file(
         url = f'http://127.0.0.1:{closed.getsockname()[1]}/zoo/net.pth?version=2'
         with pytest.raises(OSError, match=r'net\.pth.* cannot be reached') as error:
             safe_load_url(url, model_dir=folder)
-        place = Path(str(error.value).rpartition(' put it at ')[2])
+        place = Path(str(error.value).rpartition(' save it as ')[2])
         place.parent.mkdir(parents=True, exist_ok=True)
         torch.save(dict(weight=torch.ones(2)), place)
 
@@ -206,11 +206,11 @@ def tar_of(content: bytes) -> bytes:
     ('content', 'kind'),
     [
         (b'\n<!DOCTYPE html>\n<html><body>Not found</body></html>', 'a web page'),
-        (b'version https://git-lfs.github.com/spec/v1\noid sha256:0', 'a pointer'),
+        (b'version https://git-lfs.github.com/spec/v1\noid sha256:0', 'a Git LFS '),
         (b'', 'empty'),
         (b'\x89HDF\r\n' + bytes(90), 'an HDF5 file'),
         (b'\x1f\x8b' + bytes(90), 'a gzip archive'),
-        (pickle.dumps([1, 2]), "a pickle of Python's own"),
+        (pickle.dumps([1, 2]), 'a plain Python pickle'),
         (b'{"state_dict": {}}', 'text: .*state_dict'),
         (tar_of(b'weights'), 'a tar archive'),
     ],

@@ -1,4 +1,4 @@
-"""What a pickle may say of NumPy."""
+"""What a pickle may say about NumPy."""
 
 import io
 import pickle
@@ -29,7 +29,7 @@ def kind_of(code: str, state: bytes = b'') -> bytes:
 
 
 def fields(flags: int) -> bytes:
-    """A type of eight bytes that is said to hold an object."""
+    """An eight-byte type that claims to hold an object."""
     where = b'}(' + text('a') + b'(' + kind_of('O8') + b'K\x00tu'
     names = b'(' + text('a') + b't'
     sizes = b'K\x08K\x01K' + bytes([flags])
@@ -37,7 +37,7 @@ def fields(flags: int) -> bytes:
 
 
 def parts() -> bytes:
-    """A type of eight bytes that is said to be made of one object."""
+    """An eight-byte type that claims to consist of one object."""
     base = b'(' + kind_of('O8') + b'(K\x01tt'
     return b'K\x03' + text('|') + base + b'NNK\x08K\x01K\x3f'
 
@@ -66,7 +66,7 @@ KINDS = {
 
 
 def test_forged_types_are_refused(tmp_path: Path) -> None:
-    """In a process of its own, which such an array can end."""
+    """In a separate process, which such an array can crash."""
     for kind, words in KINDS.items():
         for make in (array, scalar):
             name = f'{make.__name__} of {kind}'

@@ -10,7 +10,7 @@ from mmkd.checkpoints.plain_pickle import load_plain_pickle
 
 
 class Command:
-    """Unpickled by an ordinary unpickler, it runs a shell command."""
+    """Runs a shell command if an ordinary unpickler unpickles it."""
 
     def __init__(self, path: str) -> None:
         self.path = path

@@ -1,4 +1,4 @@
-"""Files that would have MMEngine run, remove or follow what they name."""
+"""Files that would make MMEngine run, remove or follow what they name."""
 
 import pickle
 from collections.abc import Callable
@@ -21,7 +21,7 @@ SAVE = dict(save_best='acc', rule='greater', interval=1)
 
 
 class Command:
-    """Unpickled, it makes a file."""
+    """Creates a file when unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -67,7 +67,7 @@ def test_a_config_in_a_checkpoint_is_not_run(
 def test_only_its_own_checkpoints_are_removed(
     several: bool, tiny: Any, trained: Any, tmp_path: Path
 ) -> None:
-    """A checkpoint of this name in this folder is, wherever it is said to be."""
+    """A checkpoint of this name in this folder is, whatever path is stored for it."""
     victims = [tmp_path / 'victim', tmp_path / 'best_acc.pth', tmp_path / 'run' / 'x']
     own = tmp_path / 'run' / 'best_acc_epoch_1.pth'
     elsewhere = tmp_path / 'elsewhere' / own.name

@@ -1,4 +1,4 @@
-"""Which weights of a file are a network's."""
+"""Finding the weights of a network in a file."""
 
 import copy
 from collections import OrderedDict
@@ -95,11 +95,11 @@ def test_other_places_are_said(place: str, said: list[str]) -> None:
     found = weights_for(network(), make(model.state_dict()), 'a.pth')
 
     assert found.keys() >= model.state_dict().keys()
-    assert said == [f'the weights in a.pth are those of {name}']
+    assert said == [f'the weights in a.pth are from {name}']
 
 
 def test_versions_of_modules_are_kept() -> None:
-    """A norm of version 1 has no counter of batches, one of version 2 must."""
+    """A norm of version 1 has no batch counter, one of version 2 must have it."""
     state = network().state_dict()
     wrapped = OrderedDict((f'module.{name}', value) for name, value in state.items())
     wrapped._metadata = {  # type: ignore[attr-defined]
@@ -157,7 +157,7 @@ def changed(change: Callable[[Tensor], Tensor], name: str = '') -> State:
         (changed(torch.zeros_like), r'all weights in b\.pth are 0: backbone\.0\.w'),
         (changed(lambda v: v / 0, 'head.w'), r'not finite: head\.weight'),
         (changed(lambda v: v.to('meta'), 'head.w'), r'head\.weight .* on meta'),
-        (changed(Tensor.to_sparse, 'head.w'), r'head\.weight is no plain tensor'),
+        (changed(Tensor.to_sparse, 'head.w'), r'head\.weight is not a plain tensor'),
     ],
 )
 def test_values_that_no_training_gives(state: State, message: str) -> None:
@@ -205,7 +205,7 @@ def test_modules_bring_old_weights_up_to_date() -> None:
 
 
 def test_what_a_model_computes_itself_is_not_asked_for() -> None:
-    """Swin Transformer V2 takes its tables out of every state dict."""
+    """Swin Transformer V2 removes its tables from every state dict."""
     config = dict(
         type='mmpretrain.SwinTransformerV2',
         arch=dict(
@@ -234,8 +234,8 @@ def test_another_head_is_a_beginning_and_another_network_is_none() -> None:
     check_beginning(network(), network(classes=9).state_dict(), 'b.pth')
     body = {k: v for k, v in state.items() if k.startswith('backbone')}
     check_beginning(network(), body, 'b.pth')
-    message = r'^b\.pth is of another network than ModuleDict: it has 6 of 6 weights'
-    with pytest.raises(ValueError, match=rf'{message}, and 6 of them.*\(8, 3, 1, 1\)'):
+    message = r'^b\.pth belongs to another network than ModuleDict: it has 6 of'
+    with pytest.raises(ValueError, match=rf'{message} 6 weights, .*\(8, 3, 1, 1\)'):
         check_beginning(network(), network(width=8).state_dict(), 'b.pth')
     head = {k: v for k, v in state.items() if k.startswith('head')}
     with pytest.raises(ValueError, match=r'it has 0 of 6 weights'):
@@ -265,7 +265,7 @@ NETWORKS = {
     ],
 )
 def test_networks_of_the_library(there: str, here: str, fits: bool) -> None:
-    """Their tables of positions are resized as they are loaded."""
+    """Their position tables are resized on loading."""
     head = dict(type='mmpretrain.LinearClsHead', num_classes=2, in_channels=4)
     found, wanted = (
         build_model(

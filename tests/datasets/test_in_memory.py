@@ -1,4 +1,4 @@
-"""A batch that is read at once is that of its samples read one by one."""
+"""A batch read at once equals one read sample by sample."""
 
 import pickle
 import random
@@ -53,7 +53,7 @@ def loader_of(dataset: Any, workers: int = 0) -> DataLoader:
 
 
 def trained(dataset: Any, workers: int = 0, done: int = 0) -> list[Any]:
-    """The batches of an epoch of a training."""
+    """The batches of one training epoch."""
     loader = loader_of(dataset, workers)
     watch(loader, numbered=True)
     return list(loader.start(Place(Views(3), done, done, False)))
@@ -102,7 +102,7 @@ def test_keys_follow_from_the_place_in_the_training(root: Path) -> None:
     assert len(set(expected)) == COUNT
     random.seed(1)
     assert keys_of(trained(whole, workers=2)) == expected
-    # After a break, and in whatever batch.
+    # After an interruption, and in any batch.
     reader = SampleReader(whole)
     indices = [sample.sample_idx for sample in trained(whole)[1]['data_samples']]
     places = [Keyed(index, Views(3).key(0, index)) for index in indices]
@@ -148,7 +148,7 @@ def test_a_pipeline_that_augments_too_is_refused(root: Path) -> None:
 
 
 def test_a_pipeline_that_a_hook_has_exchanged_is_refused(root: Path) -> None:
-    """Rather than passed over without a word."""
+    """Instead of being silently ignored."""
     whole = build(root, in_memory=True)
     whole.pipeline = build(root).pipeline
     trained(whole)

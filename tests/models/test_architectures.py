@@ -26,7 +26,7 @@ FOUR = [4, 8, 16, 32]
 VIT = dict(embed_dims=16, num_layers=2, num_heads=2, feedforward_channels=32)
 SWIN = dict(embed_dims=12, depths=[1, 1, 1, 1], num_heads=[1, 2, 3, 4])
 
-# Config, how it is shrunk, main classifier, width of its input.
+# Config, how to shrink it, main classifier, width of its input.
 SEGMENTORS: dict[str, tuple[str, dict[str, Any], str, int]] = {
     'PSPNet': (
         f'mmseg::pspnet/pspnet_r18-d8_{CITYSCAPES}',

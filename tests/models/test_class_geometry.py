@@ -1,4 +1,4 @@
-"""Measures of neural collapse, on features that were made for it."""
+"""Measures of neural collapse, on constructed features."""
 
 import math
 
@@ -12,7 +12,7 @@ CLASSES, WIDTH, EACH = 5, 12, 40
 
 
 def simplex(classes: int = CLASSES, width: int = WIDTH) -> Tensor:
-    """The vectors of a simplex equiangular tight frame, one a row, length 1."""
+    """The unit vectors of a simplex equiangular tight frame, one per row."""
     generator = torch.Generator().manual_seed(0)
     axes = torch.linalg.qr(torch.randn(width, classes, generator=generator))[0].double()
     frame = torch.eye(classes).double() - 1 / classes
@@ -37,7 +37,7 @@ def labels() -> Tensor:
 
 def test_a_simplex_frame_with_its_own_classifier_has_collapsed(labels: Tensor) -> None:
     frame = simplex()
-    # Where it lies and how long its vectors are plays no part.
+    # Its position and the length of its vectors do not matter.
     found = moments(3 * frame[labels] + noise(WIDTH), labels).collapse(0.2 * frame)
     for name, value in found.as_dict().items():
         assert value == pytest.approx(0, abs=1e-6), name
@@ -75,7 +75,7 @@ def test_lengths_that_differ(labels: Tensor) -> None:
     found = moments((lengths[:, None] * directions)[four], four)
     measured = found.collapse(directions[[0, 1, 2, 3, 0]])
     assert measured.mean_norms == pytest.approx(0.5 / 1.5)
-    # Cosines 0, 0, -1 where a frame of four has -1/3 each.
+    # Cosines 0, 0, -1, whereas a frame of four has -1/3 each.
     assert measured.mean_angles == pytest.approx((1 / 3 + 1 / 3 + 2 / 3) / 3)
 
 

@@ -97,6 +97,6 @@ def test_a_few_new_names_of_many_are_said(monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.parametrize('own', [['cat', 'crane', 'crane'], ['crane', 'cat']])
 def test_two_classes_of_one_name_are_told_apart_by_number(own: list[str]) -> None:
-    with pytest.raises(ValueError, match=r'one name \(crane\): .* to the numbers'):
+    with pytest.raises(ValueError, match=r'one name \(crane\): .* to its channel'):
         places_of(own, ['crane', 'crane', 'cat'])
     assert places_of(['cat', 'crane', 'crane'], ['cat', 'crane', 'crane']) is None

@@ -30,7 +30,7 @@ def test_images_of_other_channels_are_refused(
     tiny: Any, task: str, counts: tuple[int, int]
 ) -> None:
     student, teacher = (with_channels(tiny.model(task), count) for count in counts)
-    said = f'takes images of {counts[0]} channels and the teacher .* of {counts[1]}:'
+    said = f'images with {counts[0]} channels and the teacher .* with {counts[1]}:'
 
     with pytest.raises(ValueError, match=said):
         Distiller(student=student, teacher=tiny.teacher(teacher), methods=FEATURE)

@@ -75,11 +75,11 @@ def test_it_has_the_distillers_settings(distillation: Config) -> None:
 
 
 def test_a_contradiction_is_refused(distillation: Config) -> None:
-    """As the top level of a config, which a runner hands on, may contradict."""
+    """The top level of a config, which a runner passes on, may contradict it."""
     distillation.model.student.data_preprocessor = dict(mean=[2.0])
     distillation.model.data_preprocessor = dict(mean=[1.0])
 
-    with pytest.raises(ValueError, match=r'data_preprocessor\.mean is \[1\.0\] beside'):
+    with pytest.raises(ValueError, match=r'preprocessor\.mean is \[1\.0\] outside'):
         student_dict(distillation.model)
 
 
@@ -87,7 +87,7 @@ def test_a_contradiction_is_refused(distillation: Config) -> None:
 def test_a_preprocessor_beside_the_student_acts(
     distillation: Config, settle: Any
 ) -> None:
-    """Where MMSegmentation's users write it."""
+    """Where MMSegmentation's users set it."""
     distillation.model.student.data_preprocessor = dict(mean=[2.0], size=(8, 8))
     distillation.model.data_preprocessor = dict(size=(4, 4))
     distillation.data_preprocessor = dict(mean=[2.0], size=(8, 8))
@@ -102,7 +102,7 @@ def test_a_preprocessor_beside_the_student_acts(
 
 
 def test_a_third_value_of_a_preprocessor_is_refused(distillation: Config) -> None:
-    """As of a child config that changes the top level of a base with both."""
+    """As in a child config that changes the top level of a base with both."""
     distillation.model.student.data_preprocessor = dict(size=(8, 8))
     distillation.model.data_preprocessor = dict(size=(4, 4))
     distillation.data_preprocessor = dict(size=(6, 6))
@@ -175,7 +175,7 @@ def test_what_acts_in_training_alone_stays_there(distillation: Config) -> None:
 
 
 def test_a_distillation_may_teach_as_its_student(tiny: Any, task: str) -> None:
-    """Its config is at hand, and its checkpoint is a plain student's."""
+    """Its config is available, and its checkpoint is that of a plain student."""
     first = tiny.distiller(task)
     config = dict(
         type='mmkd.Distiller', student=tiny.model(task), teacher={}, methods={}

@@ -31,14 +31,14 @@ def test_discovery_leaves_no_trace(tiny: Any, task: str) -> None:
 
 
 class ScaledHead(FCNHead):
-    """Its logits are no layer's output."""
+    """Its logits are not the output of a layer."""
 
     def forward(self, inputs: Tensor) -> Tensor:
         return 2 * super().forward(inputs)
 
 
 class HeadThatScalesInPlace(FCNHead):
-    """Its logits are the tensor that a layer gave, with other values."""
+    """Its logits are the output tensor of a layer, with other values."""
 
     def forward(self, inputs: Tensor) -> Tensor:
         return super().forward(inputs).mul_(2)
@@ -58,7 +58,7 @@ def test_classifier_that_is_none_is_refused(scaled: dict[str, Any]) -> None:
         assert view.classifier
 
     found = "['decode_head.conv_seg', 'auxiliary_head.conv_seg']"
-    assert f'number of classes: {found}. Name it' in str(error.value)
+    assert f'number of classes: {found}. If one' in str(error.value)
     assert 'classifier=PATH' in str(error.value)
 
 
@@ -73,7 +73,7 @@ def test_classifier_that_is_another_is_refused(
     teacher = tiny.teacher(scaled)
     named = dict(classifier='decode_head.conv_seg')
     methods = dict(hint=dict(type='SKD'))
-    message = f'does not put out the logits of the {side} EncoderDecoder'
+    message = f'does not output the logits of the {side} EncoderDecoder'
     settings = dict(student=tiny.segmentor(classes=5), teacher=teacher)
     if side == 'student':
         plain = tiny.teacher(settings['student'])
@@ -102,7 +102,7 @@ def test_classifier_may_be_named(scaled: dict[str, Any]) -> None:
 
 
 class Fixed(nn.Module):
-    """A backbone that runs on one size of image alone."""
+    """A backbone that runs on only one image size."""
 
     def __init__(self, img_size: int | tuple[int, int]) -> None:
         super().__init__()
@@ -140,7 +140,7 @@ def test_failures_of_all_sizes_are_told(tiny: Any) -> None:
 
 
 class ByValue(nn.Module):
-    """A backbone that asks what an image holds before it runs."""
+    """A backbone that reads the values of an image before it runs."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -20,7 +20,7 @@ def stepped(distiller: Distiller, batch: dict[str, Any]) -> dict[str, Tensor]:
 
 
 def test_methods_are_drawn_from_numbers_of_their_own(tiny: Any) -> None:
-    """Neither by what the teacher is, nor from those of the student's weights."""
+    """Neither by the teacher, nor from those of the student's weights."""
     heads = [
         tiny.distiller(teacher=tiny.teacher(tiny.segmentor(width=width))).methods
         for width in (8, 12)

@@ -93,7 +93,7 @@ def test_sharding_is_refused_with_what_to_use(train: Train) -> None:
 def test_a_compiled_distiller_trains_alike(
     train: Train, tiny: Any, wrapper: str
 ) -> None:
-    """The distillation loss starts when the task's is compiled already."""
+    """The distillation loss starts when the task's is already compiled."""
     settings = dict(wrapper=wrapper, start=1)
     expected = checkpoint(train(**settings))
     start = tiny.distiller('images').state_dict()

@@ -19,7 +19,7 @@ BOTH = dict(
 
 @pytest.fixture
 def distiller(tiny: Any, task: str) -> Distiller:
-    """After a forward, so that statistics are not those of the beginning."""
+    """After a forward pass, so that statistics are not the initial ones."""
     distiller = tiny.distiller(task, BOTH).train()
     data = distiller.data_preprocessor(tiny.batch(task), training=True)
     distiller(**data, mode='loss')
@@ -27,7 +27,7 @@ def distiller(tiny: Any, task: str) -> Distiller:
 
 
 def written(distiller: nn.Module) -> dict[str, Any]:
-    """The state dict that a file holds, beside its attributes."""
+    """The state dict as read back from a file."""
     file = io.BytesIO()
     torch.save(distiller.state_dict(), file)
     file.seek(0)
@@ -74,7 +74,7 @@ def test_checkpoint_loads_in_plain_mmengine(
 def test_versions_of_modules_are_kept(
     tiny: Any, task: str, distiller: Distiller
 ) -> None:
-    """BatchNorm and others read old checkpoints by them."""
+    """BatchNorm and others need them to read old checkpoints."""
     plain = tiny.plain(task).state_dict()._metadata
     found = distiller.state_dict()._metadata
 
@@ -116,7 +116,7 @@ def test_loading_leaves_the_given_dict_alone(distiller: Distiller) -> None:
 def test_student_alone_may_be_loaded(
     tiny: Any, task: str, distiller: Distiller
 ) -> None:
-    """A pretrained student begins a distillation."""
+    """A distillation starts from a pretrained student."""
     student = build_model(tiny.model(task))
 
     report = distiller.load_state_dict(student.state_dict(), strict=False)

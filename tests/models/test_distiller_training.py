@@ -72,7 +72,7 @@ def write_images(root: Path) -> dict[str, Any]:
 def settings(tiny: Any, task: str) -> dict[str, Any]:
     """A config for 4 iterations in the task's usual kind of loop.
 
-    The pipelines are without randomness, and so are the models: MMEngine
+    Neither the pipelines nor the models are random: MMEngine
     resumes the order of the data, not the state of random generators.
     """
     write = write_pixels if task == 'pixels' else write_images

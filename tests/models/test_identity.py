@@ -1,4 +1,4 @@
-"""A network distilled from itself has nothing to learn, whatever head it has."""
+"""A network distilled from itself has nothing to learn, whatever its head."""
 
 import copy
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ NO_LAYER = {
     'IterativeDecodeHead': 'decode_head.kernel_update_head.1',
     'SegmenterMaskTransformerHead': 'decode_head',
 }
-"""Heads whose logits no layer puts out, and where they are taken."""
+"""Heads whose logits no layer outputs, and where they are captured."""
 
 
 def methods_of(task: str, name: str) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def test_a_network_has_nothing_to_learn_from_itself(
     tiny: Any, task: str, name: str
 ) -> None:
     config = getattr(heads, task)(tiny, name)
-    # Rounding of another kind than the student's is a difference to some heads.
+    # To some heads, rounding unlike the student's is a difference.
     teacher = tiny.teacher(config) | dict(fold=False, channels_last=False)
     distiller = tiny.distiller(
         task, methods_of(task, name), student=config, teacher=teacher

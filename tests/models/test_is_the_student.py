@@ -1,4 +1,4 @@
-"""A distiller is its student, with methods beside the student's own parts."""
+"""A distiller is its student, with methods besides the student's own parts."""
 
 import copy
 import pickle
@@ -96,7 +96,7 @@ def test_initialisation_of_the_student_does_not_move_methods(
 
 
 def dropping(tiny: Any, task: str) -> dict[str, Any]:
-    """With dropout, which draws from the random numbers at every step."""
+    """With dropout, which draws random numbers at every step."""
     config = tiny.model(task)
     if task == 'pixels':
         config['decode_head']['dropout_ratio'] = 0.5
@@ -188,7 +188,7 @@ def test_a_student_that_has_such_an_attribute_is_refused(
 def test_a_student_that_replaces_what_a_distiller_extends_is_refused(
     tiny: Any, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On the instance, where no class made of it has a say."""
+    """On the instance, where a derived class cannot override it."""
     kind: Any = type(build_model(tiny.classifier()))
 
     class Bound(kind):

@@ -19,7 +19,7 @@ WEIGHTED = [
     'pidnet/pidnet-s_2xb6-120k_1024x1024-cityscapes.py',
     'san/san-vit-b16_coco-stuff164k-640x640.py',
 ]
-"""Official configs that weigh classes."""
+"""Official configs with class weights."""
 
 
 def padded(tiny: Any, padding: int, **ignored: int) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def test_padding_that_is_ignored_or_a_class_trains(
 @pytest.mark.parametrize('config', REFUSED)
 def test_official_configs_that_are_refused(config: str) -> None:
     model = model_dict(f'mmseg::{config}')
-    # Its None is refused by MMEngine.
+    # MMEngine refuses None for it.
     model['data_preprocessor']['bgr_to_rgb'] = False
 
     with pytest.raises(ValueError, match=r'seg_pad_val is 255, .*ignore_index is 0'):
@@ -79,7 +79,7 @@ def test_official_configs_that_are_refused(config: str) -> None:
 
 
 class PaintOver(torch.nn.Module):
-    """A batch augmentation that makes a label of its own."""
+    """A batch augmentation that creates a new label."""
 
     def forward(self, inputs: Any, data_samples: Any) -> Any:
         sample: SegDataSample = data_samples[1]
@@ -116,7 +116,7 @@ def test_class_weights_of_another_length_are_named(tiny: Any, weights: Any) -> N
 
     said = (
         rf'student\.auxiliary_head\.loss_decode\[0\]\.class_weight has {len(weights)} '
-        r'weights, and its head has 4 classes'
+        r'weights, but its head has 4 classes'
     )
     with pytest.raises(ValueError, match=said):
         tiny.distiller(student=student)

@@ -1,4 +1,4 @@
-"""Every head of both libraries trains with weights that lie channels last."""
+"""Every head of both libraries trains with channels-last weights."""
 
 import copy
 from functools import partial
@@ -15,7 +15,7 @@ from mmkd.models.layout import lay_channels_last
 from mmkd.models.probing import look
 
 NEITHER = ('DMHead',)
-"""Heads that take a view of a map as if it lay row by row."""
+"""Heads that take a view of a map as if it were contiguous."""
 
 
 def is_channels_last(model: nn.Module) -> bool:

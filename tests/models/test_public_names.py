@@ -1,4 +1,4 @@
-"""``mmkd.models`` gives its names when they are asked for."""
+"""``mmkd.models`` imports its names when they are first used."""
 
 from importlib import import_module
 

@@ -67,7 +67,7 @@ def test_chance_seldom_beats_what_is_to_be_beaten(labels: Tensor) -> None:
         generator = torch.Generator().manual_seed(seed)
         ranking = ranking_of(labels, torch.rand(labels.shape, generator=generator))
         passed += ranking.score > ranking.to_beat
-    # One in a hundred, or fewer, are to be expected.
+    # At most one in a hundred is expected.
     assert passed <= 3
 
 
@@ -95,7 +95,7 @@ def test_labels_that_tell_nothing_are_named(labels: Tensor, noise: Tensor) -> No
     assert Ranking().lacks == 'no labels'
     assert ranking_of(torch.zeros_like(labels), noise).lacks == 'no labels'
     same = labels[:1].expand_as(labels)
-    assert ranking_of(same, noise).lacks == 'one and the same labels'
+    assert ranking_of(same, noise).lacks == 'only identical labels'
     assert ranking_of(labels, noise).lacks == ''
 
 

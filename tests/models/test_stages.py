@@ -231,7 +231,7 @@ def test_too_few_blocks_have_no_stages(tiny: Any, layers: int) -> None:
 
 
 class Twice(nn.Module):
-    """Dilated blocks that come back to a smaller dilation are one stage."""
+    """Dilated blocks that return to a smaller dilation are one stage."""
 
     def __init__(self, dilations: list[int]) -> None:
         super().__init__()
@@ -356,5 +356,5 @@ def test_how_often_building_a_distiller_runs_its_models(tiny: Any, task: str) ->
             ),
         )
 
-    # Once each to find things, and the teacher once more to be folded.
+    # Once each for discovery, and once more for folding the teacher.
     assert runs == [1, 1, 2]

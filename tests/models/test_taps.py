@@ -46,7 +46,7 @@ class Shared(nn.Module):
 
 
 class Overwriting(Shared):
-    """Works in place on what it gave to a layer and got from it."""
+    """Changes the input and output of a layer in place."""
 
     def forward(self, images: Tensor) -> Tensor:
         feature = torch.relu_(self.layer(images + 0))
@@ -55,7 +55,7 @@ class Overwriting(Shared):
 
 
 class Careful(nn.Module):
-    """Goes another way where the first fails."""
+    """Takes another path if the first fails."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -117,7 +117,7 @@ def test_gradient_flows_through_taps(net: Net) -> None:
 
 @pytest.mark.parametrize('stop', [False, True])
 def test_first_of_several_runs_is_kept(stop: bool) -> None:
-    """In the student, which runs on, and in the teacher, which stops, alike."""
+    """Both in the student, which runs on, and in the teacher, which stops."""
     net = Shared()
     images = torch.randn(5, 3)
 
@@ -224,7 +224,7 @@ def test_forward_of_an_output_is_complete(net: Net) -> None:
 
 def test_silent_tap_is_an_error(net: Net) -> None:
     with (
-        pytest.raises(RuntimeError, match=r'forward of Net never ran: unused$'),
+        pytest.raises(RuntimeError, match=r'forward pass of Net never ran: unused$'),
         capture(net, [Tap('unused'), Tap('pair')]),
     ):
         net(torch.randn(5, 2))

@@ -34,7 +34,7 @@ def test_layout_is_recognised(
 def test_tokens_lie_where_their_patches_do(
     size: tuple[int, int], stride: int, extra: int
 ) -> None:
-    # Each token says its own row and column.
+    # Each token encodes its own row and column.
     rows, columns = -(-size[0] // stride), -(-size[1] // stride)
     grid = torch.cartesian_prod(torch.arange(rows), torch.arange(columns))
     tokens = torch.cat([torch.full((extra, 2), -1), grid])[None].repeat(3, 1, 1)

@@ -1,4 +1,4 @@
-"""Looking at a model is not seen in it."""
+"""Observing a model leaves no traces in it."""
 
 import random
 from typing import Any

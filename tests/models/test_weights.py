@@ -1,4 +1,4 @@
-"""What multiplies which term of a training's loss."""
+"""The weights of the terms of the training loss."""
 
 from typing import Any
 
@@ -118,7 +118,7 @@ def test_own_losses_are_logged_as_the_student_alone_logs_them(
     log = log_of(distiller, tiny, task)
 
     assert log['task_loss'] == own.pop('loss').item()
-    # Where the student calls its only loss so, the total takes the name.
+    # If the student uses this name for its only loss, the total replaces it.
     assert {key: log[key] for key in own} == {k: v.item() for k, v in own.items()}
 
 

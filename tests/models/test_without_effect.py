@@ -1,4 +1,4 @@
-"""What would do nothing is refused, by name."""
+"""Methods and settings without effect are refused, by name."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ KD = dict(type='LogitsKD')
 
 
 class Detaching(Method):
-    """Loses the gradient on the way, of what it says it taps."""
+    """Loses the gradient to its taps on the way."""
 
     def __init__(self, student: Any, teacher: Any, **kwargs: Any) -> None:
         super().__init__(student, teacher, **kwargs)
@@ -28,7 +28,7 @@ class Detaching(Method):
 
 
 class Unnamed(Detaching):
-    """Returns a value that is logged alone."""
+    """Returns a value that is only logged."""
 
     def loss(self, student_taps: Any, teacher_taps: Any, targets: Any) -> Any:
         feature = student_taps[self.taps_in_student[0]]

@@ -1,4 +1,4 @@
-"""The one place that knows whether images or pixels are classified."""
+"""The only place that distinguishes image from pixel classification."""
 
 from mmkd.models.tasks.base import Task
 from mmkd.models.tasks.images import ImageTask

@@ -1,4 +1,4 @@
-"""What is asked of a task, whatever it classifies."""
+"""The interface of a task, whatever it classifies."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -13,13 +13,13 @@ from mmkd.structures import Targets
 
 
 class Task(ABC):
-    """How a model's targets and logit maps are to be read.
+    """How to read a model's targets and logit maps.
 
     Attributes:
         spatial_dims: Number of spatial dimensions of a logit map: 0 for
             images, 2 for pixels.
-        exclusive: Whether a position has one class alone, by the loss that the
-            head is trained with: softmax, or one sigmoid for each class.
+        exclusive: Whether a position has exactly one class, by the loss that the
+            head is trained with: softmax, or one sigmoid per class.
     """
 
     spatial_dims: int
@@ -29,17 +29,17 @@ class Task(ABC):
 
     @property
     def classified(self) -> str:
-        """What has classes, in a word."""
+        """What is classified, in one word."""
         return 'pixels' if self.spatial_dims else 'images'
 
     @property
     def predicts_softmax(self) -> bool:
-        """Whether the library predicts with a softmax, whatever the loss is."""
+        """Whether the library predicts with a softmax, whatever the loss."""
         return self.exclusive
 
     @property
     def one_class_each(self) -> bool:
-        """Whether a position is labelled with one class at most."""
+        """Whether a position is labelled with at most one class."""
         return True
 
     @abstractmethod
@@ -52,11 +52,11 @@ class Task(ABC):
         return labels.long().masked_fill(self.is_ignored(labels), -1)
 
     def tally(self, num_classes: int) -> Tally | Ranking:
-        """What makes a score of predictions and what is expected.
+        """An accumulator that scores predictions against expected values.
 
         Args:
-            num_classes: Channels of the logits; a single one tells two classes
-                apart.
+            num_classes: Channels of the logits; a single one separates two
+                classes.
         """
         return Tally(max(num_classes, 2), mean_iou=self.spatial_dims > 0)
 
@@ -74,7 +74,7 @@ class Task(ABC):
 
     @abstractmethod
     def is_ignored(self, labels: Tensor) -> Tensor:
-        """Which labels mark positions without a class, bool of their shape."""
+        """Which labels mark positions without a class, bool of the same shape."""
 
     @abstractmethod
     def check_targets(
@@ -82,11 +82,11 @@ class Task(ABC):
         data_samples: Sequence[BaseDataElement],
         inputs: Sequence[Tensor] | None = None,
     ) -> None:
-        """Stop at a sample with another kind of target than the head takes.
+        """Refuse samples whose targets are not of the kind that the head takes.
 
         Args:
             data_samples: The batch's annotations, as the data pipeline gives them.
-            inputs: The batch's images ``(C, H, W)``, where they are at hand.
+            inputs: The batch's images ``(C, H, W)``, if available.
 
         Raises:
             ValueError: If there is one; the message names the image.
@@ -95,12 +95,12 @@ class Task(ABC):
     def check_labels(
         self, data_samples: Sequence[BaseDataElement], num_classes: int
     ) -> None:
-        """Stop at a label that is no class before a loss fails on it.
+        """Refuse labels that are not classes, before a loss fails on them.
 
         Args:
             data_samples: The batch's annotations, as the losses see them.
-            num_classes: Channels of the student's logits; a single one tells
-                two classes apart.
+            num_classes: Channels of the student's logits; a single one separates
+                two classes.
 
         Raises:
             ValueError: If a label lies outside ``[0, num_classes)`` and is not
@@ -113,7 +113,7 @@ class Task(ABC):
             for sample, labels in found
             if labels.numel()
         ]
-        # One answer for the whole batch: a device is waited for once.
+        # One check for the whole batch: it synchronises with the device only once.
         if not checked or not torch.stack([each[2].any() for each in checked]).any():
             return
         sample, labels, outside = next(each for each in checked if each[2].any())
@@ -128,14 +128,14 @@ class Task(ABC):
         return ((labels < 0) | (labels >= count)) & ~self.is_ignored(labels)
 
     def _except(self) -> str:
-        """Which labels beside the classes are allowed."""
+        """Which labels are allowed besides the classes."""
         return ''
 
     def _file(self, sample: BaseDataElement) -> str:
-        """What labels are called by."""
+        """How messages name the source of labels."""
         return image_of(sample)
 
 
 def image_of(sample: BaseDataElement) -> str:
-    """What an image is called by in messages."""
+    """How messages name an image."""
     return str(sample.get('img_path') or 'an image without a path')

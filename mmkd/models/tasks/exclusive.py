@@ -5,17 +5,17 @@ from typing import Any
 from torch import nn
 
 BINARY = ('BCEWithLogitsLoss', 'FocalLoss')
-"""Losses of one sigmoid for each class that have no switch ``use_sigmoid``."""
+"""Losses with one sigmoid per class that have no ``use_sigmoid`` option."""
 
 
 def is_exclusive(loss: Any) -> bool:
-    """Tell a softmax over the classes from one sigmoid for each of them.
+    """Distinguish a softmax over the classes from one sigmoid per class.
 
-    Of several losses on the same logits one softmax is enough: the usual
-    addition of a Dice loss, which takes sigmoids, changes nothing.
+    If there are several losses on the same logits, one softmax is enough: adding
+    a Dice loss, which uses sigmoids, changes nothing.
 
     Args:
-        loss: The loss of a head, a list of them, or None if it is not known.
+        loss: The loss of a head, a list of losses, or None if it is unknown.
     """
     losses = loss if isinstance(loss, nn.ModuleList) else [loss]
     return not all(map(_is_binary, losses))

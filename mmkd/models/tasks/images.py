@@ -17,8 +17,8 @@ class ImageTask(Task):
 
     Args:
         exclusive: See :class:`Task`.
-        several_labels: Whether an image has any number of classes.
-        num_classes: Width of the head; needed for several labels.
+        several_labels: Whether an image may have any number of classes.
+        num_classes: Width of the head; required for several labels.
     """
 
     spatial_dims = 0
@@ -32,21 +32,21 @@ class ImageTask(Task):
 
     @property
     def predicts_softmax(self) -> bool:
-        """It does wherever an image has one class."""
+        """True if each image has one class."""
         return not self.several_labels
 
     @property
     def one_class_each(self) -> bool:
-        """Where the head takes several labels it is not."""
+        """False if the head takes several labels."""
         return not self.several_labels
 
     def predictions_of(self, data_sample: BaseDataElement) -> Tensor:
-        """The predicted class of one image, or how sure each is, ``(K,)``."""
+        """The predicted class of one image, or the score of each, ``(K,)``."""
         several = self.several_labels
         return data_sample.pred_score if several else data_sample.pred_label
 
     def expected_of(self, data_sample: BaseDataElement) -> Tensor:
-        """The class of one image, or 1 for each that it has, ``(K,)``."""
+        """The class of one image, or 1 for each of its classes, ``(K,)``."""
         if not self.several_labels:
             return super().expected_of(data_sample)
         if 'gt_score' in data_sample:
@@ -56,14 +56,14 @@ class ImageTask(Task):
         return torch.empty(0)
 
     def tally(self, num_classes: int) -> Tally | Ranking:
-        """Several labels have no share that is right, but a ranking of images."""
+        """Several labels have no accuracy; images are ranked instead."""
         return Ranking() if self.several_labels else super().tally(num_classes)
 
     def targets(self, data_samples: Sequence[BaseDataElement]) -> Targets:
         """Labels ``(N,)``, scores ``(N, K)``, and indices.
 
         Scores are those of the samples, soft for mixed images, or 1 for each
-        label where the head takes several. A label is then the first of them.
+        label if the head takes several. The label is then the best-scored class.
 
         Raises:
             ValueError: See :meth:`check_targets`.
@@ -97,26 +97,26 @@ class ImageTask(Task):
         data_samples: Sequence[BaseDataElement],
         inputs: Sequence[Tensor] | None = None,
     ) -> None:
-        """Stop at a sample with another kind of target than the head takes.
+        """Refuse samples whose targets are not of the kind that the head takes.
 
         Raises:
-            ValueError: If only some of the batch have ``gt_score``, or the head
-                takes one class an image and one has more or none; the message
-                names the image.
+            ValueError: If only part of the batch has ``gt_score``, or the head
+                takes one class per image and an image has several or none; the
+                message names the image.
         """
         scored = 'gt_score' in data_samples[0]
         for sample in data_samples:
             if ('gt_score' in sample) != scored:
                 raise ValueError(
-                    f'{image_of(sample)} has {"no " * scored}gt_score, other than '
+                    f'{image_of(sample)} has {"no " * scored}gt_score, unlike '
                     f'{image_of(data_samples[0])} in its batch: give all images of the '
-                    'data set one kind of target.'
+                    'data set the same kind of target.'
                 )
             several = 'gt_label' in sample and sample.gt_label.numel() != 1
             if several and not scored and not self.several_labels:
                 raise ValueError(
                     f'{image_of(sample)} has the labels {sample.gt_label.tolist()}, '
-                    "and the student's head takes one class an image: give it one, or "
+                    "but the student's head takes one class per image: give it one, or "
                     'use a head for several, such as MultiLabelLinearClsHead.'
                 )
 
@@ -126,7 +126,7 @@ class ImageTask(Task):
         return zeros.index_fill(0, labels.long(), 1)
 
     def resize(self, logits: Tensor, size: Sequence[int]) -> Tensor:
-        """Logits of images have no map: they are returned as they are."""
+        """Image logits have no spatial size: they are returned unchanged."""
         return logits
 
     def labels_of(self, data_sample: BaseDataElement) -> Tensor:
@@ -134,7 +134,7 @@ class ImageTask(Task):
         return data_sample.get('gt_label', torch.empty(0))
 
     def is_ignored(self, labels: Tensor) -> Tensor:
-        """No label of an image is ignored."""
+        """Labels of images are never ignored."""
         return torch.zeros_like(labels, dtype=torch.bool)
 
 

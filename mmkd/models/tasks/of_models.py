@@ -1,4 +1,4 @@
-"""Which task a model has, told by its head."""
+"""The task of a model, inferred from its head."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from mmkd.models.tasks.pixels import PixelTask
 
 
 def task_of(model: Any) -> Task:
-    """Tell a classifier from a segmentor by the head it has.
+    """Distinguish a classifier from a segmentor by its head.
 
     Raises:
         TypeError: If the model has neither a ``head`` nor a ``decode_head``.
@@ -33,12 +33,12 @@ def task_of(model: Any) -> Task:
 
 
 def class_count(model: Any) -> int | None:
-    """How many classes a model's head is built for; None where it does not say."""
+    """How many classes a model's head is built for; None if it does not say."""
     return getattr(_main_head(model), 'num_classes', None)
 
 
 def _main_head(model: Any) -> Any:
-    """The head that predicts, the last of cascaded ones."""
+    """The head that predicts: the last one if they are cascaded."""
     head = getattr(model, 'decode_head', None) or getattr(model, 'head', None)
     return head[-1] if isinstance(head, nn.ModuleList) else head
 
@@ -52,7 +52,7 @@ def _width(head: nn.Module) -> int:
 def set_num_classes(model: Any, num_classes: int) -> None:
     """Set the class count wherever a model config has one.
 
-    Beside heads, cascaded and nested ones too, these are smoothed losses,
+    Besides heads, including cascaded and nested ones, these are smoothed losses,
     preprocessors that mix images, and backbones that end in a classifier.
 
     Args:
@@ -60,7 +60,7 @@ def set_num_classes(model: Any, num_classes: int) -> None:
         num_classes: The number of classes.
     """
     if isinstance(model, dict):
-        # Backbones without a classifier say so with 0 or -1.
+        # Backbones without a classifier have 0 or -1 here.
         if (model.get('num_classes') or 0) > 0:
             model['num_classes'] = num_classes
         model = list(model.values())

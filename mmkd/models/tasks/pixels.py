@@ -18,7 +18,7 @@ class PixelTask(Task):
         align_corners: How the student's head resizes maps.
         ignore_index: The label of pixels without a class.
         exclusive: See :class:`Task`.
-        num_classes: How many classes labels may have, None if unknown.
+        num_classes: How many classes labels may have; None if unknown.
     """
 
     spatial_dims = 2
@@ -40,10 +40,10 @@ class PixelTask(Task):
         data_samples: Sequence[BaseDataElement],
         inputs: Sequence[Tensor] | None = None,
     ) -> None:
-        """Stop at labels that are no map of one label a pixel.
+        """Refuse labels that are not a map of one label per pixel.
 
         Raises:
-            ValueError: If labels have channels, or another size than their image;
+            ValueError: If labels have channels, or a size other than their image's;
                 the message names their file.
         """
         for number, sample in enumerate(data_samples):
@@ -51,14 +51,14 @@ class PixelTask(Task):
             if len(shape) != 3 or shape[0] != 1:
                 raise ValueError(
                     f'the labels of {self._file(sample)} have the shape {shape}, not '
-                    '(1, H, W), one label a pixel: is it a picture of colours? Save '
-                    'the class indices as an image of one channel.'
+                    '(1, H, W), one label per pixel: is it a colour image? Save '
+                    'the class indices as an image with one channel.'
                 )
             if inputs is not None and shape[1:] != tuple(inputs[number].shape[-2:]):
                 raise ValueError(
                     f'the labels of {self._file(sample)} have the size {shape[1:]}, '
                     f'its image {tuple(inputs[number].shape[-2:])} (H, W): labels and '
-                    'images must lie on each other.'
+                    'images must have the same size.'
                 )
 
     def predictions_of(self, data_sample: BaseDataElement) -> Tensor:
@@ -85,13 +85,13 @@ class PixelTask(Task):
         )
 
     def labels_of(self, data_sample: BaseDataElement) -> Tensor:
-        """The label map ``(1, H, W)`` of one image, empty where it has none."""
+        """The label map ``(1, H, W)`` of one image, empty if it has none."""
         if 'gt_sem_seg' not in data_sample:
             return torch.empty(0)
         return data_sample.gt_sem_seg.data
 
     def is_ignored(self, labels: Tensor) -> Tensor:
-        """The head's ``ignore_index``, which padding has too."""
+        """Labels equal to the head's ``ignore_index``, which padding has too."""
         return labels == self.ignore_index
 
     def _file(self, sample: BaseDataElement) -> str:

@@ -1,4 +1,4 @@
-"""What teaches: one interface, whether it runs beside the student or was run before."""
+"""Teachers: one interface, whether they run alongside the student or were recorded."""
 
 from mmkd.models.teachers.base import Teacher
 from mmkd.models.teachers.frozen import FrozenTeacher

@@ -1,4 +1,4 @@
-"""What a distiller asks of a teacher, whether it runs or was recorded."""
+"""What a distiller needs of a teacher, whether it runs or was recorded."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,14 +15,14 @@ from mmkd.models.taps import Tap
 class Teacher(ABC):
     """The teacher of a distillation.
 
-    It is no ``nn.Module`` on purpose: the distiller's parameters, state dict,
-    training mode, data parallelism and averaged copies do not know of it.
+    It is deliberately not an ``nn.Module``: the distiller's parameters, state dict,
+    training mode, data parallelism and averaged copies do not include it.
 
     Attributes:
-        view: Its places and widths.
+        view: Its layers and widths.
         classes: The order of its classes: ``match(names)`` compares it with the
-            training set's, ``order`` says what came of it.
-        identity: A string to compare with another training's teacher.
+            training set's, ``order`` describes the result.
+        identity: A string to compare with the teacher of another training run.
     """
 
     view: ModelView
@@ -31,7 +31,7 @@ class Teacher(ABC):
 
     @abstractmethod
     def match_inputs(self, preprocessor: Any) -> None:
-        """See to it that the teacher is fed what it was trained on.
+        """Make sure that the teacher gets the kind of input it was trained on.
 
         Args:
             preprocessor: The student's data preprocessor.
@@ -39,7 +39,7 @@ class Teacher(ABC):
 
     @abstractmethod
     def prepare(self, taps: Iterable[Tap]) -> None:
-        """Learn all that will ever be captured.
+        """Prepare for everything that will ever be captured.
 
         Args:
             taps: The taps of all methods.
@@ -52,7 +52,7 @@ class Teacher(ABC):
         taps: Iterable[Tap],
         data_samples: Sequence[BaseDataElement] = (),
     ) -> dict[Tap, Tensor]:
-        """What the taps capture for a batch.
+        """Return what the taps capture for a batch.
 
         Args:
             inputs: Images ``(N, C, H, W)`` as the student gets them.
@@ -61,12 +61,12 @@ class Teacher(ABC):
 
         Returns:
             The captured tensors, without gradient; class predictions in the order of
-            the student's classes. To be read after :meth:`wait_for`.
+            the student's classes. Read them only after :meth:`wait_for`.
         """
 
     @abstractmethod
     def wait_for(self, values: Mapping[Tap, Tensor]) -> None:
-        """Say that captured tensors are read from here on.
+        """Make captured tensors safe to read from here on.
 
         Args:
             values: What a call returned.
@@ -82,7 +82,7 @@ class Teacher(ABC):
         try:
             return {OUTPUT, self.view.logits}
         except ValueError:
-            # No single layer puts them out.
+            # No single layer outputs them.
             return {OUTPUT}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> 'Teacher':

@@ -1,4 +1,4 @@
-"""Which channels of a teacher's logits are the classes of its student."""
+"""Which channels of a teacher's logits are the classes of the student."""
 
 from collections.abc import Sequence
 
@@ -16,19 +16,19 @@ class TeacherClasses:
 
     Args:
         view: The teacher.
-        names: The names that its checkpoint holds; None for none.
-        setting: By hand: the names of all its channels; some of the names in the
-            checkpoint, or numbers of channels, which alone are compared;
-            ``'same'`` for the student's order, whatever the names. None takes
+        names: The names in its checkpoint; None if there are none.
+        setting: Overrides them: the names of all its channels; or some of the names
+            in the checkpoint, or channel numbers, to compare only these;
+            ``'same'`` for the student's order, whatever the names. None uses
             the checkpoint's.
 
     Attributes:
         channels: The channels that are the student's classes, in its order; None
             for all as they are.
-        order: What is known of the order, for the table at the start.
+        order: What is known about the order, for the table at the start.
 
     Raises:
-        ValueError: If the setting is no such list.
+        ValueError: If the setting is invalid.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class TeacherClasses:
             names: The training set's classes; None if it names none.
 
         Raises:
-            ValueError: If they are other classes.
+            ValueError: If the classes differ.
         """
         known, count = self.view.class_names, max(self.view.num_classes, 2)
         if known is None:
@@ -69,7 +69,7 @@ class TeacherClasses:
         if len(known) != count:
             self.order = (
                 f"not checked: the teacher's checkpoint names {len(known)} classes, "
-                f'and it has {count}'
+                f'but it has {count}'
             )
             return
         own = [str(name) for name in names]
@@ -79,7 +79,7 @@ class TeacherClasses:
             return
         if self.view.num_classes == 1:
             raise ValueError(
-                f'{both(own, known)} One channel cannot change places: exchange the '
+                f'{both(own, known)} A single channel cannot be permuted: swap the '
                 'labels of the training set, or, if the names are wrong, set '
                 "teacher=dict(classes='same')."
             )
@@ -87,8 +87,8 @@ class TeacherClasses:
         self.view.class_names = [known[place] for place in places]
         self.order = "compared: the teacher's logits are permuted to the training set's"
         print_log(
-            "The teacher has the training set's classes in another order: its logits "
-            'are permuted.',
+            "The teacher has the training set's classes in a different order: its "
+            'logits are permuted.',
             logger='current',
         )
 
@@ -103,7 +103,7 @@ class TeacherClasses:
         """The channels of the student's classes, ``(N, K, *)``.
 
         Raises:
-            ValueError: If no student's classes can be compared with them.
+            ValueError: If they cannot be compared with a student's classes.
         """
         if self.view.refused:
             raise ValueError(self.view.refused)
@@ -112,10 +112,10 @@ class TeacherClasses:
         return logits.index_select(1, self.channels.to(logits.device))
 
     def numbers(self, predictions: Tensor) -> Tensor:
-        """The student's numbers of predicted classes; -1 for classes it has not.
+        """The student's indices of predicted classes; -1 for classes it lacks.
 
         Args:
-            predictions: Numbers of the teacher's channels, of any shape.
+            predictions: Channel indices of the teacher, of any shape.
         """
         if self.channels is None:
             return predictions
@@ -133,7 +133,7 @@ def _by_hand(
     kinds = {type(entry) for entry in setting}
     if isinstance(setting, str) or kinds not in ({str}, {int}):
         raise ValueError(
-            "classes must be 'same', or a list of names or of numbers of channels, got "
+            "classes must be 'same', or a list of names or of channel numbers, got "
             f'{setting!r}.'
         )
     if kinds == {int}:
@@ -149,9 +149,9 @@ def _by_hand(
         return None, wanted
     if names is None or len(names) != count:
         raise ValueError(
-            f'classes has {len(wanted)} names, and the teacher {count} channels, whose '
-            'names its checkpoint does not hold: name all of them, or give the numbers '
-            'of those that count.'
+            f'classes has {len(wanted)} names, but the teacher has {count} channels, '
+            'whose names are not in its checkpoint: name all of them, or give the '
+            'numbers of those to compare.'
         )
     known, own = keys(names, wanted)
     for name, key in zip(wanted, own, strict=True):
@@ -163,6 +163,6 @@ def _by_hand(
         if known.count(key) > 1:
             raise ValueError(
                 f'the checkpoint names several classes {name!r}: give the numbers of '
-                'the channels that count.'
+                'the channels to compare.'
             )
     return [known.index(key) for key in own], wanted

@@ -1,4 +1,4 @@
-"""A frozen network compiled as far as it is looked at."""
+"""A frozen network compiled up to its taps."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -9,33 +9,33 @@ from torch import Tensor, nn
 from mmkd.models.taps import Tap, find_module, first_tensor
 
 Run = Callable[[Tensor], dict[Tap, Tensor]]
-"""From images to what the taps capture."""
+"""Maps images to what the taps capture."""
 
 
 def compile_taps(
     model: nn.Module, taps: Iterable[Tap], options: Mapping[str, Any]
 ) -> Run:
-    """Compile a network's way to its taps.
+    """Compile the part of a network that its taps depend on.
 
-    What no tap depends on the compiler leaves out by itself. It does not call the
-    hooks of every module; what is tapped becomes an instance of a subclass instead,
-    whose ``forward`` captures.
+    The compiler drops by itself what no tap depends on. It does not call the
+    hooks of every module; a tapped module instead becomes an instance of a
+    subclass, whose ``forward`` captures.
 
     Args:
         model: A model with MMEngine's ``mode='tensor'``; changed in place.
-        taps: What to capture; all of it in the first run of its module.
+        taps: What to capture; only from the first call of a module.
         options: Arguments of :func:`torch.compile`.
 
     Raises:
-        ValueError: If a tap names another run of its module than the first.
+        ValueError: If a tap names a call of its module other than the first.
     """
     taps = sorted(taps, key=str)
     values: dict[Tap, Tensor] = {}
     for tap in taps:
         if tap.call:
             raise ValueError(
-                f'a compiled teacher cannot tell the runs of one module apart: {tap}. '
-                'Leave out teacher.compile.'
+                f'a compiled teacher cannot tell the calls of one module apart: {tap}. '
+                'Remove teacher.compile.'
             )
         _let_keep(find_module(model, tap.path), tap, values)
 

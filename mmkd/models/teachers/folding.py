@@ -20,13 +20,13 @@ CONVOLUTION: Any = nn.modules.conv._ConvNd
 NORMALISATION: Any = nn.modules.batchnorm._BatchNorm
 
 PIECE = 2**16
-"""Weights that are folded at once: in float64 they stay in the processor's cache."""
+"""Number of weights folded at once: in float64 they stay in the CPU's cache."""
 
 TOLERANCE = 1e-3
-"""How far a folded convolution may be from what it replaces, at its largest value.
+"""Allowed error of a folded convolution, relative to the largest value it replaces.
 
 Rounding is a hundredth of it; a convolution that uses its weight in another way,
-such as one that standardises it, is further away by far.
+such as one that standardises it, has a far larger error.
 """
 
 
@@ -36,19 +36,19 @@ def fold_batch_norms(
     taps: Iterable[Tap] = (),
     born: float = math.inf,
 ) -> int:
-    """Let convolutions do what the BatchNorms behind them do, where nobody sees it.
+    """Fold BatchNorms into the convolutions before them, where nothing else sees it.
 
-    A BatchNorm is folded where all that is done with a convolution's result is to
-    normalise it, once in a forward, and nobody taps it. That is seen in one forward of
-    images of noise, in evaluation mode. Afterwards the convolution has the weights,
-    computed in float64, and the BatchNorm is an ``nn.Identity``. What shares its weight
-    with another module is left alone.
+    A BatchNorm is folded if a convolution's result is only normalised, once per
+    forward pass, and not tapped. One forward pass on noise images in evaluation mode
+    determines this. Afterwards the convolution has the folded weights, computed in
+    float64, and the BatchNorm is an ``nn.Identity``. Convolutions that share their
+    weight with another module are left alone.
 
     Args:
-        model: A model with MMEngine's ``mode='tensor'``, never to be trained again;
-            changed in place.
+        model: A model with MMEngine's ``mode='tensor'`` that will not be trained
+            again; changed in place.
         size: Height and width of the images.
-        taps: What of the model is captured; it keeps its values up to rounding.
+        taps: What is captured in the model; it keeps its values up to rounding.
         born: See :func:`mmkd.models.undisturbed.undisturbed`.
 
     Returns:
@@ -75,7 +75,7 @@ def fold_batch_norms(
     ]
     for convolution, norm in pairs:
         _fold(convolution, norm)
-        # In place: every name under which the model knows it means the same.
+        # In place: the model may refer to it by several names.
         norm._parameters.clear()
         norm._buffers.clear()
         norm.__class__ = nn.Identity
@@ -84,7 +84,7 @@ def fold_batch_norms(
 
 @torch.no_grad()
 def _fold(convolution: Any, norm: Any) -> None:
-    """Let a convolution do what the BatchNorm behind it does in evaluation mode."""
+    """Fold a BatchNorm in evaluation mode into the convolution before it."""
     scale = (norm.running_var.double() + norm.eps).rsqrt()
     shift = -norm.running_mean.double()
     if convolution.bias is not None:
@@ -106,7 +106,7 @@ def _fold(convolution: Any, norm: Any) -> None:
 
 
 class _Uses(TorchDispatchMode):
-    """Counts how often each tensor is an operation's argument."""
+    """Counts how often each tensor is an argument of an operation."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -120,10 +120,10 @@ class _Uses(TorchDispatchMode):
 
 
 class _Watched(ExitStack):
-    """Looks at the convolutions and BatchNorms of a model while it runs.
+    """Observes the convolutions and BatchNorms of a model while it runs.
 
     Attributes:
-        uses: Counts what becomes of tensors.
+        uses: Counts uses of tensors.
         pairs: Convolutions, the BatchNorms that take their result, and the result.
     """
 
@@ -145,7 +145,7 @@ class _Watched(ExitStack):
     def is_folded_away(
         self, convolution: Any, norm: Any, result: Tensor, kept: set[int]
     ) -> bool:
-        """Whether nobody but the BatchNorm sees a convolution's result."""
+        """Whether only the BatchNorm sees a convolution's result."""
         once = self._runs[convolution] == self._runs[norm] == 1
         return once and self.uses.counts[id(result)] == 1 and id(result) not in kept
 
@@ -155,7 +155,7 @@ class _Watched(ExitStack):
 
     def _made_by(self, convolution: nn.Module, value: Any) -> None:
         result = first_tensor(value)
-        # Kept, so that no other tensor has its identity meanwhile.
+        # Kept, so that no other tensor gets the same id meanwhile.
         self._made[id(result)] = convolution, result
         self.uses.counts[id(result)] = 0
 
@@ -168,7 +168,7 @@ class _Watched(ExitStack):
             return
         if convolution.transposed and convolution.groups > 1:
             return
-        # What no other class computes is compared now: what follows may write over it.
+        # Custom classes are compared now: later operations may overwrite the result.
         if all(_is_pytorchs(module) for module in (convolution, norm)) or _agrees(
             convolution, norm, self._given[convolution], first_tensor(value)
         ):
@@ -176,18 +176,18 @@ class _Watched(ExitStack):
 
 
 def _is_pytorchs(module: nn.Module) -> bool:
-    """Whether a module computes what PyTorch's own of its kind does."""
+    """Whether a module uses PyTorch's own ``forward``."""
     return type(module).forward.__module__.startswith('torch.nn.')
 
 
 def _agrees(convolution: Any, norm: Any, inputs: Tensor, expected: Tensor) -> bool:
-    """Whether the folded convolution gives what the two gave."""
+    """Whether the folded convolution gives the same result as the pair."""
     folded = copy(convolution)
     folded._parameters = {
         name: tensor if tensor is None else nn.Parameter(tensor.clone())
         for name, tensor in convolution._parameters.items()
     }
     _fold(folded, norm)
-    # Without hooks, which would see it as one more run.
+    # Without hooks, which would count it as another run.
     difference = (folded.forward(inputs) - expected).abs().max()
     return bool(difference <= TOLERANCE * expected.abs().max())

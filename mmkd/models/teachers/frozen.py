@@ -29,31 +29,30 @@ from mmkd.registry import TEACHERS
 
 @TEACHERS.register_module()
 class FrozenTeacher(Teacher):
-    """A teacher that is only ever run forwards.
+    """A teacher that only runs forward passes.
 
     Args:
         config: The teacher's model dict or config path.
         checkpoint: File, URL or any other scheme of MMEngine's
             ``CheckpointLoader``. Read with ``weights_only=True``.
-        num_classes: Overrides the class count of the config where given.
-        classifier: Path of the main classifier, where discovery shall be
-            overridden.
-        classes: The order of its classes by hand, where the names in the
-            checkpoint do not tell it, see :class:`TeacherClasses`.
-        fold: Whether BatchNorms are folded into the convolutions before them, see
+        num_classes: If given, overrides the class count of the config.
+        classifier: Path of the main classifier, to override discovery.
+        classes: Overrides the order of its classes, if the names in the checkpoint
+            do not determine it; see :class:`TeacherClasses`.
+        fold: Whether to fold BatchNorms into the convolutions before them, see
             :func:`fold_batch_norms`.
-        channels_last: Whether its weights lie channel by channel last, where it runs
-            so, see :func:`lay_channels_last`.
-        dtype: In which precision its convolutions and linear layers are held and
-            run, the rest as automatic mixed precision has it; None for the training's
-            own.
-        compile: Whether :func:`torch.compile` compiles it, or its arguments.
-        stream: Whether it runs on a stream of its own, beside the student, on a GPU.
+        channels_last: Whether to store its weights in channels-last format, if it
+            can run with it; see :func:`lay_channels_last`.
+        dtype: The precision in which its convolutions and linear layers are stored
+            and run, with the rest as in automatic mixed precision; None for that of
+            the training.
+        compile: Whether to compile it with :func:`torch.compile`, or the arguments.
+        stream: Whether to run it on its own stream, alongside the student, on a GPU.
 
     Attributes:
         identity: The fingerprint of its weights.
         classes: The order of its classes.
-        preprocesses: Whether its config says how its images are normalised.
+        preprocesses: Whether its config says how to normalise images.
 
     Raises:
         ValueError: If there is no checkpoint, it does not fit the model, or its
@@ -94,12 +93,12 @@ class FrozenTeacher(Teacher):
         self._stream = SideStream() if stream else None
 
     def match_inputs(self, preprocessor: Any) -> None:
-        """Feed the teacher what it was trained on.
+        """Give the teacher the kind of input it was trained on.
 
-        A teacher whose config brings no data preprocessor is taken to have
-        been trained with the student's. Where the student's preprocessor
-        normalises otherwise than the teacher's own (mean, std or channel
-        order), its images are converted on the way in. Padding that was added
+        A teacher whose config has no data preprocessor is assumed to have
+        been trained with the student's. If the student's preprocessor
+        normalises differently from the teacher's own (mean, std or channel
+        order), input images are converted. Padding that was added
         after the student's normalisation is converted like image content.
 
         Args:
@@ -110,10 +109,10 @@ class FrozenTeacher(Teacher):
             self._renormalise = Renormalise(preprocessor, own, channels)
 
     def prepare(self, taps: Iterable[Tap]) -> None:
-        """Make it as fast as these taps allow; no others may be captured then.
+        """Make it as fast as these taps allow; no others can be captured afterwards.
 
         Args:
-            taps: All that will ever be captured.
+            taps: Everything that will ever be captured.
         """
         self._prepared = frozenset(taps)
         if not self._prepared:
@@ -139,26 +138,26 @@ class FrozenTeacher(Teacher):
         taps: Iterable[Tap],
         data_samples: Sequence[BaseDataElement] = (),
     ) -> dict[Tap, Tensor]:
-        """Run the teacher as far as the deepest tap.
+        """Run the teacher up to the deepest tap.
 
         Args:
             inputs: Images ``(N, C, H, W)`` as the student gets them.
             taps: What to capture.
-            data_samples: Not read.
+            data_samples: Not used.
 
         Returns:
             The captured tensors, without gradient; class predictions in the
-            order of the student's classes. To be read after :meth:`wait_for`.
+            order of the student's classes. Read them only after :meth:`wait_for`.
 
         Raises:
-            ValueError: If class predictions are asked for that no student's can be
-                compared with, or something that :meth:`prepare` was not told of.
+            ValueError: If the taps include class predictions that cannot be compared
+                with a student's, or a tap that :meth:`prepare` did not get.
         """
         taps = set(taps)
         if self._prepared is not None and not taps <= self._prepared:
             raise ValueError(
                 f'{min(map(str, taps - self._prepared))} of the teacher is captured by '
-                'no method, and what is not may have been folded away: '
+                'no method and may therefore have been folded away: '
                 'teacher=dict(fold=False) keeps every module as it was.'
             )
         with nullcontext() if self._stream is None else self._stream.beside(inputs):
@@ -169,7 +168,7 @@ class FrozenTeacher(Teacher):
         return values
 
     def wait_for(self, values: Mapping[Tap, Tensor]) -> None:
-        """Say that captured tensors are read from here on.
+        """Make captured tensors safe to read from here on.
 
         Args:
             values: What a call returned.
@@ -181,14 +180,14 @@ class FrozenTeacher(Teacher):
     def predict(
         self, inputs: Tensor, data_samples: Sequence[BaseDataElement]
     ) -> Sequence[BaseDataElement]:
-        """Predict as a model of its own.
+        """Predict as a standalone model.
 
         Args:
             inputs: Images ``(N, C, H, W)`` as the student gets them.
             data_samples: Their annotations.
 
         Returns:
-            The annotations with predictions, whose classes are the teacher's.
+            The annotations with predictions, in the teacher's classes.
         """
         with self._precision(inputs):
             return self.model(self._converted(inputs), data_samples, mode='predict')
@@ -208,7 +207,7 @@ class FrozenTeacher(Teacher):
                     self.model(inputs, mode='tensor')
         if self.dtype is None or torch.is_autocast_enabled(inputs.device.type):
             return values
-        # Methods in the training's precision take no other.
+        # Methods run in the training's precision only.
         return {tap: value.to(inputs.dtype) for tap, value in values.items()}
 
     def _precision(self, inputs: Tensor) -> Any:

@@ -15,29 +15,29 @@ from mmkd.nearest import listed
 
 HOW_TO_PASS = (
     'Pass a checkpoint file with `--teacher FILE`, or set '
-    '`model.teacher.checkpoint` in the config; `mmkd train` with what '
-    '`model.teacher.config` names trains one. A trained student needs no teacher: '
-    'student.py, beside its checkpoints, is its config.'
+    '`model.teacher.checkpoint` in the config; `mmkd train` with the config in '
+    '`model.teacher.config` trains one. A trained student needs no teacher: '
+    'its config is student.py, next to its checkpoints.'
 )
 
 
 def load_weights(model: nn.Module, checkpoint: str) -> list[str] | None:
-    """Load a checkpoint into a model that must not stay random.
+    """Load all weights of a model from a checkpoint.
 
-    Accepts checkpoints of MMEngine, MMSegmentation and MMPretrain (their
-    training checkpoints and mmkd's too), bare state dicts, and what
+    Accepts checkpoints of MMEngine, MMSegmentation and MMPretrain (including
+    their training checkpoints and mmkd's), bare state dicts, and what
     :func:`mmkd.checkpoints.weights.weights_for` finds.
 
     Args:
         model: The model that receives the weights.
-        checkpoint: Anything that MMEngine's ``CheckpointLoader`` reaches.
+        checkpoint: Anything that MMEngine's ``CheckpointLoader`` can load.
 
     Returns:
-        The names of its classes, where the checkpoint holds them.
+        The names of its classes, if the checkpoint contains them.
 
     Raises:
-        ValueError: If a weight is missing, has another shape or is no number that
-            training gives; the message names the first few.
+        ValueError: If a weight is missing, has another shape or a value that cannot
+            result from training; the message names the first few.
         OSError: If the checkpoint cannot be reached.
     """
     try:
@@ -53,7 +53,7 @@ def load_weights(model: nn.Module, checkpoint: str) -> list[str] | None:
     unread = [name for name in unread if not name.startswith('methods.')]
     if unread:
         print_log(
-            f'Of {checkpoint!r} the teacher does not use: {listed(unread)}',
+            f'Unused by the teacher in {checkpoint!r}: {listed(unread)}',
             logger='current',
         )
     return names_in(content)
@@ -64,5 +64,5 @@ def _content(checkpoint: str) -> Any:
     if not path.is_file():
         return CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
     print_log(f"The teacher's weights are read from {path}", logger='current')
-    # They are copied into the model: memory of their own costs more than reading them.
+    # They are copied into the model: allocating memory would cost more than reading.
     return safe_load(path, mapped=True)

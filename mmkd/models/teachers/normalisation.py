@@ -1,4 +1,4 @@
-"""Images normalised for one network, as another one takes them."""
+"""Converting images normalised for one network to the normalisation of another."""
 
 from typing import Any
 
@@ -6,20 +6,20 @@ import torch
 from torch import Tensor
 
 REORDERS = ('to_rgb', '_channel_conversion', 'channel_conversion')
-"""How MMPretrain, MMEngine and the original MMSegmentation name their switch."""
+"""The names of this option in MMPretrain, MMEngine and the original MMSegmentation."""
 
 
 class Renormalise:
-    """Turns images normalised by one data preprocessor into those of another.
+    """Converts images from the normalisation of one data preprocessor to another's.
 
-    Both may differ in mean, std and the order of three channels. Padding that was
+    They may differ in mean, std and the order of three channels. Padding that was
     added after the normalisation is converted like image content.
 
     Args:
-        given: The data preprocessor whose images are given.
-        wanted: That of the network which takes them.
-        channels: Channels of the images. Preprocessors reverse three alone,
-            whatever they are told.
+        given: The data preprocessor that normalised the images.
+        wanted: The data preprocessor of the network that takes them.
+        channels: Channels of the images. Preprocessors only ever reverse three,
+            whatever their setting.
     """
 
     def __init__(self, given: Any, wanted: Any, channels: int) -> None:
@@ -49,7 +49,7 @@ def normalisation_of(preprocessor: Any) -> tuple[Tensor, Tensor, bool]:
         preprocessor: Of either library.
 
     Returns:
-        Mean and std, of each channel or of all, and whether it reverses channels.
+        Mean and std, per channel or for all, and whether it reverses channels.
     """
     reorders = any(getattr(preprocessor, name, False) for name in REORDERS)
     if not getattr(preprocessor, '_enable_normalize', False):

@@ -1,4 +1,4 @@
-"""What a model's metafile says of its accuracy."""
+"""The published accuracy of a model, from its metafile."""
 
 import re
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from mmengine.fileio import load
 from mmengine.utils import get_installed_path
 
 NAMES = {'mAP': 'mAP', 'mIoU': 'mIoU', 'top-1 accuracy': 'Top 1 Accuracy'}
-"""The scores of a tally, as metafiles name them."""
+"""The names of a tally's scores in metafiles."""
 
 
 class Published(NamedTuple):
@@ -25,22 +25,22 @@ class Published(NamedTuple):
     dataset: str
 
     def is_of(self, dataset: Any) -> bool:
-        """Whether a data set is, by its class's name, the one of the score."""
+        """Whether the score is for a data set, judging by the name of its class."""
         ours, theirs = _letters(type(dataset).__name__), _letters(self.dataset)
         ours = ours.replace('dataset', '').removesuffix('1k')
         return bool(ours) and (ours in theirs or theirs in ours)
 
 
 def published(config: str, metric: str) -> Published | None:
-    """Look a config's score up in its metafile.
+    """Look up a config's score in its metafile.
 
     Args:
         config: A config of a package (``mmseg::…``) or a file, whose folder may
-            hold a ``metafile.yml``.
+            contain a ``metafile.yml``.
         metric: ``'mAP'``, ``'mIoU'`` or ``'top-1 accuracy'``.
 
     Returns:
-        The score, or None where no metafile names one.
+        The score, or None if no metafile has one.
     """
     results = _entry(config).get('Results') or []
     for result in results if isinstance(results, list) else [results]:
@@ -56,7 +56,7 @@ def _entry(config: str) -> Mapping[str, Any]:
         try:
             return _get_cfg_metainfo(get_installed_path(package), file)
         except ValueError:
-            # It says so of a config that no metafile has.
+            # Raised for a config that is in no metafile.
             return {}
     metafile = Path(config).with_name('metafile.yml')
     entries = load(metafile)['Models'] if metafile.is_file() else []

@@ -1,4 +1,4 @@
-"""The recorded teacher: what it said was stored before, and is read."""
+"""The recorded teacher: its outputs were stored earlier and are read."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,40 +25,40 @@ from mmkd.records.manifest import told
 from mmkd.registry import TEACHERS
 
 SETTINGS = ('num_classes', 'classifier', 'classes')
-"""What a teacher's config says of its classes, with None for what it does not."""
+"""Settings of a teacher's config about its classes, None where it has none."""
 
 RUNNING = ('fold', 'channels_last', 'dtype', 'compile', 'stream')
-"""What it says of how a teacher runs beside the student."""
+"""Settings that control how a teacher runs alongside the student."""
 
 
 @TEACHERS.register_module()
 class RecordedTeacher(Teacher):
-    """A teacher whose taps ``mmkd record`` has stored, for views that come again.
+    """A teacher whose taps ``mmkd record`` has stored, for views that are repeated.
 
-    No weight of it is loaded, unless it is to run live for taps that were not recorded:
-    then a :class:`FrozenTeacher` runs beside the student, for those alone.
-    What was recorded is read with the images, by the data loader's workers, and lies in
-    ``data_samples``; :class:`mmkd.engine.PrepareMethodsHook` sees to it.
+    Its weights are not loaded unless it runs live for taps that were not recorded:
+    then a :class:`FrozenTeacher` runs alongside the student, only for those.
+    The data loader's workers read the record with the images and store it in
+    ``data_samples``; :class:`mmkd.engine.PrepareMethodsHook` sets this up.
 
     Args:
         record: The folder that ``mmkd record`` has written.
-        config: The teacher's model dict or config path; the record's if it is None.
-        checkpoint: The teacher's checkpoint: where it is there, it must be the one that
-            was recorded.
-        live: Whether it runs for taps that were not recorded; a dict is how, with
-            :data:`RUNNING` arguments of :class:`FrozenTeacher`.
-        num_classes: As of :class:`FrozenTeacher`.
-        classifier: As of :class:`FrozenTeacher`.
-        classes: As of :class:`FrozenTeacher`.
+        config: The teacher's model dict or config path; None for the record's.
+        checkpoint: The teacher's checkpoint. If the file exists, it must be the one
+            that was recorded.
+        live: Whether to run the teacher for taps that were not recorded; a dict sets
+            how, with the :data:`RUNNING` arguments of :class:`FrozenTeacher`.
+        num_classes: As in :class:`FrozenTeacher`.
+        classifier: As in :class:`FrozenTeacher`.
+        classes: As in :class:`FrozenTeacher`.
 
     Attributes:
-        manifest: What the record is of.
-        rows: What reads it.
-        needed: The names of the recorded taps that methods ask for.
+        manifest: Describes what was recorded.
+        rows: Reads the record.
+        needed: The names of the recorded taps that methods need.
 
     Raises:
-        RecordError: If there is no record, it is not whole, or of another teacher than
-            the arguments tell; the message names the field and both values.
+        RecordError: If there is no record, it is incomplete, or its teacher is not
+            that of the arguments; the message names the field and both values.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class RecordedTeacher(Teacher):
         if config is not None:
             there['config'], here['config'] = known['config'], plain_model(config)
         if checkpoint is not None and Path(checkpoint).is_file():
-            # Of what was read by URL no file's hash is known.
+            # For a checkpoint read from a URL, no file hash is known.
             there['checkpoint'] = known['checkpoint']['sha256']
             here['checkpoint'] = there['checkpoint'] and file_hash(checkpoint)
         wrong = told(there, here, 'teacher')
@@ -106,7 +106,7 @@ class RecordedTeacher(Teacher):
         self._preprocessor: Any = None
 
     def match_inputs(self, preprocessor: Any) -> None:
-        """Remember it: what was recorded was fed as it should be.
+        """Remember the preprocessor; recording has used the right inputs already.
 
         Args:
             preprocessor: The student's data preprocessor.
@@ -114,14 +114,14 @@ class RecordedTeacher(Teacher):
         self._preprocessor = preprocessor
 
     def prepare(self, taps: Iterable[Tap]) -> None:
-        """Look whether all that will be captured was recorded.
+        """Check that everything that will be captured was recorded.
 
         Args:
             taps: The taps of all methods.
 
         Raises:
-            RecordError: If something was not, and the teacher is not to run for it, or
-                is another one.
+            RecordError: If a tap was not recorded and the teacher may not run for it,
+                or is a different one.
         """
         stored = {tap.name for tap in self.manifest.taps}
         taps = list(taps)
@@ -132,16 +132,16 @@ class RecordedTeacher(Teacher):
         names = listed(sorted(map(tap_name, missing)), 3)
         if not self._may_run:
             raise RecordError(
-                f'{str(self.rows.folder)!r} does not hold {names}, and a method needs '
-                f'it; it holds {listed(sorted(stored), 3)}. Record with the methods '
-                'that are to be trained, or pass --teacher too: the teacher then runs '
-                'beside the student for what was not recorded.'
+                f'{str(self.rows.folder)!r} does not hold {names}, which a method '
+                f'needs; it holds {listed(sorted(stored), 3)}. Record with the methods '
+                'you want to train, or pass --teacher too: the teacher then runs '
+                'alongside the student for what was not recorded.'
             )
         self._live = FrozenTeacher(**self._arguments)
         if self._live.identity != self.manifest.teacher['weights']:
             raise RecordError(
                 f'{self._arguments["checkpoint"]!r} has other weights than the teacher '
-                f'that {str(self.rows.folder)!r} is of (teacher.weights).'
+                f'recorded in {str(self.rows.folder)!r} (teacher.weights).'
             )
         self._live.match_inputs(self._preprocessor)
         self._live.prepare(missing)
@@ -152,18 +152,18 @@ class RecordedTeacher(Teacher):
         taps: Iterable[Tap],
         data_samples: Sequence[BaseDataElement] = (),
     ) -> dict[Tap, Tensor]:
-        """What was recorded of the views in a batch.
+        """Return what was recorded for the views in a batch.
 
         Args:
             inputs: Images ``(N, C, H, W)`` as the student gets them.
             taps: What to read.
-            data_samples: The images' annotations, with what was read of the record.
+            data_samples: The images' annotations, with what was read from the record.
 
         Returns:
-            What the taps captured, of the images' type.
+            What the taps captured, in the images' dtype.
 
         Raises:
-            RecordError: If the images have another size than the recorded ones, or
+            RecordError: If the images differ in size from the recorded ones, or
                 nothing was read for them.
         """
         shape = list(inputs.shape[1:])
@@ -176,9 +176,9 @@ class RecordedTeacher(Teacher):
         read = [sample.get(FIELD) for sample in data_samples]
         if not read or None in read:
             raise RecordError(
-                'nothing was read of the record for this batch: default_hooks must '
-                "have dict(type='mmkd.PrepareMethodsHook'), and the training loop be "
-                'one of mmkd, which `mmkd train` sees to.'
+                'nothing was read from the record for this batch: default_hooks must '
+                "contain dict(type='mmkd.PrepareMethodsHook'), and the training loop "
+                "must be one of mmkd's, as `mmkd train` sets it."
             )
         taps = set(taps)
         with torch.autocast(inputs.device.type, enabled=False):
@@ -193,7 +193,7 @@ class RecordedTeacher(Teacher):
         return values
 
     def wait_for(self, values: Mapping[Tap, Tensor]) -> None:
-        """Say that captured tensors are read from here on.
+        """Make captured tensors safe to read from here on.
 
         Args:
             values: What a call returned.
@@ -202,13 +202,13 @@ class RecordedTeacher(Teacher):
             self._live.wait_for(values)
 
     def apply(self, fn: Callable[[Tensor], Tensor]) -> None:
-        """Move or cast the weights of what runs live."""
+        """Move or cast the weights of the live teacher."""
         if self._live is not None:
             self._live.apply(fn)
 
 
 class _RecordedClasses:
-    """The order of classes in a record: that of the training set of then."""
+    """The order of classes in a record: that of the training set when recording."""
 
     def __init__(self, names: Sequence[str] | None) -> None:
         self.names = names
@@ -221,7 +221,7 @@ class _RecordedClasses:
             names: The training set's classes; None if it names none.
 
         Raises:
-            RecordError: If they are others, or in another order.
+            RecordError: If they are different, or in a different order.
         """
         if self.names is None or not names:
             return
@@ -229,31 +229,31 @@ class _RecordedClasses:
         mine, theirs = keys(own, self.names)
         if mine != theirs:
             raise RecordError(
-                f'teacher.classes: {both(own, self.names)} Record again, with this '
+                f'teacher.classes: {both(own, self.names)} Record again with this '
                 'training set.'
             )
         self.order = "that of the record: the training set's"
 
 
 def tap_name(tap: Tap) -> str:
-    """How a record names a tap."""
+    """The name of a tap in a record."""
     return f'{tap.kind} of {tap}'
 
 
 def plain_model(config: str | dict[str, Any]) -> dict[str, Any]:
-    """A model's config as a manifest holds it, without its first weights."""
+    """A model's config as stored in a manifest, without its initial weights."""
     plain = without(model_dict(config), BEGINNING)
     return dict(json.loads(json.dumps(plain, default=str)))
 
 
 def _view(known: Mapping[str, Any], config: str | dict[str, Any]) -> ModelView:
-    """Places and widths of a teacher, of which no weights are kept."""
+    """A view of a teacher's layers and widths that keeps no weights."""
     settings = known['settings']
     with Undrawn():
         model = build_model(config, settings['num_classes'])
     model.eval().requires_grad_(False)
     view = ModelView(model, settings['classifier'], 'teacher')
-    # Both run the model, which cannot be done without weights.
+    # Both run the model, which is not possible without weights.
     view.shape(OUTPUT)
     if settings['classifier'] is not None:
         find_module(model, view.classifier)

@@ -1,4 +1,4 @@
-"""What was recorded of a view, on its way with the sample from the data loader."""
+"""Passing what was recorded of a view along with its sample from the data loader."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,11 +11,11 @@ from mmkd.records import RecordError, Rows, StoredTap
 from mmkd.records.rows import SAMPLE
 
 FIELD = 'recorded'
-"""Where a data sample carries what was recorded of its view."""
+"""The field of a data sample that holds what was recorded of its view."""
 
 
 class AddRecorded:
-    """Adds to the samples that a data loader reads what was recorded of them.
+    """Adds what was recorded to the samples that a data loader reads.
 
     Args:
         rows: The record.
@@ -29,21 +29,21 @@ class AddRecorded:
         """Add it to one sample.
 
         Args:
-            sample: What the data set gave, with ``data_samples``.
-            key: Seed, view and index of the sample that was due.
+            sample: What the data set returned, with ``data_samples``.
+            key: Seed, view and index of the requested sample.
             number: The index of the sample that was read.
 
         Raises:
-            RecordError: If another sample stood in its place when it was recorded.
+            RecordError: If another sample was read in its place when recording.
         """
         _, view, index = key
         read = self.rows.read(self.rows.manifest.row(view, index), self.names)
         was = int(read.pop(SAMPLE))
         if was != number:
             raise RecordError(
-                f'sample {was} was read for sample {index} when it was recorded, and '
-                f"{number} is read now: a file was corrupt then, or is now. "
-                'Bring it back to what it was, or record again.'
+                f'sample {was} was read for sample {index} when it was recorded, but '
+                f'{number} is read now: a file was corrupt then, or is now. '
+                'Restore it, or record again.'
             )
         tensors = {name: torch.from_numpy(value) for name, value in read.items()}
         found = BaseDataElement(**tensors)
@@ -53,10 +53,10 @@ class AddRecorded:
 def stacked(
     read: Sequence[Any], stored: StoredTap, number: int
 ) -> dict[str, Tensor]:
-    """What was read of one tap for each sample of a batch, as one tensor a part.
+    """The record of one tap for a batch, stacked into one tensor per field.
 
     Args:
-        read: What :class:`AddRecorded` added to each.
+        read: What :class:`AddRecorded` added to each sample.
         stored: The tap.
         number: Its number in the record.
     """

@@ -1,4 +1,4 @@
-"""The teacher beside the student on a GPU, where one of them leaves room."""
+"""Running the teacher alongside the student on a GPU, if one of them leaves room."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -8,9 +8,9 @@ from torch import Tensor
 
 
 class SideStream:
-    """A stream of its own for work whose results are needed later.
+    """A separate stream for work whose results are needed later.
 
-    On a processor, which has no streams, everything runs at once and in order.
+    On a CPU, which has no streams, everything runs immediately and in order.
 
     Source: PyTorch, "CUDA semantics", section "CUDA streams".
     """
@@ -20,10 +20,10 @@ class SideStream:
 
     @contextmanager
     def beside(self, inputs: Tensor) -> Iterator[None]:
-        """Run what is inside after what made the inputs, and beside what follows.
+        """Run the body after the inputs are ready, concurrently with what follows.
 
         Args:
-            inputs: What the work reads.
+            inputs: The tensor that the work reads.
         """
         if not inputs.is_cuda:
             yield
@@ -31,16 +31,16 @@ class SideStream:
         if self._stream is None:
             self._stream = torch.cuda.Stream(inputs.device)
         self._stream.wait_stream(torch.cuda.current_stream(inputs.device))
-        # Else their memory might be given to others while it is still read.
+        # Otherwise their memory could be reused while it is still being read.
         inputs.record_stream(self._stream)
         with torch.cuda.stream(self._stream):
             yield
 
     def join(self, results: Iterable[Tensor]) -> None:
-        """Let what follows run after the work, whose results it may read.
+        """Make what follows wait for the work, so that it can read the results.
 
         Args:
-            results: Tensors that the work made.
+            results: Tensors that the work produced.
         """
         if self._stream is None:
             return

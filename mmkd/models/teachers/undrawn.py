@@ -1,4 +1,4 @@
-"""Weights that are about to be loaded are not drawn first."""
+"""Skipping random initialisation of weights that are about to be loaded."""
 
 from typing import Any
 
@@ -12,21 +12,21 @@ DRAWING = {
     nn.init.normal_,
     nn.init.uniform_,
 }
-"""What fills a tensor with random numbers; PyTorch's other initialisers use these."""
+"""Functions that fill tensors randomly; PyTorch's other initialisers use these."""
 
 
 class Undrawn(TorchFunctionMode):
-    """Leaves parameters 0 where they would be drawn at random.
+    """Sets parameters to 0 instead of drawing them at random.
 
     For a model whose parameters are all loaded after it is built: drawing those of a
-    large network takes longer than reading them. Buffers, and what a model computes
-    from random numbers that are no parameters, are as ever.
+    large network takes longer than reading them. Buffers, and values that a model
+    computes from random numbers that are not parameters, stay as usual.
     """
 
     def __torch_function__(
         self, func: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
-        """Write zeros in place of random numbers."""
+        """Write zeros instead of random numbers."""
         if func in DRAWING:
             drawn = args[0] if args else kwargs['tensor']
             if isinstance(drawn, nn.Parameter):

@@ -212,7 +212,7 @@ def test_without_validation_it_says_so(start: Any, tiny: Any) -> None:
     assert 'not checked: the config has no validation' in logged(tiny)
 
 
-@pytest.mark.parametrize('held', ['no labels', 'labels of one class alone'])
+@pytest.mark.parametrize('held', ['no labels', 'labels of only one class'])
 def test_labels_that_tell_nothing_are_named(
     start: Any, tiny: Any, task: str, held: str
 ) -> None:

@@ -368,10 +368,10 @@ def test_the_deployed_student_has_no_heads(tiny: Any, task: str) -> None:
         (dict(alpha=float('nan')), 'alpha must be between 0 and 1, got nan'),
         (dict(weight=-1), 'weight of MultiHead must be finite and at least 0, got -1'),
         (dict(stages=(0, 7)), 'has no stage 7. Stages found: backbone.layer1'),
-        (dict(stages=(7,)), 'Set the method.s stage or stages to numbers of these'),
+        (dict(stages=(7,)), 'Set the method.s stage or stages to indices of these'),
         (
             dict(stages=(0,), teacher_stages=(7,)),
-            'Set the method.s teacher_stage or teacher_stages to numbers of these',
+            'Set the method.s teacher_stage or teacher_stages to indices of these',
         ),
         (dict(stages=(0, 1), teacher_stages=(2,)), r'\(0, 1\) .* \(2,\) must pair up'),
         (dict(stages=()), 'stages must name at least one stage'),

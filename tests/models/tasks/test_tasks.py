@@ -261,13 +261,13 @@ def test_scores_take_the_place_of_several_labels() -> None:
 
 @pytest.mark.parametrize('labels', [[[0], [1, 2]], [[1, 2], [0]], [[0], []]])
 def test_other_than_one_label_under_softmax_names_the_image(labels: Any) -> None:
-    """A joined list of them would shift all that follow."""
+    """Concatenating them would shift all that follow."""
     names = ['a.png', 'b.png']
     samples = [image(name, label) for name, label in zip(names, labels, strict=True)]
     wrong = names[[len(label) for label in labels].index(2 if [1, 2] in labels else 0)]
 
     for check in (ImageTask().targets, ImageTask().check_targets):
-        with pytest.raises(ValueError, match=rf'{wrong} has the labels .*one class an'):
+        with pytest.raises(ValueError, match=rf'{wrong} has the labels .* one class'):
             check(samples)
 
 
@@ -277,10 +277,10 @@ def test_two_kinds_of_targets_in_a_batch_name_the_image(
     task: ImageTask, first: bool
 ) -> None:
     samples = [image('a.png', 1), image('b.png', 1, [0.0, 1.0, 0.0, 0.0])]
-    said = r'b\.png has gt_score, other than a\.png'
+    said = r'b\.png has gt_score, unlike a\.png'
     if not first:
         samples.reverse()
-        said = r'a\.png has no gt_score, other than b\.png'
+        said = r'a\.png has no gt_score, unlike b\.png'
 
     with pytest.raises(ValueError, match=said):
         task.check_targets(samples)

@@ -26,7 +26,7 @@ PIXELS: dict[str, Any] = dict(cwd=dict(type='CWD'), skd=dict(type='SKD'))
 def saved(
     tiny: Any, task: str, names: Sequence[str] | None, order: Sequence[int] = range(4)
 ) -> dict[str, Any]:
-    """A teacher that has these of the classes, in this order."""
+    """A teacher with these classes, in this order."""
     config = tiny.model(task, width=8)
     torch.manual_seed(1)
     state = build_model(config).state_dict()
@@ -163,7 +163,7 @@ def test_some_of_the_teachers_classes(tiny: Any, task: str, classes: Any) -> Non
         ([0, 4], NAMES, r'channels of the teacher, 0 to 3, got \[0, 4\]'),
         (['cat', 'eel'], ['cat', 'cat', 'eel', 'fox'], "several classes 'cat'"),
         (['cat', 'dgo'], NAMES, r"names no class 'dgo'\. Did you mean 'dog'\?"),
-        (['cat', 'dog'], None, r'2 names, and the teacher 4 channels'),
+        (['cat', 'dog'], None, r'2 names, but the teacher has 4 channels'),
     ],
 )
 def test_settings_that_are_no_classes(
@@ -184,5 +184,5 @@ def test_one_channel_cannot_change_places(tiny: Any) -> None:
 
     frozen.classes.match(['Vessel', 'Background'])
     assert frozen.classes.channels is None
-    with pytest.raises(ValueError, match='One channel cannot change places'):
+    with pytest.raises(ValueError, match='A single channel cannot be permuted'):
         frozen.classes.match(['background', 'vessel'])

@@ -121,7 +121,7 @@ def test_under_automatic_mixed_precision_taps_are_half(tiny: Any, task: str) -> 
 
 
 def test_a_compiled_teacher_tells_no_runs_apart(tiny: Any) -> None:
-    with pytest.raises(ValueError, match=r'\(call 1\)\. Leave out teacher\.compile'):
+    with pytest.raises(ValueError, match=r'\(call 1\)\. Remove teacher\.compile'):
         prepared(tiny, 'pixels', [Tap('backbone.relu', call=1)], compile=True)
 
 

@@ -19,7 +19,7 @@ NORM: Any = nn.modules.batchnorm._BatchNorm
 
 
 class Network(nn.Module):
-    """Parts by name, and how an image passes through them."""
+    """Parts by name, and the path of an image through them."""
 
     def __init__(self, way: Callable[..., Tensor], **parts: nn.Module) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class Network(nn.Module):
 
 
 class Standardised(nn.Conv2d):
-    """Does not use its weight as it is."""
+    """Transforms its weight before using it."""
 
     def forward(self, images: Tensor) -> Tensor:
         weight = self.weight / self.weight.std((1, 2, 3), keepdim=True)
@@ -173,7 +173,7 @@ NETWORKS: dict[str, tuple[int, Callable[[], nn.Module]]] = {
 
 
 def trained(network: nn.Module) -> nn.Module:
-    """The network with statistics and weights as training leaves them."""
+    """The network with statistics and weights as after training."""
     generator = torch.Generator().manual_seed(0)
     for norm in network.modules():
         if isinstance(norm, NORM) and norm.running_mean is not None:
@@ -254,7 +254,7 @@ PAIRS = sorted(path.stem for path in (CONFIGS / '_base_/pairs').glob('*.py'))
 
 
 def teachers() -> dict[str, str]:
-    """The model dicts of the configs' teachers, each once."""
+    """The distinct model dicts of the configs' teachers."""
     found: dict[str, str] = {}
     for pair in PAIRS:
         config = load_config(pair).model.teacher.config
@@ -281,7 +281,7 @@ def test_teachers_of_the_configs_stay_as_exact(name: str, config: str) -> None:
         values.append(captured)
     for tap in taps:
         truth, usual, folded = (captured[tap].double() for captured in values)
-        # Weights that no training made lose a few units in the last place, less than
-        # which no order of summation is better than another.
+        # Untrained weights lose a few units in the last place; below that no order
+        # of summation is better than another.
         floor = 4 * torch.finfo(torch.float32).eps * truth.norm()
         assert (folded - truth).norm() <= 2 * (usual - truth).norm() + floor

@@ -103,7 +103,7 @@ def test_conversion_keeps_half_precision(tiny: Any) -> None:
 
 @pytest.mark.parametrize('channels', [1, 4])
 def test_other_than_three_channels_keep_their_order(tiny: Any, channels: int) -> None:
-    """As the preprocessors leave them, whatever their switch says."""
+    """As the preprocessors leave them, whatever their setting."""
     usual, other = tiny.classifier(), tiny.classifier()
     for config in (usual, other):
         config['backbone']['in_channels'] = channels

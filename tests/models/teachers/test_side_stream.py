@@ -22,7 +22,7 @@ def test_on_a_processor_it_changes_nothing(tiny: Any, task: str) -> None:
 
 
 class Stream:
-    """Notes what is asked of it."""
+    """Records the calls it gets."""
 
     def __init__(self, name: str, said: list[str]) -> None:
         self.name, self.said, self.device = name, said, 'gpu'
@@ -32,7 +32,7 @@ class Stream:
 
 
 class OnGPU(SimpleNamespace):
-    """A tensor as far as streams are concerned."""
+    """A stand-in for a tensor, as used with streams."""
 
     is_cuda, device = True, 'gpu'
 

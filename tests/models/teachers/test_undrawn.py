@@ -1,4 +1,4 @@
-"""Parameters are not drawn, and nothing else is left out."""
+"""Drawing parameters is skipped, and nothing else."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from mmkd.models.teachers.undrawn import Undrawn
 
 
 class Noisy(nn.Module):
-    """Holds random numbers that no checkpoint has."""
+    """Has random numbers that are in no checkpoint."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ def test_what_is_loaded_makes_the_model_that_is_drawn(config: str) -> None:
 
 
 def contents(model: nn.Module) -> dict[str, Any]:
-    """Parameters and buffers, those that no checkpoint has too."""
+    """Parameters and buffers, including those that are in no checkpoint."""
     return dict(model.named_parameters()) | dict(model.named_buffers())
 
 

@@ -1,4 +1,4 @@
-"""What acts while the runner trains: optimiser wrappers and hooks."""
+"""Optimiser wrappers and hooks that act during training."""
 
 from mmkd.engine.data_parallel import AnyDeviceDataParallel
 from mmkd.engine.hooks import (
@@ -45,5 +45,5 @@ __all__ = [
     'leave_processes',
 ]
 
-# Importing this package is what a config asks of a runner that knows no mmkd.
+# A config imports this package to make mmkd known to a plain runner.
 setup()

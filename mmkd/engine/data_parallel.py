@@ -1,4 +1,4 @@
-"""Data parallelism over GPUs or over processes of CPUs."""
+"""Data parallelism over GPUs or over CPU processes."""
 
 import logging
 from collections.abc import Sequence
@@ -15,20 +15,20 @@ from mmkd.registry import MODEL_WRAPPERS
 
 @MODEL_WRAPPERS.register_module()
 class AnyDeviceDataParallel(MMDistributedDataParallel):
-    """MMEngine's data parallelism, on whatever device the model is.
+    """MMEngine's data parallelism, for a model on any device.
 
-    The runner names a CUDA device for every process, which a model on a CPU
-    refuses; here it is used on GPUs alone. SyncBN has no form for CPUs: there
+    The runner passes a CUDA device for every process, which fails for a model
+    on a CPU; here it is used on GPUs only. SyncBN does not support CPUs: there
     it becomes BatchNorm over each process's own share of the batch, with a
     warning.
 
-    Every parameter of a distiller takes part in every loss, those of a method
-    that a schedule has switched off with a gradient of zero, so that no search
-    for unused parameters is needed. A student that leaves parameters out by
-    itself needs ``find_unused_parameters=True``, as it does alone.
+    Every parameter of a distiller takes part in every loss; those of a method
+    that a schedule has switched off get a gradient of zero. So no search for
+    unused parameters is needed. A student that leaves out parameters itself
+    needs ``find_unused_parameters=True``, as it does without mmkd.
 
-    Under gradient alignment the optimiser wrapper reduces the two gradients by
-    itself, once each an update, and this wrapper reduces nothing.
+    With gradient alignment, the optimiser wrapper reduces each of the two
+    gradients once per update, and this wrapper reduces nothing.
 
     Args:
         module: The model.
@@ -49,7 +49,7 @@ class AnyDeviceDataParallel(MMDistributedDataParallel):
             device_ids = None
             if any(isinstance(part, nn.SyncBatchNorm) for part in module.modules()):
                 print_log(
-                    'SyncBN works on GPUs alone: here it becomes BatchNorm over '
+                    'SyncBN works on GPUs only: here it becomes BatchNorm over '
                     "each process's share of the batch.",
                     logger='current',
                     level=logging.WARNING,
@@ -64,16 +64,16 @@ class AnyDeviceDataParallel(MMDistributedDataParallel):
 
 
 def learn_layout(model: DistributedDataParallel) -> None:
-    """Let data parallelism know that its model's weights changed their layout.
+    """Tell data parallelism that the layout of its model's weights has changed.
 
-    It writes gradients into its buffers in the layout that weights had when it was
-    built, and reads them in the one they have then: without this they would be
-    permuted, in the first step or, with ``find_unused_parameters``, in all.
+    It writes gradients into its buffers in the layout that the weights had when it
+    was built, and reads them in the current one. Without this they would be permuted,
+    in the first step or, with ``find_unused_parameters``, in all steps.
 
     Args:
-        model: The wrapper, of the default process group.
+        model: The wrapper, in the default process group.
     """
-    # What it does when it is unpickled, except that it then has no hooks.
+    # The same as unpickling it, which would drop the hooks.
     hooks, model._comm_hooks = model._comm_hooks, []
     model.__setstate__(model.__getstate__())
     for hook, state in hooks:

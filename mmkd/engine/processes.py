@@ -1,4 +1,4 @@
-"""Several processes: on a machine without CUDA, and how they end."""
+"""Start of several processes without CUDA, and the end of all of them."""
 
 import ctypes
 import gc
@@ -20,25 +20,25 @@ ON_CUDA = (
     'MMFullyShardedDataParallel',
     'MMSeparateDistributedDataParallel',
 )
-"""MMEngine's and PyTorch's wrappers that ask for CUDA devices, but the usual one."""
+"""Wrappers of MMEngine and PyTorch that need CUDA devices, except the default one."""
 
 
 def join_processes(cfg: Config) -> None:
-    """Let a config written for GPUs run in several processes on CPUs.
+    """Make a config written for GPUs run in several processes on CPUs.
 
-    MMEngine starts every group of processes on CUDA devices. Where there are
-    none, this joins the processes over gloo, whatever backend the config
-    names, with its ``env_cfg.dist_cfg.timeout``, and has the runner wrap the
-    model in :class:`mmkd.engine.AnyDeviceDataParallel` in the place of MMEngine's
-    data parallelism; a wrapper of another kind stays. On GPUs, and in a single
-    process, it does nothing.
+    MMEngine starts every process group on CUDA devices. If there are none, this
+    joins the processes over gloo, whatever backend the config names, with its
+    ``env_cfg.dist_cfg.timeout``. The runner then wraps the model in
+    :class:`mmkd.engine.AnyDeviceDataParallel` instead of MMEngine's data
+    parallelism; wrappers of other types stay. On GPUs, and in a single process,
+    it does nothing.
 
     Args:
         cfg: The config, with its ``launcher``; changed in place.
 
     Raises:
         ValueError: If the launcher, the strategy or the wrapper needs CUDA devices,
-            or the timeout is not above 0.
+            or the timeout is not positive.
         TypeError: If the timeout is not a number of seconds.
     """
     launcher = cfg.get('launcher', 'none')
@@ -69,10 +69,10 @@ def join_processes(cfg: Config) -> None:
 
 
 def end_with_launcher() -> None:
-    """Let this process be killed when the one that started it is.
+    """Have this process killed when its parent process dies.
 
-    A launcher that is killed cannot end what it has started: that would train on
-    beside the run that takes its place. Linux alone tells a process so.
+    A killed launcher cannot end its child processes: they would keep training
+    beside the run that replaces it. Only Linux supports this.
     """
     if sys.platform == 'linux':
         set_signal_of_parents_death = 1
@@ -80,12 +80,12 @@ def end_with_launcher() -> None:
 
 
 def leave_processes() -> None:
-    """End a run of several processes in all of them at once.
+    """End a multi-process run in all processes at once.
 
-    A launcher ends what still runs once a process has failed. So none leaves
-    before all are done: one that waits for nothing could take the process with
-    it that still saves the student. The group is destroyed last, when nothing
-    that communicates is left: gloo's threads abort a process that ends with them.
+    Once a process has failed, a launcher kills the others. So none exits before
+    all are done: one that exits early could take down the process that still
+    saves the student. The group is destroyed last, when nothing communicates any
+    more: gloo's threads abort a process that exits while they run.
     """
     if is_distributed():
         barrier()
@@ -94,7 +94,7 @@ def leave_processes() -> None:
 
 
 def _on_any_device(wrapper: dict[str, Any] | None) -> dict[str, Any]:
-    """A wrapper's config, with mmkd's form of MMEngine's data parallelism."""
+    """A wrapper's config, with MMEngine's data parallelism replaced by mmkd's."""
     wrapper = dict(wrapper or {})
     kind = str(wrapper.setdefault('type', 'MMDistributedDataParallel'))
     if kind.startswith(('mmengine.', 'torch.')):
@@ -110,7 +110,7 @@ def _on_any_device(wrapper: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def _timeout(seconds: Any) -> timedelta | None:
-    """MMEngine's setting as PyTorch takes it; None is PyTorch's own."""
+    """MMEngine's setting in PyTorch's type; None for PyTorch's default."""
     if seconds is None:
         return None
     if not isinstance(seconds, (int, float)) or isinstance(seconds, bool):

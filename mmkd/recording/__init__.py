@@ -1,4 +1,4 @@
-"""Records of a teacher: made from a training's stream, and followed by a training."""
+"""Records of a teacher: made from a training's data stream, and used by a training."""
 
 from mmkd.recording.following import follow_record
 

@@ -1,4 +1,4 @@
-"""What storing the teacher's values costs, in each loss and its gradient."""
+"""The error of each loss and its gradient caused by storing the teacher's values."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -16,14 +16,14 @@ from mmkd.records.stored import StoredTap
 
 
 class Error(NamedTuple):
-    """How far a method's loss is from the live teacher's.
+    """How far a method's loss with stored values is from that with the live teacher.
 
     Attributes:
-        method: Its name.
+        method: The name of the method.
         loss: The loss with the live teacher.
-        of_loss: The difference of the loss, divided by it.
-        of_gradient: The length of the difference of the gradients with respect to what
-            is tapped in the student, divided by that of the gradient.
+        of_loss: The relative difference of the loss.
+        of_gradient: The norm of the difference of the gradients with respect to the
+            student's taps, divided by the norm of the gradient.
     """
 
     method: str
@@ -39,8 +39,8 @@ def errors(
 
     Args:
         distiller: The distiller; it is left as it was.
-        seen: What its teacher said of a batch.
-        taps: How it would be stored.
+        seen: The values of its teacher for a batch.
+        taps: How they would be stored.
     """
     by_name = {tap.name: tap for tap in taps}
     stored = {
@@ -68,7 +68,7 @@ def errors(
 
 
 def _through(tap: StoredTap, value: Tensor) -> Tensor:
-    """A value as it is read back."""
+    """A value as it would be read back."""
     parts = {name: torch.from_numpy(part) for name, part in tap.encode(value).items()}
     return tap.decode(parts).to(value)
 
@@ -80,7 +80,7 @@ def _student_taps(distiller: Distiller, seen: Seen) -> dict[Tap, Tensor]:
         torch.no_grad(),
         capture(distiller, taps, image_size=seen.inputs.shape[2:]) as values,
     ):
-        # The student's own, without its methods.
+        # The student's own forward pass, without methods.
         student: Any = super(Distiller, distiller)
         student.forward(seen.inputs, seen.data_samples, mode='loss')
     return {tap: value.detach().requires_grad_() for tap, value in values.items()}

@@ -1,4 +1,4 @@
-"""A folder that is being recorded into: what it is of, and by whom."""
+"""Locks and manifest of a folder that is being recorded into."""
 
 import errno
 import fcntl
@@ -25,27 +25,27 @@ from mmkd.records.manifest import (
 from mmkd.resilience.files import whole_or_nothing
 
 LOCK = 'part_{}_of_{}.lock'
-"""What a recorder holds while it runs."""
+"""The file that a recorder locks while it runs."""
 
 
 REFUSED = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-"""How a disk says that it is full or not to be written to."""
+"""Error numbers of a disk that is full or read-only."""
 
 
 @contextmanager
 def claimed(folder: Path, part: tuple[int, int]) -> Iterator[None]:
-    """Hold a part of a record while it is made, the main process for all.
+    """Lock a part of a record while it is made, in the main process.
 
-    The lock ends with the process that holds it, however that ends. Other parts of as
-    many may be recorded into the same folder at the same time.
+    The lock ends with the process that holds it, however that ends. Other parts of the
+    same split may be recorded into the same folder at the same time.
 
     Args:
-        folder: The record; made where it is missing.
-        part: Number and count of the parts, from 1.
+        folder: The record; created if it is missing.
+        part: Number of the part, from 1, and count of the parts.
 
     Raises:
-        RecordError: If another recorder is at work there on the same shards, or the
-            disk is full or refuses to be written to.
+        RecordError: If another recorder works on the same shards there, or the disk is
+            full or cannot be written to.
     """
     if not is_main_process():
         yield
@@ -53,13 +53,13 @@ def claimed(folder: Path, part: tuple[int, int]) -> Iterator[None]:
     try:
         yield from _claimed(folder, part)
     except OSError as error:
-        # The images, too, may be what this process has no right to.
+        # This process may also lack permission for the images.
         is_here = Path(error.filename or '').is_relative_to(folder)
         if error.errno not in REFUSED and not (error.errno == errno.EACCES and is_here):
             raise
         raise RecordError(
             f'{str(folder)!r} cannot be written to: {error}. What was recorded there '
-            'before is whole: make room, or pass another --out.'
+            'before is intact: make room, or pass another --out.'
         ) from error
 
 
@@ -81,18 +81,18 @@ def _claimed(folder: Path, part: tuple[int, int]) -> Iterator[None]:
 
 
 def settled(folder: Path, manifest: Manifest, lines: list[str]) -> Manifest:
-    """Write what a record is of, or see that it is what stands there.
+    """Write the manifest of a record, or check that it matches the existing one.
 
-    Of parts that begin together one writes it and the others wait. A damaged manifest
-    is written again, if shards are there that were made by it.
+    If several parts start together, one writes it and the others wait. A damaged
+    manifest is written again if existing shards match it.
 
     Args:
         folder: The record.
-        manifest: What is to be recorded.
+        manifest: Describes what to record.
         lines: A line for each sample.
 
     Returns:
-        What the record is of, with the shards that are there.
+        The manifest of the record, which its existing shards follow.
 
     Raises:
         RecordError: If something else was recorded there.
@@ -125,9 +125,9 @@ def _refuse_strange_shards(folder: Path, manifest: Manifest) -> None:
     faults = (rows.fault(shard, whole=True) for shard in range(len(manifest.shards)))
     if any(folder.glob('shard_*.npy')) and all(faults):
         raise RecordError(
-            f'{str(folder)!r} has no {MANIFEST} that can be read, and what was '
-            'recorded there is not by this command. Give the one that made it, with '
-            'the same batch size, or pass another --out.'
+            f'{str(folder)!r} has no readable {MANIFEST}, and its shards were not '
+            'recorded by this command. Run the command that made them, with the same '
+            'batch size, or pass another --out.'
         )
 
 
@@ -152,5 +152,5 @@ def _in_use(folder: Path, lock: Path) -> RecordError:
     return RecordError(
         f'{str(folder)!r} is being recorded into by process {holder.get("process")} on '
         f'{holder.get("host")} ({lock.name}): wait for it to end, or record another '
-        '--part of as many.'
+        '--part of the same split.'
     )

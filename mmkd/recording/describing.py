@@ -1,4 +1,4 @@
-"""What a record is going to be of."""
+"""The manifest of a new record."""
 
 from pathlib import Path
 from typing import Any
@@ -27,13 +27,13 @@ from mmkd.resilience.runner_model import model_of
 def manifest_of(
     runner: Runner, taps: list[StoredTap], batch: int, score: Any = None
 ) -> tuple[Manifest, list[str]]:
-    """Say what a record is of.
+    """Describe a record.
 
     Args:
         runner: The runner of the training, whose training loop is built.
         taps: How each tap is stored.
-        batch: Samples of a batch.
-        score: What the teacher check found.
+        batch: Samples per batch.
+        score: The result of the teacher check.
 
     Returns:
         The manifest, and a line for each sample.

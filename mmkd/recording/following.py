@@ -1,4 +1,4 @@
-"""A training that follows a record: what is compared before it starts."""
+"""Checks before a training that uses a record."""
 
 from typing import Any
 
@@ -23,9 +23,9 @@ from mmkd.resilience.views import Views
 
 
 def follow_record(runner: Runner, teacher: RecordedTeacher, preprocessor: Any) -> None:
-    """Let a training see the views that were recorded, and read what was.
+    """Make a training see the recorded views and read the recorded values.
 
-    All processes must call it, before the first batch is read.
+    All processes must call it before the first batch is read.
 
     Args:
         runner: The runner, whose training loop is built.
@@ -33,24 +33,24 @@ def follow_record(runner: Runner, teacher: RecordedTeacher, preprocessor: Any) -
         preprocessor: The student's data preprocessor.
 
     Raises:
-        RecordError: If the training sees other views, of other data, or makes other
-            network inputs of them; the message names what differs.
-        ValueError: If its views do not follow from seed, view and sample alone.
+        RecordError: If the training sees other views, has other data, or makes
+            different network inputs from them; the message names what differs.
+        ValueError: If its views depend on more than seed, view and sample.
     """
     loop, manifest = runner.train_loop, teacher.manifest
     if not isinstance(loop, ResumableLoop):
         raise RecordError(
-            'a record is followed by the training loops of mmkd, which `mmkd train` '
-            f'puts in the place of others, and train_cfg.type is {type(loop).__name__}.'
+            'a record needs a training loop of mmkd, which `mmkd train` sets, but '
+            f'train_cfg.type is {type(loop).__name__}.'
         )
     _take_views(loop, Views(manifest.views['seed'], manifest.views['count']))
     refuse_unrepeatable(runner.cfg, loop.dataloader, preprocessor)
-    # One process looks at the files, which all of them read.
+    # One process checks the files that all of them read.
     found = [_differences(runner, teacher, preprocessor) if get_rank() == 0 else None]
     broadcast_object_list(found)
     if found[0]:
         raise RecordError(
-            f'the record {str(teacher.rows.folder)!r} is of other views: '
+            f'the record {str(teacher.rows.folder)!r} has other views: '
             f'{listed(found[0], 4, "; ")}. Train as it was recorded, or record again.'
         )
     loop.dataloader.reader.note = AddRecorded(teacher.rows, teacher.needed)
@@ -67,7 +67,7 @@ def _take_views(loop: ResumableLoop, recorded: Views) -> None:
     ]
     if wrong:
         raise RecordError(
-            f'{"; ".join(wrong)}. Leave it out, which takes those of the record.'
+            f'{"; ".join(wrong)}. Leave it out to use the value of the record.'
         )
     loop.view_count, loop.view_seed = recorded.count, recorded.seed
 
@@ -88,9 +88,9 @@ def _differences(
     wrong = [row for row, found_hash in hashes.items() if found_hash != known[row]]
     if wrong:
         found.append(
-            f'inputs.hashes: {len(wrong)} of {len(rows)} network inputs that were made '
-            'again differ from the recorded ones. The files have changed, or versions '
-            f'read them otherwise ({listed(_other_notes(runner, teacher), 5)})'
+            f'inputs.hashes: {len(wrong)} of {len(rows)} recomputed network inputs '
+            'differ from the recorded ones. The files have changed, or other versions '
+            f'read them differently ({listed(_other_notes(runner, teacher), 5)})'
         )
     return found
 
@@ -104,7 +104,7 @@ def _other_samples(teacher: RecordedTeacher, lines: list[str]) -> list[str]:
     for number, (was, now) in enumerate(zip(then, lines, strict=False)):
         if was != now:
             return [f'data: sample {number} is {was!r} in the record and {now!r} here']
-    return ['data.sha256 differs: the samples are others']
+    return ['data.sha256 differs: the samples are different']
 
 
 def _other_notes(runner: Runner, teacher: RecordedTeacher) -> list[str]:
@@ -121,4 +121,4 @@ def _report(runner: Runner, teacher: RecordedTeacher) -> None:
     )
     others = _other_notes(runner, teacher)
     if others:
-        runner.logger.info(f'What differs and does not matter: {"; ".join(others)}.')
+        runner.logger.info(f'Differences that do not matter: {"; ".join(others)}.')

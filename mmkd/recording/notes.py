@@ -1,4 +1,4 @@
-"""What is noted of how a record was made, and does not matter to its use."""
+"""Notes on how a record was made, which do not affect its use."""
 
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -26,7 +26,7 @@ PACKAGES = (
     'opencv-python-headless',
     'pillow',
 )
-"""What reads images and builds networks."""
+"""Packages that read images and build networks."""
 
 
 def notes_of(runner: Runner) -> dict[str, Any]:

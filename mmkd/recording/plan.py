@@ -1,4 +1,4 @@
-"""What is to be stored, how large it is, and how long it takes."""
+"""What to store, how large it is, and how long it takes."""
 
 import shutil
 import time
@@ -17,29 +17,29 @@ from mmkd.records.rows import row_type
 from mmkd.records.stored import Precision, StoredTap
 
 SHARD = 128 * 2**20
-"""Bytes of a shard at most."""
+"""Maximum bytes per shard."""
 
 MODEL = 'output'
-"""What a user calls the model's own output, which has no path."""
+"""The user's name for the model's own output, which has no path."""
 
 MOST_ROWS = 8192
-"""Rows of a shard at most."""
+"""Maximum rows per shard."""
 
 FEWEST_SHARDS = 64
-"""Shards of a record at least, batches permitting: a kill loses one, and processes
-and parts share them."""
+"""Minimum shards per record, if batches are small enough: a kill loses one, and
+processes and parts share them."""
 
 
 @dataclass(frozen=True)
 class Wishes:
-    """What a user says of how taps are stored.
+    """A user's settings for how taps are stored.
 
     Attributes:
-        dtype: Of all of them.
-        reduce: By how much maps are reduced, by the path of the tapped module, or
+        dtype: Precision of all taps.
+        reduce: Reduction factors of maps by the path of the tapped module, or
             :data:`MODEL` for the model's own output.
-        live: What is not to be recorded, named likewise.
-        limit: Bytes of one tap of one view at most.
+        live: Taps not to record, named in the same way.
+        limit: Maximum bytes of one tap per view.
     """
 
     dtype: Precision = 'float16'
@@ -52,11 +52,11 @@ def stored_taps(values: Mapping[Tap, Tensor], wishes: Wishes) -> list[StoredTap]
     """Decide how each tap is stored.
 
     Args:
-        values: What the taps captured of a batch.
-        wishes: What the user says.
+        values: The values of the taps for a batch.
+        wishes: The user's settings.
 
     Raises:
-        ValueError: If one is larger than the limit, or a wish names no tap of these.
+        ValueError: If a tap is above the limit, or a setting names an unknown tap.
     """
     reduce, live = dict(wishes.reduce or {}), list(wishes.live)
     paths = {tap.path or MODEL for tap in values}
@@ -78,18 +78,18 @@ def stored_taps(values: Mapping[Tap, Tensor], wishes: Wishes) -> list[StoredTap]
         if (tap.path or MODEL) not in live
     ]
     if not stored:
-        raise ValueError('nothing is left to be recorded: every tap is to stay live.')
+        raise ValueError('nothing is left to record: every tap stays live.')
     for tap in stored:
         size = row_type([tap]).itemsize
         if size > wishes.limit:
             path = next(t.path for t in values if tap_name(t) == tap.name) or MODEL
             raise ValueError(
-                f'{tap.name}, {shape_text(tap)}, takes {size / 2**20:.1f} MiB a view '
+                f'{tap.name}, {shape_text(tap)}, takes {size / 2**20:.1f} MiB per view '
                 f'as {tap.dtype}, more than --limit {wishes.limit / 2**20:g}. Store it '
                 f'reduced (--reduce {path}=2) or as --dtype int8, which --check '
-                f'measures; leave it out (--live {path}) and train with '
-                '--teacher beside --recorded, which runs the teacher for it alone; or '
-                'raise --limit.'
+                f'measures; leave it out (--live {path}) and train with both '
+                '--teacher and --recorded, which runs the teacher for it; or raise '
+                '--limit.'
             )
     return stored
 
@@ -100,11 +100,11 @@ def _is_channels_last(value: Tensor) -> bool:
 
 
 def rows_of_a_shard(taps: list[StoredTap], batch: int, total: int) -> int:
-    """How many rows a shard has: whole batches.
+    """How many rows a shard has, in whole batches.
 
     Args:
-        taps: What is stored of each row.
-        batch: Rows of a batch.
+        taps: What each row stores.
+        batch: Rows per batch.
         total: Rows of the record.
     """
     fit = min(SHARD // row_type(taps).itemsize, MOST_ROWS, total // FEWEST_SHARDS)
@@ -117,7 +117,7 @@ def shape_text(tap: StoredTap) -> str:
 
 
 def described(taps: list[StoredTap], samples: int, views: int) -> str:
-    """What is stored, in lines."""
+    """A description of what is stored, in lines."""
     size = row_type(taps).itemsize
     lines = [
         f'  {tap.name}: {shape_text(tap)}, {tap.dtype}'
@@ -128,39 +128,39 @@ def described(taps: list[StoredTap], samples: int, views: int) -> str:
     total = size * samples * views
     return '\n'.join(
         [
-            'What is stored of each view:',
+            'Stored for each view:',
             *lines,
-            f'{size:,} bytes a view, {samples:,} samples x {views} views: '
+            f'{size:,} bytes per view, {samples:,} samples x {views} views: '
             f'{gigabytes(total)}.',
         ]
     )
 
 
 def check_space(folder: Path, needed: int) -> str:
-    """Look whether a disk has room.
+    """Check that a disk has enough free space.
 
     Args:
-        folder: Where it is needed; it exists.
-        needed: Bytes.
+        folder: An existing folder on the disk.
+        needed: Bytes that are needed.
 
     Returns:
         How much is free, in a sentence.
 
     Raises:
-        RecordError: If it has not.
+        RecordError: If it does not.
     """
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise RecordError(
-            f'{gigabytes(needed)} are still to be written to {str(folder)!r}, and '
-            f'{gigabytes(free)} are free there. Take fewer --views, a smaller --dtype, '
+            f'{gigabytes(needed)} are still to be written to {str(folder)!r}, but only '
+            f'{gigabytes(free)} are free there. Use fewer --views, a smaller --dtype, '
             'or another --out.'
         )
     return f'{gigabytes(free)} are free there.'
 
 
 def gigabytes(size: float) -> str:
-    """A size, readable."""
+    """A size in readable form."""
     for unit, divisor in (('GB', 1e9), ('MB', 1e6)):
         if size >= divisor:
             return f'{size / divisor:.1f} {unit}'
@@ -168,7 +168,7 @@ def gigabytes(size: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time, readable."""
+    """A duration in readable form."""
     if seconds >= 86400:
         return f'{seconds / 86400:.1f} days'
     return time.strftime('%H:%M:%S', time.gmtime(seconds)) + ' h'

@@ -23,15 +23,15 @@ from mmkd.resilience.files import whole_or_nothing
 from mmkd.resilience.runner_model import model_of
 
 TRIAL = 10
-"""Batches of the trial that tells how long it takes."""
+"""Batches of the trial run that estimates the time."""
 
 
 class Seen(NamedTuple):
-    """What a teacher said of a batch.
+    """A teacher's values for a batch.
 
     Attributes:
-        values: By tap.
-        samples: Which samples were read.
+        values: The values by tap.
+        samples: Indices of the samples that were read.
         data_samples: Their annotations.
         inputs: The images.
     """
@@ -43,7 +43,7 @@ class Seen(NamedTuple):
 
 
 class TeacherStream:
-    """A teacher and the views that it is shown.
+    """A teacher and the views that it sees.
 
     Args:
         runner: The runner of the training, whose training loop is built.
@@ -64,18 +64,18 @@ class TeacherStream:
 
     @property
     def batch(self) -> int:
-        """Samples of a batch."""
+        """Samples per batch."""
         sampler = self.loader.batch_sampler
         return int(self.loader.batch_size or getattr(sampler, 'batch_size', 1))
 
     def see(self, batches: Sequence[Sequence[int]]) -> Iterator[Seen]:
-        """Show the teacher batches of rows.
+        """Run the teacher on batches of rows.
 
         Args:
-            batches: The numbers of the rows of each.
+            batches: The row numbers of each batch.
 
         Raises:
-            ValueError: If images of one batch have several sizes.
+            ValueError: If the image size differs between batches.
         """
         size = None
         for batch in batches_of(self.loader, self.views, batches):
@@ -83,9 +83,9 @@ class TeacherStream:
             inputs, samples = data['inputs'], data['data_samples']
             if size not in (None, inputs.shape[1:]):
                 raise ValueError(
-                    f'images of {tuple(inputs.shape[1:])} follow upon images of '
-                    f'{size}: what is recorded must not depend on the '
-                    'batch, to whose largest image others are padded. Set '
+                    f'a batch of images of {tuple(inputs.shape[1:])} follows one of '
+                    f'{size}: recorded values must not depend on the batch, whose '
+                    'largest image determines the padding of the others. Set '
                     'data_preprocessor.size to the size of the crops.'
                 )
             size = inputs.shape[1:]
@@ -95,16 +95,16 @@ class TeacherStream:
             yield Seen(values, [one.get(READ) for one in samples], samples, inputs)
 
     def first_batches(self, count: int) -> list[list[int]]:
-        """The rows of a few batches: first views of samples, again where they end."""
+        """The rows of a few batches: first views of samples, repeated if too few."""
         size = len(self.loader.dataset)
         starts = range(0, count * self.batch, self.batch)
         return [[n % size for n in range(n, n + self.batch)] for n in starts]
 
     def trial(self) -> tuple[Seen, float]:
-        """Show it a few batches, the first views of samples.
+        """Run the teacher on a few batches, the first views of samples.
 
         Returns:
-            What it said of one, and the seconds that a batch takes.
+            Its values for one batch, and the seconds per batch.
         """
         seen = self.see(self.first_batches(TRIAL))
         first = next(seen)
@@ -114,17 +114,17 @@ class TeacherStream:
 
 
 class Recorder:
-    """Records what is missing of a record, shard by shard.
+    """Records the missing shards of a record, one by one.
 
-    A shard appears when it is whole: what a kill or a full disk leaves is a record of
-    fewer shards, which the same command goes on with.
+    Shards are written atomically: a kill or a full disk leaves a record with fewer
+    shards, which the same command continues.
 
     Args:
-        stream: What is recorded.
-        folder: Where.
-        manifest: What it is of.
-        part: Number and count of the parts that the record is made in, from 1.
-        log: Is told how far it is.
+        stream: What to record.
+        folder: The folder of the record.
+        manifest: The manifest of the record.
+        part: Number of the part, from 1, and count of the parts of the record.
+        log: Called with messages on the progress.
     """
 
     def __init__(
@@ -141,7 +141,7 @@ class Recorder:
         self.log = log
 
     def missing(self) -> list[int]:
-        """The shards of this part that are not there or damaged, read as a whole."""
+        """The shards of this part that are missing or, read in full, damaged."""
         rank, processes = get_dist_info()
         found: list[int] = []
         for shard in self.share[rank::processes]:
@@ -156,10 +156,10 @@ class Recorder:
         """Record what is missing.
 
         Args:
-            seconds: How long a batch takes, to tell how long all do.
+            seconds: How long a batch takes, to estimate the total time.
 
         Raises:
-            RecordError: If the disk has no room, or refuses a shard.
+            RecordError: If the disk has no room, or a shard cannot be written.
         """
         missing, (rank, processes) = self.missing(), get_dist_info()
         needed = self._views(missing) * row_type(self.manifest.taps).itemsize
@@ -189,10 +189,10 @@ class Recorder:
 
         Args:
             shard: Its number.
-            seen: What the teacher said of its :meth:`batches`.
+            seen: The teacher's values for its :meth:`batches`.
 
         Raises:
-            RecordError: If the disk refuses it.
+            RecordError: If it cannot be written.
         """
         rows, path = self._filled(shard, seen), self.folder / shard_name(shard)
         try:
@@ -201,14 +201,14 @@ class Recorder:
         except OSError as error:
             raise RecordError(
                 f'{path} cannot be written: {error}. What was recorded before is '
-                'whole: make room, and give the same command to go on.'
+                'intact: make room, and run the same command to continue.'
             ) from error
 
     def batches(self, shard: int) -> list[list[int]]:
-        """The rows of a shard in batches, all of one size.
+        """The rows of a shard in batches, all of the same size.
 
-        What a network says of an image may depend, in its last bit, on how many are in
-        the batch: the last one is filled up.
+        A network's output for an image may depend on the batch size in the last bits:
+        so the last batch is filled up.
         """
         rows, size = list(self.manifest.shards[shard]), self.stream.batch
         batches = [rows[n : n + size] for n in range(0, len(rows), size)]

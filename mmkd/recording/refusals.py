@@ -1,4 +1,4 @@
-"""Trainings whose views cannot be recorded, told before anything is."""
+"""Trainings whose views cannot be recorded, refused before recording starts."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,11 +11,11 @@ from mmkd.resilience.label_reading import leaves
 from mmkd.resilience.start_checks import check_views
 
 SWITCHES = ('SwitchRecipeHook', 'PipelineSwitchHook')
-"""Hooks that change how samples are read while a training runs, and those of them."""
+"""Hooks, with their subclasses, that change how samples are read during training."""
 
 
 def refuse_unrepeatable(cfg: Config, loader: Any, preprocessor: Any) -> None:
-    """Refuse a training whose views do not follow from seed, view and sample alone.
+    """Refuse a training whose views depend on more than seed, view and sample.
 
     Args:
         cfg: Its config.
@@ -23,16 +23,16 @@ def refuse_unrepeatable(cfg: Config, loader: Any, preprocessor: Any) -> None:
         preprocessor: The student's data preprocessor.
 
     Raises:
-        ValueError: If samples have no visits to count, images of a batch are mixed or
-            other samples read, or the pipeline changes on the way; the message names
-            what does.
+        ValueError: If visits cannot be counted, images of a batch are mixed, a
+            transform reads other samples, or the pipeline changes during training; the
+            message names the cause.
     """
     check_views(loader, 1)
     reasons = [*_mixing(loader.dataset, preprocessor), *_switching(cfg)]
     if reasons:
         raise ValueError(
             f'the views of this training cannot be recorded: {"; ".join(reasons)}. '
-            'Leave it out, or train with the teacher beside the student.'
+            'Leave it out, or train with the live teacher.'
         )
 
 
@@ -42,10 +42,10 @@ def _mixing(dataset: Any, preprocessor: Any) -> Iterator[str]:
         names = [type(each).__name__ for each in getattr(augments, 'augments', ())]
         yield (
             f'data_preprocessor.batch_augments ({", ".join(names) or "some"}) mixes '
-            'images of one batch, whose partners no seed of a view fixes'
+            'images of one batch, which the seed of a view does not determine'
         )
     for transform in _transforms(dataset):
-        # How MMEngine's libraries mark a transform that asks for other samples.
+        # How MMEngine's libraries mark a transform that needs other samples.
         if hasattr(transform, 'get_indices') or hasattr(transform, 'get_indexes'):
             yield f'{type(transform).__name__} reads other samples'
 
@@ -70,4 +70,4 @@ def _switching(cfg: Config) -> Iterator[str]:
         kind = HOOKS.get(kind) if isinstance(kind, str) else kind
         names = [base.__name__ for base in getattr(kind, '__mro__', ())]
         if not set(names).isdisjoint(SWITCHES):
-            yield f'{names[0]} changes the pipeline while the training runs'
+            yield f'{names[0]} changes the pipeline during training'

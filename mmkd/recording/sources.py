@@ -1,4 +1,4 @@
-"""What a view is made of: the pipeline, the data, and a few of the views themselves."""
+"""What determines a view: the pipeline and the data; and hashes of a few views."""
 
 import copy
 import hashlib
@@ -21,20 +21,20 @@ from mmkd.resilience.loader import WatchedLoader
 from mmkd.resilience.views import Views
 
 PLACES = ('data_root', 'data_prefix', 'ann_file', 'backend_args', 'file_client_args')
-"""Where data lies, which a list of the files tells better."""
+"""Settings for the location of data, which a list of the files describes better."""
 
 HOW_HELD = ('lazy_init', 'serialize_data', 'max_refetch', '_scope_')
-"""What changes no sample."""
+"""Settings that do not affect samples."""
 
 TRIED = 16
-"""Network inputs that are made again before a training."""
+"""Network inputs that are recomputed before a training."""
 
 
 def pipeline_of(cfg: Config) -> dict[str, Any]:
-    """All of a config that makes a view.
+    """Everything in a config that determines a view.
 
     Args:
-        cfg: A training's, of a distillation or a student alone.
+        cfg: The config of a distillation or a plain training.
     """
     model = cfg.model
     student = student_dict(model) if 'student' in model else model
@@ -49,7 +49,7 @@ def pipeline_of(cfg: Config) -> dict[str, Any]:
 def sample_lines(dataset: Any) -> Iterator[str]:
     """A line for each sample: its files with their sizes, or a hash of its pixels.
 
-    Names are relative to the root of the data set, so that it may lie elsewhere.
+    Names are relative to the root of the data set, so that it may be moved.
 
     Args:
         dataset: A training set, which may wrap others.
@@ -60,7 +60,7 @@ def sample_lines(dataset: Any) -> Iterator[str]:
         try:
             info = dataset.get_data_info(index)
         except Exception:
-            # It lists nothing, or not in this way: its length is all that is known.
+            # It has no list of this kind: only its length is known.
             yield 'not listed'
             continue
         files = [
@@ -80,13 +80,13 @@ def hash_of_lines(lines: list[str]) -> str:
 def input_hashes(
     loader: WatchedLoader, views: Views, preprocessor: Any, rows: list[int]
 ) -> tuple[list[int], dict[str, str]]:
-    """Make a few network inputs and hash them, on the processor.
+    """Compute and hash a few network inputs, on the CPU.
 
     Args:
-        loader: The training's.
-        views: Its views.
+        loader: The training loader.
+        views: The views of the training.
         preprocessor: The student's data preprocessor.
-        rows: Which, by the numbers of their rows.
+        rows: The row numbers of the inputs.
 
     Returns:
         The shape of the first, and the SHA-256 of each by its row.
@@ -94,7 +94,7 @@ def input_hashes(
     preprocessor = copy.deepcopy(preprocessor).cpu()
     shape: list[int] = []
     hashes: dict[str, str] = {}
-    # Read in this process, each by its key: the training's numbers are not drawn.
+    # Read in this process, each by its key: the training's random state stays.
     with random_state_kept(torch.device('cpu')):
         batches = batches_of(loader, views, [[row] for row in rows], workers=0)
         for row, batch in zip(rows, batches, strict=True):
@@ -105,7 +105,7 @@ def input_hashes(
 
 
 def tried_rows(samples: int, views: int) -> list[int]:
-    """Which network inputs are made again: spread over samples and views."""
+    """The rows of the network inputs to recompute, spread over samples and views."""
     total = samples * views
     return sorted({*np.linspace(0, total - 1, min(TRIED, total)).astype(int).tolist()})
 

@@ -12,7 +12,7 @@ from mmkd.resilience.views import Views
 from mmkd.resilience.worker_start import WorkerStart
 
 READ = 'sample_read'
-"""Where a data sample says which sample it is."""
+"""The metainfo key for the index of a data sample."""
 
 
 def batches_of(
@@ -26,7 +26,7 @@ def batches_of(
     Args:
         loader: The training's loader; it is left as it is.
         views: The views.
-        rows: The numbers of the rows of each batch: view by view, in each the samples.
+        rows: The row numbers of each batch; rows are ordered by view, then by sample.
         workers: How many processes read; None for as many as in training.
 
     Yields:
@@ -50,20 +50,20 @@ def batches_of(
 
 
 def note_sample(sample: Any, key: Key, number: int) -> None:
-    """Let a sample say which one it is.
+    """Store the index of a sample in it.
 
     Args:
-        sample: What the data set gave.
-        key: Of the view.
-        number: The sample that was read.
+        sample: The output of the data set.
+        key: The key of the view.
+        number: The index of the sample that was read.
 
     Raises:
-        TypeError: If it has no ``data_samples`` that can.
+        TypeError: If it has no ``data_samples`` with metainfo.
     """
     try:
         sample['data_samples'].set_metainfo({READ: int(number)})
     except (TypeError, KeyError, AttributeError) as error:
         raise TypeError(
-            'a view is recorded of a sample with data_samples, as PackInputs and '
-            f'PackSegInputs make them; this data set gives a {type(sample).__name__}.'
+            'recording needs samples with data_samples, such as those of PackInputs '
+            f'and PackSegInputs; this data set returns a {type(sample).__name__}.'
         ) from error

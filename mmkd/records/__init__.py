@@ -1,9 +1,9 @@
-"""What a teacher said of views, stored: the format alone.
+"""The file format of a teacher's recorded values.
 
-A record is a folder. ``manifest.json`` says what was recorded and of what,
+A record is a folder. ``manifest.json`` describes what was recorded and from what,
 ``samples.txt`` lists the samples, and each ``shard_*.npy`` holds the rows of some
-views: NumPy's own format, which every NumPy maps into memory and reads row by row
-without unpickling. A row is one block of the file, so that a view is one read.
+views, in NumPy's own format: every NumPy can memory-map it and read it row by row
+without unpickling. A row is one block of the file, so that a view takes one read.
 """
 
 from mmkd.records.manifest import RecordError, read_manifest

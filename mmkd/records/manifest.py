@@ -1,4 +1,4 @@
-"""What was recorded, and of what."""
+"""The manifest of a record: what was recorded, and from what."""
 
 import hashlib
 import json
@@ -11,43 +11,43 @@ from mmkd.checkpoints.identity import differences
 from mmkd.records.stored import StoredTap
 
 FORMAT = 1
-"""Number of the format that this mmkd writes, and the newest that it reads."""
+"""Version of the format that this mmkd writes, and the newest that it reads."""
 
 MANIFEST = 'manifest.json'
 SAMPLES = 'samples.txt'
 
 NOTES = ('notes', 'mmkd', 'rows')
-"""What may differ between a record and what is made of it."""
+"""Fields that do not count when manifests are compared."""
 
 SUM = 'sha256'
 """The field of the file that holds the checksum of all others."""
 
 
 class RecordError(ValueError):
-    """A record is damaged, or of something else than is needed."""
+    """A record is damaged, or is not the one that is needed."""
 
 
 class UnreadableError(RecordError):
-    """A folder says nowhere what was recorded there."""
+    """A folder has no valid manifest."""
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a record is of.
+    """Description of a record.
 
     Attributes:
-        mmkd: The version that has made it.
-        teacher: What it is: ``config``, ``checkpoint`` with the SHA-256 of the file,
-            ``weights``, the fingerprint, ``classes`` in the order of the logits,
-            ``settings`` of the config that say how its classes are found, ``score``
-            as the teacher check found it.
+        mmkd: The version of mmkd that made it.
+        teacher: ``config``, ``checkpoint`` with the SHA-256 of the file, ``weights``
+            (their fingerprint), ``classes`` in the order of the logits,
+            ``num_classes``, ``settings`` of the config that determine how its classes
+            are found, and ``score`` from the teacher check.
         views: ``seed`` and ``count``.
-        pipeline: All of a config that makes a view.
-        data: ``samples``, how many, and ``sha256`` of the list of them.
+        pipeline: Everything in a config that determines a view.
+        data: ``samples``, their number, and ``sha256`` of the list of them.
         inputs: ``shape`` of a network input, and ``hashes``: the SHA-256 of a few, by
-            the numbers of their rows.
-        taps: What is stored of each.
-        rows: How many rows a shard has; the last may have fewer.
+            their row numbers.
+        taps: How each tap is stored.
+        rows: Rows per shard; the last shard may have fewer.
         notes: Versions, folders, batch size and optimiser, which do not matter.
     """
 
@@ -68,7 +68,7 @@ class Manifest:
 
     @property
     def total(self) -> int:
-        """Rows of all shards: each view of each sample."""
+        """Rows of all shards: one for each view of each sample."""
         return self.samples * self.views['count']
 
     @cached_property
@@ -78,26 +78,26 @@ class Manifest:
         return [range(n, min(n + self.rows, self.total)) for n in starts]
 
     def row(self, view: int, sample: int) -> int:
-        """The number of the row of a sample's view."""
+        """The row number of a sample's view."""
         return view * self.samples + sample
 
     @cached_property
     def identity(self) -> str:
-        """A string that records of the same share, and no others."""
+        """A hash of the fields that count when manifests are compared."""
         return _sum(self._compared())
 
     def text(self) -> str:
-        """As JSON, with the checksum of it."""
+        """The manifest as JSON, with its checksum."""
         content = {'format': FORMAT, **asdict(self)}
         return json.dumps({SUM: _sum(content), **content}, indent=1)
 
     def differences(self, other: 'Manifest') -> list[str]:
-        """Where another one is of something else, field by field."""
+        """How another manifest differs, field by field."""
         return told(self._compared(), other._compared())
 
     def _compared(self) -> dict[str, Any]:
         found = {k: v for k, v in asdict(self).items() if k not in NOTES}
-        # Another device finds another score, and a file may have another name.
+        # The score depends on the device, and the file may have been renamed.
         checkpoint = found['teacher'].get('checkpoint') or {}
         found['teacher'] |= {'score': None, 'checkpoint': checkpoint.get('sha256')}
         return found
@@ -109,36 +109,35 @@ def shard_name(number: int) -> str:
 
 
 def read_manifest(folder: str | Path) -> Manifest:
-    """Read what a record is of.
+    """Read the manifest of a record.
 
     Args:
         folder: The record.
 
     Raises:
         UnreadableError: If there is none, or it is damaged.
-        RecordError: If it is of a newer format.
+        RecordError: If it has a newer format.
     """
     path = Path(folder) / MANIFEST
     try:
         content = json.loads(path.read_text())
     except FileNotFoundError:
         raise UnreadableError(
-            f'{str(folder)!r} is no record: it has no {MANIFEST}. `mmkd record` '
-            'makes one.'
+            f'{str(folder)!r} is not a record: it has no {MANIFEST}. Make one with '
+            '`mmkd record`.'
         ) from None
     except (OSError, ValueError) as error:
         raise UnreadableError(f'{path} cannot be read: {error}. {AGAIN}') from error
     made_by = content.get('format') if isinstance(content, dict) else None
     if isinstance(made_by, int) and made_by > FORMAT:
         raise RecordError(
-            f'{path}: format is {made_by}, made by mmkd {content.get("mmkd")}, and '
+            f'{path}: format is {made_by}, made by mmkd {content.get("mmkd")}, but '
             f'this mmkd reads formats up to {FORMAT}: install that version, or record '
             'again.'
         )
     if made_by != FORMAT or content.pop(SUM, None) != _sum(content):
         raise UnreadableError(
-            f'{path} is damaged: it has not the checksum that it was written with. '
-            f'{AGAIN}'
+            f'{path} is damaged: it does not match its checksum. {AGAIN}'
         )
     names = [each.name for each in fields(Manifest)]
     taps = [StoredTap(**{**e, 'shape': tuple(e['shape'])}) for e in content['taps']]
@@ -146,13 +145,13 @@ def read_manifest(folder: str | Path) -> Manifest:
 
 
 def _sum(content: dict[str, Any]) -> str:
-    """The SHA-256 of what JSON keeps of it."""
+    """The SHA-256 of its JSON."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 AGAIN = (
-    'The `mmkd record` that made it mends it: it records again what is '
-    'missing or damaged and leaves the rest.'
+    'To repair it, run the same `mmkd record` command again: it records what is '
+    'missing or damaged and keeps the rest.'
 )
 """What to do about damage."""
 

@@ -1,4 +1,4 @@
-"""The rows of a record: written by shards, read one by one."""
+"""The rows of a record: written shard by shard, read one by one."""
 
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,12 +11,12 @@ from mmkd.records.manifest import AGAIN, Manifest, RecordError, shard_name
 from mmkd.records.stored import StoredTap
 
 SAMPLE = 'sample'
-"""The field of a row that says which sample was read: the one that was due, or what
-took the place of one that cannot be read."""
+"""The field of a row for the sample that was read: the one that was due, or the
+replacement of one that cannot be read."""
 
 
 def row_type(taps: Sequence[StoredTap]) -> np.dtype:
-    """How a row is laid out: for each tap its parts and their checksum."""
+    """The layout of a row: for each tap its parts and their checksum."""
     layout: list[Any] = [(SAMPLE, '<i8')]
     for number, tap in enumerate(taps):
         layout += [(f'{name}{number}', *rest) for name, *rest in tap.fields]
@@ -35,10 +35,10 @@ def fill(
 
     Args:
         rows: As many as there are values, of :func:`row_type`.
-        manifest: What the record is of.
+        manifest: The manifest of the record.
         numbers: The numbers of the rows.
-        values: What :meth:`StoredTap.encode` made of each, by its name.
-        samples: Which samples were read.
+        values: The output of :meth:`StoredTap.encode` for each tap, by its name.
+        samples: Indices of the samples that were read.
     """
     rows[SAMPLE] = list(samples)
     seals = [_seal(manifest, number) for number in numbers]
@@ -52,27 +52,27 @@ def fill(
 
 
 def _seal(manifest: Manifest, row: int) -> int:
-    """What a row's checksums begin with: a row of another record is no good here."""
+    """The start of a row's checksums, so that rows of other records do not match."""
     return zlib.crc32(f'{manifest.identity} {row}'.encode())
 
 
 def _checksum(row: Any, number: int, tap: StoredTap, seal: int) -> int:
-    """Of what is stored of one tap, of which sample, record and row it is."""
+    """The checksum over one tap's parts, its sample, record and row."""
     crc = zlib.crc32(row[SAMPLE].tobytes(), seal)
     for name, *_ in tap.fields:
         crc = zlib.crc32(np.ascontiguousarray(row[f'{name}{number}']).data, crc)
     return crc
 
 
-WRONG = 'row {} has not the checksum that it was written with in this record'
+WRONG = 'row {} does not match the checksum written in this record'
 
 
 class Rows:
-    """Reads the rows of a record, each with its checksum.
+    """Reads the rows of a record and verifies their checksums.
 
     Args:
         folder: The record.
-        manifest: What it is of.
+        manifest: Its manifest.
     """
 
     def __init__(self, folder: str | Path, manifest: Manifest) -> None:
@@ -80,30 +80,30 @@ class Rows:
         self._open: dict[int, np.ndarray] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        """What a worker is given: it maps the files itself."""
+        """The state for a worker, which maps the files itself."""
         return {**vars(self), '_open': {}}
 
     def check(self) -> None:
-        """Look whether all shards are there, each of its size.
+        """Check that all shards exist and have the right size.
 
         Raises:
-            RecordError: If not; the message names the first and what is wrong with it.
+            RecordError: If not; the message names the first bad one and its fault.
         """
         count = len(self.manifest.shards)
         faults = {number: self.fault(number) for number in range(count)}
         wrong = [number for number, fault in faults.items() if fault]
         if wrong:
             raise RecordError(
-                f'{len(wrong)} of the {count} shards of {str(self.folder)!r} are not '
-                f'whole, the first {shard_name(wrong[0])}: {faults[wrong[0]]}. {AGAIN}'
+                f'{len(wrong)} of the {count} shards of {str(self.folder)!r} are bad, '
+                f'the first is {shard_name(wrong[0])}: {faults[wrong[0]]}. {AGAIN}'
             )
 
     def fault(self, shard: int, whole: bool = False) -> str:
-        """What is wrong with a shard; empty if nothing is seen.
+        """What is wrong with a shard; empty if nothing is found.
 
         Args:
             shard: Its number.
-            whole: Whether to read it and compare its checksums, not its size alone.
+            whole: Whether to read it and verify its checksums, not only its size.
         """
         try:
             found = self._mapped(shard)
@@ -120,18 +120,18 @@ class Rows:
         return ''
 
     def read(self, row: int, names: Iterable[str]) -> dict[str, np.ndarray]:
-        """Read of one row what is stored of some taps.
+        """Read some taps of one row.
 
         Args:
             row: The number of the row.
-            names: Of the taps.
+            names: The names of the taps.
 
         Returns:
             :data:`SAMPLE` and, for each part of each tap, the array by the name
             ``{part}{number of the tap}``.
 
         Raises:
-            RecordError: If it is not what was written.
+            RecordError: If the row is damaged.
         """
         shard, place = divmod(row, self.manifest.rows)
         if shard not in self._open:
@@ -157,13 +157,13 @@ class Rows:
         except OSError:
             raise
         except Exception as error:
-            # NumPy reads a header as Python does: what fails is up to its bytes.
+            # NumPy parses a header as Python: corrupt bytes can cause any exception.
             raise ValueError(f'NumPy cannot read its header: {error}') from error
         expected = len(self.manifest.shards[shard]), row_type(self.manifest.taps)
         if (*found.shape, found.dtype) != expected:
             raise ValueError(
-                f'it has {found.shape} rows of {found.dtype.itemsize} bytes, and '
-                f'{expected[0]} of {expected[1].itemsize} bytes were written'
+                f'it has {found.shape} rows of {found.dtype.itemsize} bytes instead of '
+                f'{expected[0]} rows of {expected[1].itemsize} bytes'
             )
         return found
 

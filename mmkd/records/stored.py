@@ -18,22 +18,22 @@ STEPS = 127
 
 @dataclass(frozen=True)
 class StoredTap:
-    """What is stored of one tap for one view.
+    """How one tap is stored for one view.
 
     Attributes:
         name: The tap.
         shape: Shape of its value without the batch, ``(K,)`` or ``(C, H, W)``.
         dtype: ``'float32'`` is exact; ``'float16'`` rounds to 11 bits; ``'int8'``
-            divides each map, or the vector, by its largest size and keeps 255 steps.
+            divides each channel, or the vector, by its largest absolute value and
+            rounds to 255 steps.
         reduce: How many pixels of a map, in height and width, are averaged into one
-            that is stored; read back, it is interpolated to its own size.
-        channels_last: Whether maps are read back channel by channel last, as the
-            teacher gave them: the order in which memory holds a map is the order in
-            which losses sum over it.
+            for storage; on reading, the map is interpolated to its original size.
+        channels_last: Whether maps are read back in channels-last layout, as the
+            teacher returned them: losses sum over a map in memory order.
 
     Raises:
-        ValueError: If the dtype is none of them, or a value without pixels is to be
-            reduced.
+        ValueError: If the dtype is none of them, or ``reduce`` is below 1, or above 1
+            for a value without pixels.
     """
 
     name: str
@@ -51,7 +51,7 @@ class StoredTap:
         if self.reduce < 1 or (self.reduce > 1 and len(self.shape) != 3):
             raise ValueError(
                 f'{self.name} of shape {self.shape} cannot be reduced by '
-                f'{self.reduce}: maps can, by a number from 1.'
+                f'{self.reduce}: only maps can be, by 1 or more.'
             )
 
     @property
@@ -64,21 +64,21 @@ class StoredTap:
 
     @property
     def fields(self) -> list[tuple[str, str, tuple[int, ...]]]:
-        """The parts of a row that hold it: name, NumPy's type and shape."""
+        """The parts of a row that hold it: name, NumPy type and shape."""
         kind = np.dtype(self.dtype).newbyteorder('<').str
         parts = [('values', kind, self.held)]
         if self.dtype == 'int8':
-            # For each map, or for the vector.
+            # One per channel, or one for the vector.
             parts.append(('scale', '<f4', self.held[:1] if self.is_map else (1,)))
         return parts
 
     @property
     def is_map(self) -> bool:
-        """Whether it has pixels."""
+        """Whether it is a map of pixels."""
         return len(self.shape) > 1
 
     def encode(self, values: Tensor) -> dict[str, np.ndarray]:
-        """Turn values into what is stored.
+        """Encode values for storage.
 
         Args:
             values: ``(N, *shape)``.
@@ -96,7 +96,7 @@ class StoredTap:
         if self.dtype == 'int8':
             scale = values.flatten(2 if self.is_map else 1).abs().amax(-1) / STEPS
             scale = scale if self.is_map else scale[:, None]
-            # A map of zeros has no largest size.
+            # A channel of zeros has scale 0.
             divisor = _beside(scale, values).clamp(min=torch.finfo(torch.float32).tiny)
             parts = {'values': (values / divisor).round(), 'scale': scale}
         else:
@@ -112,7 +112,7 @@ class StoredTap:
         }
 
     def decode(self, stored: Mapping[str, Any]) -> Tensor:
-        """Turn what is stored into values, float32 ``(N, *shape)``.
+        """Decode stored parts into values, float32 ``(N, *shape)``.
 
         Args:
             stored: For each of :attr:`fields` a tensor with N entries.

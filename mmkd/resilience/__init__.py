@@ -1,4 +1,4 @@
-"""Nothing is lost and everything repeats, in any training that is protected."""
+"""Crash-safe, exactly resumable and reproducible training."""
 
 from mmkd.resilience.checkpoint_hook import AtomicCheckpointHook
 from mmkd.resilience.early_stopping import ResumableEarlyStoppingHook

@@ -1,4 +1,4 @@
-"""Checkpoints that no crash, full disk or signal can spoil."""
+"""Checkpoints that no crash, full disk or signal can corrupt."""
 
 import re
 from collections import deque
@@ -26,21 +26,21 @@ from mmkd.resilience.stop_signal import StopSignal
 
 @HOOKS.register_module()
 class AtomicCheckpointHook(CheckpointHook):
-    """MMEngine's checkpoints, each of them whole or not there.
+    """MMEngine's checkpoint hook, with atomic writes.
 
-    A checkpoint is written beside its place, flushed to the disk and renamed;
-    only then are older ones removed, the best one included. When the training
-    loop has got SIGTERM, a checkpoint is written after the iteration at hand,
-    in validation too, and the process ends with exit code 0. With gradient
-    accumulation a checkpoint waits for the update: gradients are no part of it.
+    A checkpoint is written under a temporary name, flushed to disk and renamed;
+    only then are older ones removed, including the best one. When the training
+    loop has received SIGTERM, a checkpoint is saved after the current iteration,
+    also in validation, and the process exits with code 0. With gradient
+    accumulation a checkpoint waits for the update: it does not hold gradients.
 
     Args:
         args: Arguments of MMEngine's ``CheckpointHook``.
-        kwargs: More of them.
+        kwargs: Keyword arguments of MMEngine's ``CheckpointHook``.
 
     Raises:
         OSError: In training, if a checkpoint cannot be written; the message
-            says which is the last whole one.
+            names the last complete one.
 
     Examples:
         >>> default_hooks = dict(
@@ -60,7 +60,7 @@ class AtomicCheckpointHook(CheckpointHook):
         self._common_batches = 0
 
     def before_train(self, runner: Runner) -> None:
-        """Find the folder, and clear it of what a killed run left half written."""
+        """Find the folder, and remove half-written files of a killed run from it."""
         super().before_train(runner)
         self._whole = runner._load_from if runner._resume else None
         if self._is_local and is_main_process():
@@ -74,7 +74,7 @@ class AtomicCheckpointHook(CheckpointHook):
         data_batch: Any = None,
         outputs: Any = None,
     ) -> None:
-        """Save a checkpoint if it is time for one, or for the training to stop."""
+        """Save a checkpoint if one is due or the training has to stop."""
         by_time = not self.by_epoch and (
             self.every_n_train_iters(runner, self.interval, self.save_begin)
             or (self.save_last and self.is_last_train_iter(runner))
@@ -104,16 +104,16 @@ class AtomicCheckpointHook(CheckpointHook):
         data_batch: Any = None,
         outputs: Any = None,
     ) -> None:
-        """Save a checkpoint and stop, if the training is to."""
+        """Save a checkpoint and stop, if the training has to stop."""
         stop = _stop_signal(runner)
         if stop is None or batch_idx >= self._common_batches or not stop.agreed():
             return
         if not isinstance(runner, Runner):
-            # FlexibleRunner takes every checkpoint for one of a training step.
+            # FlexibleRunner treats every checkpoint as one of a training step.
             return
         for hook in runner.hooks:
             if isinstance(hook, EMAHook):
-                # In validation the average stands in the model's place.
+                # In validation the model holds the averaged weights.
                 hook.after_val_epoch(runner)
         self._stop(runner, runner.iter, runner.epoch)
 
@@ -125,11 +125,11 @@ class AtomicCheckpointHook(CheckpointHook):
     def before_save_checkpoint(
         self, runner: Runner, checkpoint: dict[str, Any]
     ) -> None:
-        """Note what training it is of."""
+        """Note which training the checkpoint is from."""
         note_run(runner, checkpoint['meta'])
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Look whether a training that is resumed is the one that was saved.
+        """Check that a resumed training is the one that was saved.
 
         Raises:
             ValueError: If it is not; the message has both values.
@@ -144,9 +144,8 @@ class AtomicCheckpointHook(CheckpointHook):
             with self._safely(runner) as saver:
                 self._save_checkpoint_with_step(saver, step, meta)
         runner.logger.info(
-            f'Stopped by SIGTERM after {iteration} iterations, of which '
-            f'{self.last_ckpt} holds the state. The same command with --resume '
-            'goes on.'
+            f'Stopped by SIGTERM after {iteration} iterations; the state is saved in '
+            f'{self.last_ckpt}. Run the same command with --resume to continue.'
         )
         runner.visualizer.close()
         raise SystemExit(0)
@@ -161,7 +160,7 @@ class AtomicCheckpointHook(CheckpointHook):
 
     def _save_best_checkpoint(self, runner: Runner, metrics: dict[str, Any]) -> None:
         if not self.save_best:
-            # Without a training, as in runner.val(), there is no folder to save in.
+            # Outside training, such as in runner.val(), there is no folder to save to.
             return
         with self._safely(runner) as saver:
             super()._save_best_checkpoint(saver, metrics)
@@ -196,7 +195,7 @@ class AtomicCheckpointHook(CheckpointHook):
                 )
 
     def _outdated_by(self, runner: Any, step: int | str) -> list[int | str]:
-        """The checkpoints to remove when that of a step is whole."""
+        """The checkpoints to remove once that of a step is complete."""
         if self.max_keep_ckpts <= 0:
             return []
         steps = [*(kept for kept in self.keep_ckpt_ids if kept != step), step]
@@ -207,7 +206,7 @@ class AtomicCheckpointHook(CheckpointHook):
 
     @contextmanager
     def _safely(self, runner: Runner) -> Iterator[Any]:
-        """Let what is saved appear when it is whole, and removals come last."""
+        """Save atomically, and remove older files last."""
         share_buffers(runner)
         if not self._is_local:
             yield runner
@@ -225,23 +224,23 @@ class AtomicCheckpointHook(CheckpointHook):
 class NumberedName(str):
     """The name of a checkpoint, such as ``epoch_{:03d}.pth``.
 
-    Of a training by epochs that is stopped within one, the number has words in it.
+    If a training by epochs stops within an epoch, text replaces the number.
     """
 
     def format(self, *args: object, **kwargs: object) -> str:
-        """Put a number in, or words as they are."""
+        """Insert a number, or a string as it is."""
         if args and isinstance(args[0], str):
             return re.sub(r'\{[^{}]*\}', lambda _: str(args[0]), self)
         return super().format(*args, **kwargs)
 
 
 def _stop_signal(runner: Runner) -> StopSignal | None:
-    """The training loop's, if it has one and the training is running."""
+    """The training loop's signal, if it has one and the training is running."""
     return getattr(runner._train_loop, 'stop', None)
 
 
 def _is_updated(runner: Runner) -> bool:
-    """Whether no gradient waits in the model for the next iteration."""
+    """Whether no accumulated gradient waits for the next iteration."""
     wrapper = runner.optim_wrapper
     if not isinstance(wrapper, OptimWrapper) or isinstance(wrapper, OptimWrapperDict):
         return True

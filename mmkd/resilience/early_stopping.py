@@ -1,4 +1,4 @@
-"""Early stopping that remembers."""
+"""Early stopping that keeps its state on resuming."""
 
 from mmengine.hooks import EarlyStoppingHook
 from mmengine.runner import Runner
@@ -6,18 +6,18 @@ from mmengine.runner import Runner
 from mmkd.registry import HOOKS
 
 STATE = ('best_score', 'wait_count')
-"""What MMEngine's hook counts with."""
+"""State of MMEngine's hook."""
 
 
 @HOOKS.register_module()
 class ResumableEarlyStoppingHook(EarlyStoppingHook):
-    """MMEngine's early stopping, which remembers best score and patience over a break.
+    """MMEngine's early stopping, with best score and patience kept on resuming.
 
-    Both stand in the message hub, which checkpoints hold.
+    Both are stored in the message hub, which is saved in checkpoints.
     """
 
     def before_train(self, runner: Runner) -> None:
-        """Go on from what the checkpoint holds."""
+        """Restore the state from the checkpoint."""
         for name in STATE:
             known = runner.message_hub.get_info(self._key(name), getattr(self, name))
             setattr(self, name, known)

@@ -1,4 +1,4 @@
-"""Files that are either whole or not there."""
+"""Atomic writes of files."""
 
 import io
 import os
@@ -11,18 +11,18 @@ from typing import Any
 import torch
 
 PARTIAL = '.partial'
-"""What the name of a file ends with while it is being written."""
+"""Suffix of a file while it is being written."""
 
 
 @contextmanager
 def whole_or_nothing(path: Path) -> Iterator[Path]:
-    """Let a file appear under its name only when it is whole and on the disk.
+    """Write a file atomically: its name appears once it is complete and on disk.
 
-    It is written beside its place, flushed and renamed. What stood there
-    before stays whole until then.
+    It is written under a temporary name, flushed and renamed. An existing file
+    stays intact until then.
 
     Args:
-        path: Where it is to stand; its folder must exist.
+        path: The final path; its folder must exist.
 
     Yields:
         Where to write it, as a file or a folder.
@@ -46,12 +46,12 @@ def save_atomically(content: Any, path: Path) -> None:
 
     Args:
         content: Anything that :func:`torch.save` takes.
-        path: Where it is to stand; its folder must exist.
+        path: The final path; its folder must exist.
 
     Raises:
-        OSError: If it cannot be written; what stood there before still does.
+        OSError: If it cannot be written; an existing file stays intact.
     """
-    # In memory first: PyTorch's own writer hides why a disk refuses a file.
+    # In memory first: PyTorch's own writer hides why writing to disk failed.
     buffer = io.BytesIO()
     torch.save(content, buffer)
     with whole_or_nothing(path) as partial:

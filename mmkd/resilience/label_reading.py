@@ -1,4 +1,4 @@
-"""Labels alone, as data sets read them."""
+"""Labels without images, as data sets read them."""
 
 import copy
 import io
@@ -15,16 +15,16 @@ from PIL import Image
 from torch import Tensor
 
 FILES = 50
-"""Label files that are read of a data set."""
+"""Label files that are read from a data set."""
 
 ENTRIES = 10_000
-"""Labels that are looked at where they are listed and lie in no files."""
+"""Labels that are checked if they are listed and not in files."""
 
 SECONDS = 10.0
-"""After so long a data set is left alone."""
+"""Seconds after which reading labels stops."""
 
 DEEP = ('I', 'I;16', 'I;16B', 'I;16L', 'F')
-"""Pillow's modes of more than eight bits."""
+"""Pillow's modes with more than eight bits."""
 
 
 class ReadLabels(NamedTuple):
@@ -32,10 +32,10 @@ class ReadLabels(NamedTuple):
 
     Attributes:
         sample: The labels and the names of their files.
-        images: The image, of which the size alone is there; None without files.
-        held: The values that the label file holds, where it has more than eight
-            bits; empty otherwise.
-        kept: What the data set makes of each of them.
+        images: The image, as a meta tensor of its size; None without files.
+        held: The values in the label file, if it has more than eight bits; empty
+            otherwise.
+        kept: The values that the data set reads them as.
     """
 
     sample: BaseDataElement
@@ -45,7 +45,7 @@ class ReadLabels(NamedTuple):
 
 
 def leaves(dataset: Any) -> list[Any]:
-    """The data sets with samples of their own in one that may wrap others."""
+    """The data sets that hold samples themselves, in one that may wrap others."""
     wrapped = getattr(dataset, 'datasets', None)
     if wrapped is None and hasattr(dataset, 'dataset'):
         wrapped = [dataset.dataset]
@@ -57,10 +57,10 @@ def leaves(dataset: Any) -> list[Any]:
 def spread(datasets: Sequence[Any]) -> Iterator[ReadLabels]:
     """Read labels that are spread evenly over data sets.
 
-    Those that cannot be read are passed over.
+    Those that cannot be read are skipped.
 
     Args:
-        datasets: What :func:`leaves` found, one at least.
+        datasets: What :func:`leaves` found, at least one.
     """
     started, ends = time.monotonic(), np.cumsum([len(each) for each in datasets])
     limit = ENTRIES
@@ -69,7 +69,7 @@ def spread(datasets: Sequence[Any]) -> Iterator[ReadLabels]:
     for number in np.linspace(0, ends[-1] - 1, min(limit, ends[-1])).astype(int):
         place = int(np.searchsorted(ends, number, side='right'))
         dataset, read = datasets[place], None
-        # Decoders and transforms fail in whatever way the bytes ask.
+        # Corrupt bytes can cause any exception in decoders and transforms.
         with suppress(Exception):
             read = _read(dataset, int(number - ends[place] + len(dataset)))
         if read is not None:
@@ -86,7 +86,7 @@ def _read(dataset: Any, index: int) -> ReadLabels:
         sample.gt_label = torch.as_tensor(np.atleast_1d(info['gt_label']))
         return ReadLabels(sample)
     for transform in dataset.pipeline.transforms:
-        # The training finds what transforms count as it was.
+        # A copy: counters in transforms must not change before training.
         info = copy.deepcopy(transform)(info)
         if 'gt_seg_map' in info:
             break
@@ -99,7 +99,7 @@ def _read(dataset: Any, index: int) -> ReadLabels:
 
 
 def _deep_values(file: str, backend_args: Any) -> Tensor:
-    """The values of a label file, none if it has no more than eight bits."""
+    """The values in a label file; empty if it has at most eight bits."""
     content = io.BytesIO(fileio.get(file, backend_args=backend_args))
     # Pillow does not know every format that a transform may read.
     with suppress(OSError), Image.open(content) as image:

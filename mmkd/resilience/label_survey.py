@@ -1,4 +1,4 @@
-"""Labels are looked at before a training starts."""
+"""Checks of labels before training starts."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -16,18 +16,18 @@ from mmkd.resilience.runner_model import model_of
 
 
 def survey(runner: Runner) -> None:
-    """Look at some labels of the training and of the validation set.
+    """Check some labels of the training and validation sets.
 
-    They are read by the data sets' own pipelines. What cannot be read is left to
-    the training, which names it; models and data sets of other kinds are left
-    alone. What a model's settings say of labels is looked at first; a distiller
-    has done so when it was built.
+    The data sets' own pipelines read them. Unreadable files are left to the
+    training, which names them; models and data sets of other kinds are skipped.
+    The model's settings for labels are checked first; a distiller has done so
+    when it was built.
 
     Raises:
-        ValueError: If labels are no classes of the model, have channels, more
-            bits than are read, or another size than their image, or if nothing is
-            labelled; the message names the file. Or if settings contradict each
-            other, or a score is of more classes than there are.
+        ValueError: If labels are not classes of the model, have channels, more
+            bits than are read, or a different size from their image, or if
+            nothing is labelled; the message names the file. Also if settings
+            contradict each other, or a score needs more classes than there are.
     """
     config = runner.cfg.get('model')
     if isinstance(config, dict) and 'student' not in config:
@@ -52,7 +52,7 @@ def survey(runner: Runner) -> None:
 
 
 def check_validation(runner: Runner, batch: Any) -> None:
-    """Stop at a label that no score counts, in a batch of the validation.
+    """Reject a validation batch with a label that no score counts.
 
     Raises:
         ValueError: If there is one; the message names the file.
@@ -65,7 +65,7 @@ def check_validation(runner: Runner, batch: Any) -> None:
 
 
 def _expected(runner: Runner, loop: Any) -> tuple[Task, int] | None:
-    """How labels are to be read, and how many classes there are; None if unknown."""
+    """How to read labels, and the number of classes; None if unknown."""
     model = model_of(runner)
     try:
         task, classes = task_of(model), class_count(model)
@@ -75,33 +75,33 @@ def _expected(runner: Runner, loop: Any) -> tuple[Task, int] | None:
         return None
     for metric in _metrics(loop):
         if hasattr(metric, 'ignore_index') and hasattr(task, 'ignore_index'):
-            # A score may ignore other labels than a loss.
+            # A score may ignore different labels from a loss.
             task.ignore_index = metric.ignore_index
     return task, max(classes, 2)
 
 
 def _metrics(loop: Any) -> Sequence[Any]:
-    """What a validation is scored with; nothing for a training."""
+    """The metrics of a validation loop; none for a training loop."""
     return getattr(getattr(loop, 'evaluator', None), 'metrics', ())
 
 
 def _check_topk(loop: Any, num_classes: int) -> None:
-    """Refuse an accuracy among more classes than there are."""
+    """Refuse a top-k accuracy with k above the number of classes."""
     for metric in _metrics(loop):
         if type(metric).__name__ == 'Accuracy' and max(metric.topk) > num_classes:
             raise ValueError(
-                f'val_evaluator: Accuracy has topk={metric.topk}, and the model '
-                f'{num_classes} classes: set topk to {num_classes} at most.'
+                f'val_evaluator: Accuracy has topk={metric.topk}, but the model has '
+                f'{num_classes} classes: set topk to at most {num_classes}.'
             )
 
 
 class _Found(NamedTuple):
-    """What occurs in the labels of a data set.
+    """Values found in the labels of a data set.
 
     Attributes:
         classes: The classes.
         ignored: Labels that are ignored.
-        where: What was looked at, in words.
+        where: Which labels were checked, in words.
     """
 
     classes: set[int]
@@ -130,8 +130,8 @@ def _look_at(dataset: Any, task: Task, num_classes: int) -> _Found | None:
         where = f'{count} of {where}'
     if not classes:
         raise ValueError(
-            f'nothing has a class in {where}: all is ignored ({sorted(ignored)}). Are '
-            'the values of the labels those that the data set expects?'
+            f'nothing has a class in {where}: all values are ignored '
+            f'({sorted(ignored)}). Are these the values that the data set expects?'
         )
     return _Found(classes, ignored, where)
 
@@ -148,8 +148,8 @@ def _warn_of_missing(runner: Runner, found: _Found, num_classes: int) -> None:
     hint = ''
     if len(found.classes) == 1 and found.ignored:
         hint = (
-            f'. {found.classes.pop()} is all that is learnt beside what is ignored, '
-            f'{found.ignored.pop()}: masks of 0 and 255 are to be saved as 0 and 1'
+            f'. {found.classes.pop()} is the only class besides the ignored value '
+            f'{found.ignored.pop()}: save masks of 0 and 255 as 0 and 1'
         )
     runner.logger.warning(
         f'{len(missing)} of {num_classes} classes occur in none of {found.where}: '
@@ -158,12 +158,12 @@ def _warn_of_missing(runner: Runner, found: _Found, num_classes: int) -> None:
 
 
 def _check_bits(read: ReadLabels, task: Task) -> None:
-    """Refuse values that become others in the bits that labels are read with."""
+    """Refuse values that change in the bits that labels are read with."""
     changed = (read.held != read.kept) & ~task.is_ignored(read.kept)
     if changed.any():
         pairs = zip(read.held[changed].tolist(), read.kept[changed], strict=True)
         raise ValueError(
-            f'{read.sample.seg_map_path} holds values above 255, and labels are read '
+            f'{read.sample.seg_map_path} holds values above 255, but labels are read '
             f'with 8 bits: {", ".join(f"{a} becomes {b}" for a, b in [*pairs][:5])}. '
-            'Save class indices, and 255 for what is ignored.'
+            'Save class indices, and 255 for ignored pixels.'
         )

@@ -1,4 +1,4 @@
-"""Whether the weights that a runner is about to load are its model's."""
+"""Check that the weights a runner is about to load fit its model."""
 
 from typing import Any
 
@@ -14,21 +14,21 @@ from mmkd.resilience.runner_model import model_of
 from mmkd.resilience.same_run import check_same_run
 
 TRAINING_ALONE = ('auxiliary_head.', 'methods.')
-"""What the names of weights begin with that a student is tested without."""
+"""Prefixes of weights that are not needed to test a student."""
 
 
 def settle_weights(runner: Runner, checkpoint: dict[str, Any]) -> None:
-    """Let ``state_dict`` be the model's weights, wherever the file has them.
+    """Set ``state_dict`` to the model's weights, wherever the file has them.
 
-    A training that begins with them may have another head; one that goes on needs
-    all of them, and a test those that training alone uses not.
+    A training that starts from them may have a different head; a resumed one needs
+    all of them, and a test all but those used only in training.
 
     Args:
         runner: The runner.
-        checkpoint: What was read; changed in place.
+        checkpoint: The loaded checkpoint; changed in place.
 
     Raises:
-        ValueError: If they are not the model's; the message names file and weights.
+        ValueError: If they do not fit the model; the message names file and weights.
     """
     if isinstance(runner.model, FullyShardedDataParallel):
         return
@@ -40,9 +40,9 @@ def settle_weights(runner: Runner, checkpoint: dict[str, Any]) -> None:
         checkpoint['state_dict'] = _checked(runner, model, checkpoint, source)
     except ValueError as error:
         if runner._resume:
-            # What a checkpoint says of itself tells more than its weights.
+            # The notes in a checkpoint explain more than its weights.
             check_same_run(runner, meta_of(checkpoint))
-        way = 'default_hooks.guard=None takes what fits all the same.'
+        way = 'To load what fits anyway, set default_hooks.guard=None.'
         raise ValueError(f'{error} {way}') from None
 
 
@@ -53,7 +53,7 @@ def _checked(
     if isinstance(runner._train_loop, BaseLoop) and not runner._resume:
         check_beginning(model, state, source)
     else:
-        # A training of mmkd's has saved what it trains alone as well.
+        # mmkd's own checkpoints also hold the weights used only in training.
         own = runner._resume and 'identity' in meta_of(checkpoint)
         load_whole(model, state, source, optional=() if own else TRAINING_ALONE)
     return state

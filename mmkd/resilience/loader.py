@@ -1,4 +1,4 @@
-"""A data loader whose samples know their place in the training."""
+"""A data loader that numbers training batches and names corrupt files."""
 
 import copy
 from collections.abc import Iterator
@@ -20,11 +20,11 @@ from mmkd.resilience.worker_start import WorkerStart
 class WatchedLoader(DataLoader):
     """A data loader that names corrupt files; in training its batches are numbered.
 
-    Data set, samplers, batch size and all else are the loader's own, and stay
-    so: only what iterates over it reads through a :class:`SampleReader`.
+    Data set, samplers, batch size and everything else stay as they are: only
+    iterators of the loader read through a :class:`SampleReader`.
 
     Attributes:
-        reader: What reads the samples.
+        reader: Reads the samples.
         numbered: The batches with keys, None outside training.
     """
 
@@ -40,17 +40,17 @@ class WatchedLoader(DataLoader):
         return self.numbered
 
     def _get_iterator(self) -> Any:
-        # PyTorch takes all that it needs from the loader it is handed.
+        # PyTorch's iterator takes everything from the loader it is given.
         inner = copy.copy(self)
         reader, start = self.reader.of(self.dataset), WorkerStart(self.worker_init_fn)
         inner.__dict__.update(dataset=reader, worker_init_fn=start)
         return super(WatchedLoader, inner)._get_iterator()
 
     def start(self, place: Place) -> Iterator[Any]:
-        """Iterate over the batches from a place in the training on.
+        """Iterate over the batches, starting at a place in the training.
 
-        Every epoch is an iteration of its own, as under MMEngine: workers then see
-        what has become of the data set.
+        Every epoch has its own iterator, as in MMEngine, so that workers see changes
+        to the data set.
         """
         numbered = cast(NumberedBatches, self.numbered)
         numbered.batches, numbered.closed = self.batch_sampler, False
@@ -65,16 +65,16 @@ class WatchedLoader(DataLoader):
 def watch(
     loader: DataLoader, numbered: bool = False, skip_corrupt: bool = False
 ) -> None:
-    """Let a data loader name corrupt files, and number its batches if asked to.
+    """Make a data loader name corrupt files and, on request, number its batches.
 
     Args:
-        loader: Any loader, once; one whose samples have no index stays as it is,
-            unless it is to be numbered.
-        numbered: Whether it is a training's.
+        loader: Any loader. One whose samples have no index stays as it is, unless
+            ``numbered`` is set.
+        numbered: Whether it is the training loader.
         skip_corrupt: As in :class:`SampleReader`.
 
     Raises:
-        TypeError: If it is to be numbered and does not read batches of indices.
+        TypeError: If ``numbered`` is set and it does not read batches of indices.
     """
     if isinstance(loader, WatchedLoader):
         return
@@ -107,17 +107,17 @@ ADVICE = (
     "this training counts epochs. Use sampler=dict(type='DefaultSampler', "
     "shuffle=True), or train_cfg=dict(type='IterBasedTrainLoop', max_iters=...)."
 )
-"""How to train by epochs, or without."""
+"""How to train by epochs or by iterations."""
 
 
 def refuse_endless(loader: DataLoader) -> None:
-    """Refuse a sampler that never ends, where epochs are counted.
+    """Refuse a sampler that never ends if epochs are counted.
 
     Args:
-        loader: Any loader that has not been looked at.
+        loader: Any loader; one that is watched already is accepted.
 
     Raises:
-        ValueError: If it is one, or its length is unknown; the message names it.
+        ValueError: If it never ends or its length is unknown; the message names it.
     """
     if isinstance(loader, WatchedLoader) or not _has_indices(loader):
         return
@@ -126,25 +126,25 @@ def refuse_endless(loader: DataLoader) -> None:
     try:
         length = len(loader)
     except (TypeError, NotImplementedError) as error:
-        raise ValueError(f'{name} has no length, and {ADVICE}') from error
+        raise ValueError(f'{name} has no length, but {ADVICE}') from error
     if isinstance(loader.sampler, InfiniteSampler) or _goes_on(loader, 10 * length):
-        raise ValueError(f'{name} never ends, and {ADVICE}')
+        raise ValueError(f'{name} never ends, but {ADVICE}')
 
 
 def _goes_on(loader: DataLoader, batches: int) -> bool:
-    """Whether a loader has more batches, found with a copy of its sampler."""
+    """Whether a loader has more batches than these, by a copy of its sampler."""
     return batches > 0 and batch_number(loader, batches) is not None
 
 
 def batch_number(loader: DataLoader, number: int) -> list[int] | None:
-    """The indices of a batch, from a copy of the sampler: nothing is used up.
+    """The indices of a batch, from a copy of the sampler, which does not advance.
 
     Args:
         loader: The loader.
         number: How many batches come before it.
 
     Returns:
-        None if there is none, or the sampler cannot be copied or tried before the
+        None if there is none, or the sampler cannot be copied or run before
         training.
     """
     with random_state_kept(torch.device('cpu')):

@@ -1,4 +1,4 @@
-"""Training loops that go on after a break as if there had been none."""
+"""Training loops that resume as if there had been no interruption."""
 
 from collections.abc import Iterator
 from typing import Any, cast
@@ -18,20 +18,20 @@ from mmkd.resilience.stop_signal import StopSignal
 from mmkd.resilience.views import Views
 
 VALIDATED = 'last_validation'
-"""Where the message hub keeps the iteration of the last whole validation."""
+"""Message hub key for the iteration of the last complete validation."""
 
 
 class ResumableLoop:
     """What both loops add to MMEngine's.
 
-    - All that is random in an iteration follows from the seed and its number,
-      and all that is random in a sample from the view of it that is due (see
-      :class:`~mmkd.resilience.views.Views`). There is no random state to save,
-      of this process, of others or of workers.
-    - A run that goes on passes over the batches it has seen without reading
-      them, also in the middle of an epoch.
-    - A validation that was due when the run broke off is made up for.
-    - :attr:`stop` tells the checkpoint hook of a SIGTERM.
+    - Random numbers of an iteration depend only on the seed and its number,
+      and those of a sample only on the view of it that is due (see
+      :class:`~mmkd.resilience.views.Views`). No random state has to be saved,
+      neither of any process nor of workers.
+    - A resumed run skips the batches it has seen without reading them, also in
+      the middle of an epoch.
+    - A validation that was due when the run was interrupted is run on resuming.
+    - :attr:`stop` tells the checkpoint hook about a SIGTERM.
     """
 
     endless: bool
@@ -52,7 +52,7 @@ class ResumableLoop:
         view_seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        # MMEngine's own loops would start to read it.
+        # Built and watched here, because MMEngine's own loops would start to read it.
         different = runner._randomness_cfg.get('diff_rank_seed', False)
         loader = runner.build_dataloader(dataloader, runner.seed, different)
         if not self.endless:
@@ -74,7 +74,7 @@ class ResumableLoop:
 
     def _from(self, done: int) -> Iterator[Any]:
         """The batches from this iteration on."""
-        # A hook may have put another loader in its place.
+        # A hook may have replaced the loader.
         watch(self.dataloader, numbered=True, skip_corrupt=self.skip_corrupt)
         self.reader = self.dataloader.reader
         epoch = 0 if self.endless else self._epoch
@@ -86,7 +86,7 @@ class ResumableLoop:
         with self.stop:
             self.runner.call_hook('before_train')
             self._find_place()
-            # One that several processes have drawn, or a checkpoint holds.
+            # The seed that the processes have drawn, or that of a checkpoint.
             if keep_seed(self.runner.cfg, lambda: self.runner.seed):
                 self.runner.dump_config()
             self._train()
@@ -111,7 +111,7 @@ class ResumableLoop:
         super().run_iter(*args)  # type: ignore[misc]
 
     def _find_place(self) -> None:
-        """See that all processes go on from one place, in one order of samples.
+        """Check that all processes resume at the same place, in the same sample order.
 
         Raises:
             RuntimeError: If they have loaded different checkpoints.
@@ -119,19 +119,19 @@ class ResumableLoop:
         places = [int(place) for place in all_gather(torch.tensor(self._iter))]
         if len(set(places)) > 1:
             raise RuntimeError(
-                f'the processes go on from different iterations: {places}. The work '
-                'directory must be one folder that all of them see.'
+                f'the processes resume from different iterations: {places}. The work '
+                'directory must be one folder that all of them share.'
             )
         batches, hub = self.dataloader.batch_sampler, self.runner.message_hub
         sampler: Any = getattr(batches, 'sampler', batches)
         if hasattr(sampler, 'seed'):
             if self._iter > 0:
-                # Without a seed in the config, this run has drawn another.
+                # Without a seed in the config, this run has drawn a different one.
                 sampler.seed = hub.get_info('sampler_seed', sampler.seed)
             hub.update_info('sampler_seed', sampler.seed)
 
     def _validate(self, time: int, last: int) -> None:
-        """Validate if it is time for it and it has not been done."""
+        """Validate if it is due and has not been done."""
         if self.runner.val_loop is None or time < self.val_begin:
             return
         done = self.runner.message_hub.get_info(VALIDATED, None)
@@ -151,16 +151,16 @@ class ResumableLoop:
 
 @LOOPS.register_module()
 class ResumableIterLoop(ResumableLoop, IterBasedTrainLoop):
-    """MMEngine's training by iterations, exact over breaks.
+    """MMEngine's iteration-based loop, exactly resumable.
 
     Args:
         args: Arguments of MMEngine's ``IterBasedTrainLoop``.
         skip_corrupt: Whether images and labels that cannot be read are
-            replaced by others and counted. They are an error otherwise.
-        views: How many views of each sample are seen, in turn; a new one at each
-            visit if it is None.
-        view_seed: The seed of the views; that of the training if it is None.
-        kwargs: More of them.
+            replaced by others and counted. Otherwise they are an error.
+        views: How many views of each sample are seen, in turn; None for a new one
+            at each visit.
+        view_seed: The seed of the views; None for that of the training.
+        kwargs: Keyword arguments of MMEngine's ``IterBasedTrainLoop``.
     """
 
     endless = True
@@ -181,16 +181,16 @@ class ResumableIterLoop(ResumableLoop, IterBasedTrainLoop):
 
 @LOOPS.register_module()
 class ResumableEpochLoop(ResumableLoop, EpochBasedTrainLoop):
-    """MMEngine's training by epochs, exact over breaks in their midst too.
+    """MMEngine's epoch-based loop, exactly resumable also within an epoch.
 
     Args:
         args: Arguments of MMEngine's ``EpochBasedTrainLoop``.
         skip_corrupt: Whether images and labels that cannot be read are
-            replaced by others and counted. They are an error otherwise.
-        views: How many views of each sample are seen, in turn; a new one at each
-            visit if it is None.
-        view_seed: The seed of the views; that of the training if it is None.
-        kwargs: More of them.
+            replaced by others and counted. Otherwise they are an error.
+        views: How many views of each sample are seen, in turn; None for a new one
+            at each visit.
+        view_seed: The seed of the views; None for that of the training.
+        kwargs: Keyword arguments of MMEngine's ``EpochBasedTrainLoop``.
     """
 
     endless = False
@@ -206,11 +206,11 @@ class ResumableEpochLoop(ResumableLoop, EpochBasedTrainLoop):
 
     @property
     def _done(self) -> int:
-        """How many batches of this epoch are done, of which checkpoints tell."""
+        """How many batches of this epoch are done, as saved in checkpoints."""
         return self.runner.message_hub.get_info('batches_of_epoch', 0)
 
     def run_epoch(self) -> None:
-        """Iterate over an epoch, or over what is left of it."""
+        """Iterate over an epoch, or over the rest of it."""
         done, hub = self._done, self.runner.message_hub
         self.runner.call_hook('before_train_epoch')
         self.runner.model.train()

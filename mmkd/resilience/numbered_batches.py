@@ -1,4 +1,4 @@
-"""Batches whose samples know their place in the training."""
+"""Batches of indices with the keys of the samples' random numbers."""
 
 from collections.abc import Iterator
 from itertools import count
@@ -16,8 +16,8 @@ class Place(NamedTuple):
     Attributes:
         views: Which views of the samples are seen.
         iteration: Iteration of the first batch that is read.
-        done: Batches to pass over: of this epoch, or of all if endless.
-        endless: Whether epoch follows upon epoch.
+        done: Batches to skip: of this epoch, or of all if endless.
+        endless: Whether one epoch follows another without end.
         epoch: The epoch that is iterated over; 0 if endless.
     """
 
@@ -31,16 +31,16 @@ class Place(NamedTuple):
 class NumberedBatches:
     """Batches of indices that give every sample the key of its random numbers.
 
-    The key is that of the view which is due, see :class:`Views`: neither workers
-    that read ahead, nor the number of processes, nor where a run was interrupted
-    have a part in it. Batches that a run has seen are passed over without reading
-    an image.
+    The key is that of the view that is due, see :class:`Views`. It depends neither
+    on workers that read ahead, nor on the number of processes, nor on where a run
+    was interrupted. Batches that a run has seen are skipped without reading an
+    image.
 
     Attributes:
         batches: The batch sampler that chooses the samples. It must choose the
-            same ones each time it starts in an epoch.
-        upcoming: What the next iteration reads. It is taken once: one that the
-            training did not start, as a hook's own, reads as any loader does.
+            same ones each time it is started in an epoch.
+        upcoming: What the next iterator reads. It is used once: iterators that the
+            training did not start, such as a hook's own, read without keys.
         closed: Whether there is nothing to read yet.
     """
 
@@ -53,9 +53,9 @@ class NumberedBatches:
         return len(self.batches)
 
     def __iter__(self) -> Iterator[Any]:
-        """Iterate over lists of indices, with a key for each in the training."""
-        # PyTorch asks twice and reads once: it is taken at the first batch.
-        # MMEngine 0.10.7 starts to read before it knows where to go on.
+        """Iterate over lists of indices, each with a key in training."""
+        # PyTorch makes two iterators and reads one: take it at the first batch.
+        # MMEngine 0.10.7 starts to read before it knows where to resume.
         if not self.closed:
             upcoming, self.upcoming = self.upcoming, None
             if upcoming is None:
@@ -64,7 +64,7 @@ class NumberedBatches:
                 yield from iter(upcoming.__next__, None)
 
     def all_from(self, start: Place) -> Iterator[list[Keyed] | None]:
-        """The batches from a place on; None stands between two epochs."""
+        """The batches from a place on; None separates two epochs."""
         rank, processes = get_dist_info()
         done, iteration, given = start.done, start.iteration, 0
         visits = Visits(self.batches)
@@ -92,8 +92,8 @@ class NumberedBatches:
                 return
             if batch is None:
                 raise ValueError(
-                    'the training set has no batch: it is smaller than one, and '
-                    'drop_last is set.'
+                    'the training set has no batch: it is smaller than batch_size, '
+                    'and drop_last is set.'
                 )
             if iteration > start.iteration:
                 yield None

@@ -1,4 +1,4 @@
-"""Nothing lost, everything repeatable: for the config of any training."""
+"""Changes to the config of any training that make it resumable and reproducible."""
 
 from mmengine.config import Config
 
@@ -8,19 +8,19 @@ RESUMABLE = {
     'IterBasedTrainLoop': 'mmkd.ResumableIterLoop',
     'EpochBasedTrainLoop': 'mmkd.ResumableEpochLoop',
 }
-"""Training loops and their forms that go on exactly after a break."""
+"""Training loops and their exactly resumable variants."""
 
 
 def protect(cfg: Config) -> None:
-    """Let a training lose nothing when it is interrupted.
+    """Make sure that a training loses nothing when it is interrupted.
 
-    MMEngine's training loops, checkpoint hook and early stopping give way to mmkd's
-    forms of them, with the settings they have; other ones stay as they are. A guard
-    stops a training that cannot succeed, and names files that cannot be read.
+    mmkd's variants replace MMEngine's training loops, checkpoint hook and early
+    stopping, with the same settings; others stay as they are. A guard stops a
+    training that cannot succeed, and names files that cannot be read.
 
     Args:
-        cfg: The config of any training, of MMSegmentation or MMPretrain too;
-            changed in place.
+        cfg: The config of any training, also a plain one of MMSegmentation or
+            MMPretrain; changed in place.
     """
     loop = cfg.get('train_cfg')
     if loop is not None and 'by_epoch' in loop:

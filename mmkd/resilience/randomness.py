@@ -1,4 +1,4 @@
-"""Random numbers as a function of where in the training they are drawn."""
+"""Random numbers that depend only on where in the training they are drawn."""
 
 import random
 from collections.abc import Callable
@@ -12,14 +12,14 @@ PYTHON: Any = random.seed.__self__  # type: ignore[attr-defined]
 """The generator behind the functions of Python's module."""
 
 SEED_PYTHON = super(random.Random, PYTHON).seed
-"""Its seeding by a whole number, which is not asked first what kind of seed it is."""
+"""Seeds it with an integer, without the check for other types of seed."""
 
 
 def seed_everything(*key: int) -> None:
-    """Seed Python, NumPy and PyTorch, on every device, by some whole numbers.
+    """Seed Python, NumPy and PyTorch, on every device, with some integers.
 
-    What is drawn next depends on them alone, so that a run that goes on from a
-    checkpoint draws what it would have drawn without the break.
+    The next random numbers depend only on them, so that a resumed run draws the
+    same numbers as one without an interruption.
 
     Args:
         *key: Numbers such as seed and iteration.
@@ -29,16 +29,16 @@ def seed_everything(*key: int) -> None:
 
 
 def number_of(key: tuple[int, ...]) -> int:
-    """One number of 64 bits, signed, that stands for several."""
-    # Python hashes whole numbers alike in all processes, and mixes them well.
+    """A signed 64-bit hash of several integers."""
+    # Python's hash of integers is the same in all processes, and mixes them well.
     return hash(key)
 
 
 def seed_sample(key: tuple[int, ...]) -> None:
-    """Seed as :func:`seed_everything` does, but for no device than the host.
+    """Seed as :func:`seed_everything` does, but on the host only.
 
-    Samples are read on the host; asking every kind of device takes longer than
-    reading a small image.
+    Samples are read on the host; checking for every kind of device takes longer
+    than reading a small image.
 
     Args:
         key: Numbers such as seed and iteration.
@@ -46,22 +46,22 @@ def seed_sample(key: tuple[int, ...]) -> None:
     number = number_of(key)
     SEED_PYTHON(number)
     PYTHON.gauss_next = None
-    # NumPy and PyTorch draw the same from the same seed: each takes one half.
+    # NumPy and PyTorch draw the same from the same seed: each gets one half.
     np.random.seed(number & 0xFFFFFFFF)
     torch.default_generator.manual_seed(number >> 32 & 0xFFFFFFFF)
 
 
 def keep_seed(cfg: Config, drawn: Callable[[], int]) -> bool:
-    """Let a config that names no seed name the one that was drawn.
+    """Write the drawn seed into a config without a seed.
 
-    What is dumped is the same training then.
+    The dumped config then repeats the same training.
 
     Args:
         cfg: The config; changed in place.
-        drawn: Draws the seed, or knows it.
+        drawn: Draws the seed, or returns the one drawn before.
 
     Returns:
-        Whether it named none.
+        Whether the config had no seed.
     """
     randomness = cfg.get('randomness') or {}
     if randomness.get('seed') is not None:

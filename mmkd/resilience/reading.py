@@ -1,4 +1,4 @@
-"""How samples are read, so that an error names the file and nothing is random twice."""
+"""Reads samples reproducibly, with errors that name the file."""
 
 import copy
 import logging
@@ -15,7 +15,7 @@ from torch.utils.data import get_worker_info
 from mmkd.resilience.randomness import number_of, seed_sample
 
 Key = tuple[int, ...]
-"""Whole numbers from which the random numbers of a sample follow."""
+"""Integers that determine the random numbers of a sample."""
 
 
 class Keyed(NamedTuple):
@@ -30,26 +30,26 @@ class CorruptSampleError(ValueError):
 
 
 class SampleReader:
-    """Reads samples of a data set, names corrupt files, and repeats itself.
+    """Reads samples of a data set reproducibly, and names corrupt files.
 
-    A sample may be asked for by its :class:`Keyed` index: all that is random in
-    it then follows from the key alone, in whichever process and order it is read.
-    A data set whose ``reads_batches`` is true reads whole batches, by a method
-    ``read_batch(indices, keys)``, and draws nothing by itself.
+    A sample may be requested by its :class:`Keyed` index: its random numbers then
+    depend only on the key, not on the process or order in which it is read.
+    A data set whose ``reads_batches`` is true reads whole batches, with a method
+    ``read_batch(indices, keys)``, and draws no random numbers itself.
 
     Args:
         dataset: The data set.
         skip_corrupt: Whether a sample that cannot be read is replaced by
-            another, drawn by the key, and counted. It is an error otherwise.
-        workers: How many processes read, at most.
+            another, drawn with the key, and counted. Otherwise it is an error.
+        workers: Maximum number of processes that read.
 
     Attributes:
         note: Called with each sample that is read by a key, the key, and the index of
-            the sample that it is: another than was asked for where that is corrupt.
+            the sample; not the requested one if that is corrupt.
     """
 
     TRIES = 10
-    """After so many corrupt samples in a row the data itself is wrong."""
+    """Number of corrupt samples in a row after which reading fails."""
 
     def __init__(
         self, dataset: Any, skip_corrupt: bool = False, workers: int = 0
@@ -61,7 +61,7 @@ class SampleReader:
         self._skipped = torch.zeros(workers + 1, dtype=torch.int64).share_memory_()
 
     def of(self, dataset: Any) -> 'SampleReader':
-        """A reader of another data set, which counts in the same place."""
+        """A reader of another data set that shares the count of skipped samples."""
         other = copy.copy(self)
         other.dataset = dataset
         vars(other).pop('_has_files', None)
@@ -72,18 +72,18 @@ class SampleReader:
 
     @property
     def skipped(self) -> int:
-        """How often a corrupt sample was replaced, by all readers together."""
+        """How often a corrupt sample was replaced, over all readers."""
         return int(self._skipped.sum())
 
     def __getitem__(self, index: Any) -> Any:
         """Read a sample.
 
         Args:
-            index: Which one, alone or :class:`Keyed`.
+            index: Which one, plain or :class:`Keyed`.
 
         Raises:
-            CorruptSampleError: If it cannot be read and is not to be skipped,
-                or if others in its place cannot be read either.
+            CorruptSampleError: If it cannot be read and must not be skipped, or
+                if its replacements cannot be read either.
         """
         number, key = index if isinstance(index, Keyed) else (index, None)
         for attempt in range(self.TRIES):
@@ -97,7 +97,7 @@ class SampleReader:
             except MemoryError:
                 raise
             except Exception as error:
-                # Decoders and transforms fail in whatever way the bytes ask.
+                # Corrupt bytes can cause any exception in decoders and transforms.
                 message = self._explain(number, error)
                 if not self.skip_corrupt:
                     raise CorruptSampleError(
@@ -107,7 +107,7 @@ class SampleReader:
             worker = get_worker_info()
             self._skipped[0 if worker is None else worker.id + 1] += 1
             if number not in self._named:
-                # As an error, for the other processes of a job log nothing less.
+                # As an error, because ranks other than 0 log nothing below that.
                 print_log(f'Skipped: {message}.', 'current', logging.ERROR)
                 self._named.add(number)
             number = np.random.randint(len(self))
@@ -121,10 +121,10 @@ class SampleReader:
         return sample
 
     def __getitems__(self, indices: Sequence[Any]) -> Sequence[Any]:
-        """Read a batch, as PyTorch's loaders ask for it.
+        """Read a batch, as PyTorch's loaders request it.
 
         Args:
-            indices: Which samples, each alone or :class:`Keyed`, but of one kind.
+            indices: Which samples, all plain or all :class:`Keyed`.
 
         Raises:
             CorruptSampleError: As for each of them.
@@ -142,7 +142,7 @@ class SampleReader:
 
     @cached_property
     def _has_files(self) -> bool:
-        """Whether samples lie in files; one whose first does not is in memory."""
+        """Whether samples are files; if the first is not, all are in memory."""
         return bool(self._files_of(0))
 
     def _explain(self, number: Any, error: Exception) -> str:
@@ -157,7 +157,7 @@ class SampleReader:
         try:
             info = self.dataset.get_data_info(number)
         except Exception:
-            # It has no such list, or not for this kind of index.
+            # It does not have such a list, or not for this kind of index.
             return []
         return [
             value
@@ -171,10 +171,10 @@ ENDS = {b'\xff\xd8': b'\xff\xd9', b'\x89P': b'IEND'}
 
 
 def _refuse_truncated(files: list[str]) -> None:
-    """Look for truncated images, of which OpenCV paints the rest grey.
+    """Reject truncated images, in which OpenCV fills the missing part with grey.
 
-    A file that ends as it should is taken as it is, which costs next to
-    nothing; another is decoded by Pillow, which says when data is missing.
+    A file with the expected end is accepted, which costs next to nothing; any
+    other is decoded by Pillow, which reports missing data.
     """
     for name in files:
         try:
@@ -184,7 +184,7 @@ def _refuse_truncated(files: list[str]) -> None:
                 file.seek(max(file.tell() - 64, 0))
                 suspicious = end is not None and end not in file.read()
         except OSError:
-            # Not a local file; whoever reads it says what is wrong.
+            # Not a local file; reading it will report what is wrong.
             continue
         if suspicious:
             with Image.open(name) as image:
@@ -196,6 +196,6 @@ def _is_readable(name: str) -> bool:
         with Image.open(name) as image:
             image.load()
     except Exception:
-        # Pillow's decoders fail in whatever way the next bytes ask.
+        # Corrupt bytes can cause any exception in Pillow's decoders.
         return False
     return True

@@ -1,4 +1,4 @@
-"""Which checkpoint a training goes on from."""
+"""Choice of the checkpoint that a training resumes from."""
 
 import glob
 import logging
@@ -15,23 +15,23 @@ LAST = 'last_checkpoint'
 """The file in which MMEngine notes the newest checkpoint."""
 
 NAMES = ('epoch_{}.pth', 'iter_{}.pth')
-"""What MMEngine calls checkpoints unless told else."""
+"""MMEngine's default names of checkpoints."""
 
 
 def choose_checkpoint(cfg: Config) -> None:
-    """Let a training that is to be resumed go on from a whole checkpoint.
+    """Make a training that resumes start from an intact checkpoint.
 
-    Sets ``load_from`` to the newest one of the work directory that is whole,
-    unless a file is asked for; each damaged one is named in a warning. Where there
-    is none, a warning says so and the training starts from the beginning, with
-    the weights that ``load_from`` names if ``resume`` is ``'auto'``.
+    Sets ``load_from`` to the newest intact one in the work directory, unless a
+    file is given; a warning names each damaged one. If there is none, a warning
+    says so and the training starts from the beginning, with the weights in
+    ``load_from`` if ``resume`` is ``'auto'``.
 
     Args:
         cfg: The config, with ``work_dir``; changed in place.
 
     Raises:
-        CheckpointError: If the file asked for is damaged or holds no training, or
-            all there are.
+        CheckpointError: If the given file, or every checkpoint in the folder, is
+            damaged or does not hold the state of a training.
         FileNotFoundError: If there is no such file.
     """
     if not cfg.get('resume'):
@@ -47,7 +47,7 @@ def choose_checkpoint(cfg: Config) -> None:
             return
         begin = 'the beginning' if asked is None else asked
         print_log(
-            f'there is no checkpoint to go on from in {folder} '
+            f'there is no checkpoint to resume from in {folder} '
             f'({", ".join(names)}): the training starts from {begin}.',
             'current',
             logging.WARNING,
@@ -62,26 +62,26 @@ def choose_checkpoint(cfg: Config) -> None:
                 other = newest_whole(path.parent, _names(cfg))
             except CheckpointError:
                 other = None
-            advice = f'the newest whole one beside it is {other}: pass --resume {other}'
+            advice = f'the newest intact file is {other}: pass --resume {other}'
             raise CheckpointError(
                 f'cannot resume: {error}; '
-                f'{advice if other else "no whole one is beside it"}.'
+                f'{advice if other else "its folder has no intact one"}.'
             ) from None
 
 
 def newest_whole(
     folder: str | Path, names: tuple[str, ...] = NAMES
 ) -> Path | None:
-    """Find the newest checkpoint that a training can go on from.
+    """Find the newest checkpoint that a training can resume from.
 
-    That is the one which holds the most iterations: what a file says itself goes
-    with it wherever it is copied, unlike its time and what ``last_checkpoint``
-    names. Best checkpoints, which hold no optimiser, and exported students are
-    none of them.
+    That is the one with the most iterations: the count in a file stays right when
+    the file is copied, unlike its modification time and the name noted in
+    ``last_checkpoint``. Best checkpoints, which hold no optimiser, and exported
+    students do not count.
 
     Args:
         folder: Where the checkpoints are.
-        names: What they are called, with ``{}``, or ``{:06d}``, for the number.
+        names: Their names, with ``{}`` or ``{:06d}`` for the number.
 
     Returns:
         Its path, or None if there is no checkpoint.
@@ -106,11 +106,11 @@ def newest_whole(
             damaged.append(str(error))
             continue
         for what in damaged:
-            print_log(f'{what}. Going on from {path}.', 'current', logging.WARNING)
+            print_log(f'{what}. Resuming from {path}.', 'current', logging.WARNING)
         return path
     if damaged:
         raise CheckpointError(
-            f'cannot resume: {"; ".join(damaged)}. No whole checkpoint is left in '
+            f'cannot resume: {"; ".join(damaged)}. No intact checkpoint is left in '
             f'{folder}. Without --resume the training starts from the beginning.'
         )
     return None
@@ -122,14 +122,14 @@ def _progress(path: Path) -> tuple[int, int]:
     iterations, epochs = meta.get('iter'), meta.get('epoch')
     if not (isinstance(iterations, int) and isinstance(epochs, int)):
         raise CheckpointError(
-            f'{path} holds no training to go on from: its meta names no iteration '
-            'and epoch. Weights to begin with are load_from, without --resume'
+            f'{path} holds no training to resume: its meta has no iteration and '
+            'epoch. To start from its weights, use load_from without --resume'
         )
     return iterations, epochs
 
 
 def _note(work_dir: str) -> str:
-    """What MMEngine notes as the newest checkpoint."""
+    """What MMEngine has noted as the newest checkpoint."""
     note = Path(work_dir, LAST)
     return note.read_text().strip() if note.is_file() else ''
 
@@ -138,22 +138,22 @@ def _compare_with_note(found: Path, work_dir: str) -> None:
     noted = Path(_note(work_dir)).name
     if noted not in ('', found.name):
         print_log(
-            f'going on from {found}, which of the whole checkpoints holds the most '
-            f'iterations, and not from {noted}, which {LAST} names.',
+            f'resuming from {found}, the intact checkpoint with the most iterations, '
+            f'and not from {noted}, which {LAST} names.',
             'current',
             logging.WARNING,
         )
 
 
 def _noted(folder: str, work_dir: str) -> str | None:
-    """The noted one, where it is no file: in an object store, or in shards."""
+    """The noted one, if it is not a local file: in an object store, or sharded."""
     named = _note(work_dir)
     inside = named.rpartition('/')[0] == folder.rstrip('/')
     return named if inside and ('://' in folder or Path(named).is_dir()) else None
 
 
 def checkpoint_folder(cfg: Config) -> str:
-    """Where MMEngine's checkpoint hook puts the checkpoints."""
+    """Where MMEngine's checkpoint hook saves checkpoints."""
     out_dir = _hook(cfg).get('out_dir')
     if not out_dir:
         return str(cfg.work_dir)

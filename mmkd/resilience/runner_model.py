@@ -1,4 +1,4 @@
-"""From the runner's model to what is wrapped in it."""
+"""Access to the model inside the runner's wrapper."""
 
 from typing import Any
 
@@ -7,6 +7,6 @@ from mmengine.runner import Runner
 
 
 def model_of(runner: Runner) -> Any:
-    """The runner's model, out of its data-parallel wrapper."""
+    """The runner's model, without its data-parallel wrapper."""
     model = runner.model
     return model.module if is_model_wrapper(model) else model

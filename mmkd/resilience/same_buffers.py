@@ -1,4 +1,4 @@
-"""One state of the buffers in all processes."""
+"""The same buffers in all processes."""
 
 from mmengine.dist import broadcast, is_distributed
 from mmengine.hooks import EMAHook
@@ -6,11 +6,11 @@ from mmengine.runner import Runner
 
 
 def share_buffers(runner: Runner) -> None:
-    """Give every process the first one's buffers, BatchNorm's statistics above all.
+    """Broadcast rank 0's buffers, such as BatchNorm statistics, to all processes.
 
-    Each process gathers those of its own share of the images, and the first one's
-    are saved. What is validated is then what is saved, of an average (EMA) too. All
-    processes must call it.
+    Each process collects statistics over its own share of the images, and those of
+    rank 0 are saved. This way the validated model is the saved one, also for an
+    average (EMA). All processes must call it.
     """
     if not is_distributed():
         return

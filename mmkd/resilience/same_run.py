@@ -1,4 +1,4 @@
-"""Whether a training goes on from a checkpoint of its own."""
+"""Check that a training resumes from its own checkpoint."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -15,41 +15,41 @@ from mmkd.resilience.start_checks import size_of
 
 BATCH = 'train_dataloader.batch_size x processes'
 LENGTHS = ('train_cfg.max_epochs', 'train_cfg.max_iters')
-"""What a training may be longer by: learning rates do not follow from it."""
+"""The length of a training, which may change: learning rates do not depend on it."""
 LATER = (
     'auto_scale_lr.base_batch_size',
     'task_weight',
     'train_dataloader.drop_last',
     'train_dataloader.sampler',
 )
-"""What older checkpoints do not note, and new ones always do."""
+"""Settings that new checkpoints always note and older ones do not."""
 
 
 def note_run(runner: Runner, meta: dict[str, Any]) -> None:
-    """Note in a checkpoint's ``meta`` what its training is, as plain strings.
+    """Describe the training in a checkpoint's ``meta``, as plain strings.
 
     Args:
         runner: The runner.
-        meta: Gets ``identity``, of student, teacher and methods, and ``training``,
-            of what the schedule counts and what its state follows from.
+        meta: Gets ``identity``, for student, teacher and methods, and ``training``,
+            for the settings that the schedule and its state depend on.
     """
     meta.update(identity=_identity(runner), training=_training(runner))
 
 
 def check_same_run(runner: Runner, meta: Mapping[str, Any]) -> None:
-    """Refuse to resume what another training has saved.
+    """Refuse to resume from the checkpoint of another training.
 
-    The state of optimiser and schedule takes the place of what the config says of
-    them, batches are passed over by their number, and weights that fit nowhere are
-    left out: none of it would be seen. Checkpoints that hold no note are taken as
-    they are. A training that is only made longer is told how it goes on.
+    The state of optimiser and schedule overrides the config, batches are skipped by
+    their number, and weights that fit nowhere are dropped, all without a message.
+    Checkpoints without notes are accepted. If only the length of the training has
+    changed, a warning says how it continues.
 
     Args:
         runner: The runner that is about to resume.
-        meta: The checkpoint's.
+        meta: The ``meta`` of the checkpoint.
 
     Raises:
-        ValueError: If it is another one's; the message has both values.
+        ValueError: If it is from another training; the message has both values.
     """
     was, now = _notes(meta), _notes(_noted(runner))
     if not was:
@@ -61,17 +61,17 @@ def check_same_run(runner: Runner, meta: Mapping[str, Any]) -> None:
         if key in pairs:
             before, after = pairs.pop(key)
             runner.logger.warning(
-                f'{key} was {before} and is {after}: the training goes on that far. '
-                'param_scheduler is what it was.'
+                f'{key} was {before} and is {after}: the training continues up to '
+                'there. param_scheduler does not change.'
             )
     if not pairs:
         return
     lines = [f'{key} was {a} and is {b}' for key, (a, b) in pairs.items()]
     raise ValueError(
-        f'--resume: {runner._load_from} is of another training: '
+        f'--resume: {runner._load_from} is from another training: '
         f'{listed(lines, 8, "; ")}. {_batch_advice(pairs)}'
-        'Give the command that it was trained with. To train otherwise from its '
-        'weights on, start anew, without --resume: '
+        'Use the command that it was trained with. To start a different training '
+        'from its weights, leave out --resume: '
         f'--cfg-options load_from={runner._load_from}'
     )
 
@@ -81,7 +81,7 @@ def _batch_advice(pairs: Mapping[str, Sequence[Any]]) -> str:
     if not isinstance(before, int) or before % processes:
         return ''
     return (
-        f'The same whole batch with {processes} processes is '
+        f'The same total batch size with {processes} processes is '
         f'train_dataloader.batch_size={before // processes}. '
     )
 
@@ -130,7 +130,7 @@ def _training(runner: Runner) -> dict[str, str]:
 
 
 def _noted_always(cfg: Config) -> dict[str, Any]:
-    """Settings that are None where a config has none."""
+    """Settings that are noted as None if a config does not have them."""
     scaled = cfg.get('auto_scale_lr') or {}
     return {
         'train_dataloader.sampler': (cfg.get('train_dataloader') or {}).get('sampler'),
@@ -141,7 +141,7 @@ def _noted_always(cfg: Config) -> dict[str, Any]:
 
 
 def _notes(meta: Mapping[str, Any]) -> dict[str, Any]:
-    """What is noted, each setting by its name."""
+    """The noted settings by name."""
     found = {}
     for part in ('identity', 'training'):
         notes = meta.get(part)

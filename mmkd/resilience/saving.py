@@ -1,4 +1,4 @@
-"""How MMEngine's checkpoint hook saves and removes, in a safer order."""
+"""Makes MMEngine's checkpoint hook save and remove in a safe order."""
 
 from contextlib import nullcontext
 from pathlib import Path
@@ -12,16 +12,16 @@ from mmkd.resilience.files import PARTIAL, whole_or_nothing
 
 
 class WholeSaver:
-    """A runner whose checkpoints appear when they are whole.
+    """A runner that saves checkpoints atomically.
 
-    All else is the runner's own.
+    Everything else is the runner's own.
 
     Args:
         runner: The runner.
-        last_whole: The last whole checkpoint, to be named when one fails.
+        last_whole: The last complete checkpoint, named in the error if saving fails.
 
     Attributes:
-        saved: The paths of what was saved.
+        saved: The paths of saved checkpoints.
     """
 
     def __init__(self, runner: Runner, last_whole: str | None) -> None:
@@ -38,10 +38,10 @@ class WholeSaver:
         """Save a checkpoint; all processes must call it.
 
         Args:
-            out_dir: Where to.
-            filename: Under which name.
+            out_dir: The folder.
+            filename: The name of the file.
             args: More arguments of the runner's method.
-            kwargs: More of them.
+            kwargs: Keyword arguments of the runner's method.
 
         Raises:
             OSError: If it cannot be written; nothing is left of it.
@@ -52,28 +52,27 @@ class WholeSaver:
         try:
             with whole_or_nothing(path) if is_main_process() else partial as place:
                 self._runner.save_checkpoint(out_dir, place.name, *args, **kwargs)
-                # Where the model is spread over processes, each writes a part.
+                # If the model is sharded over processes, each writes a part.
                 barrier()
         except OSError as error:
             raise OSError(
                 error.errno,
-                f'{error.strerror or error}. The training stops; its last whole '
-                f'checkpoint is {self._last_whole or "none yet"}. What could not be '
-                'written is',
+                f'{error.strerror or error}. The training stops; its last complete '
+                f'checkpoint is {self._last_whole or "none yet"}. Failed to write',
                 str(path),
             ) from error
 
 
 class LateRemoval:
-    """A file backend that only notes what is to be removed.
+    """A file backend that only notes what to remove.
 
-    All else is the backend's own.
+    Everything else is the backend's own.
 
     Args:
         backend: The backend.
 
     Attributes:
-        paths: What was to be removed.
+        paths: Paths to remove.
     """
 
     def __init__(self, backend: LocalBackend) -> None:

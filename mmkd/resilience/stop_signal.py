@@ -12,10 +12,10 @@ from mmengine.dist import all_reduce
 class StopSignal:
     """Remembers SIGTERM, so that a training can end where nothing is lost.
 
-    As a context manager it takes the place of the process's handler, and gives
-    it back at the end. A signal that comes again changes nothing: launchers
-    pass on what the processes of a job have got already. Outside the main
-    thread, where Python sets no handlers, none ever comes.
+    As a context manager it replaces the process's handler, and restores it at
+    the end. Repeated signals change nothing: launchers forward signals that the
+    processes of a job have already received. Outside the main thread, where
+    Python cannot set handlers, it never sees a signal.
     """
 
     def __init__(self) -> None:
@@ -23,13 +23,13 @@ class StopSignal:
         self._former: Any = None
 
     def __enter__(self) -> 'StopSignal':
-        """Take SIGTERM over."""
+        """Set the handler."""
         if threading.current_thread() is threading.main_thread():
             self._former = signal.signal(signal.SIGTERM, self._remember)
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Give SIGTERM back."""
+        """Restore the previous handler."""
         if self._former is not None:
             signal.signal(signal.SIGTERM, self._former)
             self._former = None
@@ -38,7 +38,7 @@ class StopSignal:
         self._came = True
 
     def agreed(self) -> bool:
-        """Whether any process got the signal; all must ask at the same point."""
+        """Whether any process got the signal; all must call it at the same point."""
         came = torch.tensor(int(self._came))
         all_reduce(came, 'max')
         return bool(came)

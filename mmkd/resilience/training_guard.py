@@ -23,12 +23,12 @@ from mmkd.resilience.start_checks import check_classes, check_shares, classes_at
 class TrainingGuardHook(Hook):
     """Stop at an empty data set, and at the first loss that is not finite.
 
-    A checkpoint that is read must be of the model.
-    It runs before checkpoints are written, and looks at what they are to hold:
-    a finite loss can end in an update that overflows. So the last checkpoint
-    that exists is one to go on from. MMEngine's loggers read every loss in
-    every iteration as it is: looking at it here costs no extra wait for the
-    device.
+    A loaded checkpoint must fit the model.
+    The hook runs before checkpoints are written, and checks the weights to be
+    saved: a finite loss can lead to an update that overflows. So training can
+    resume from the last checkpoint that exists. MMEngine's loggers read every
+    loss in every iteration anyway: checking it here does not block on the GPU
+    any longer.
     """
 
     priority = 'VERY_HIGH'
@@ -39,15 +39,15 @@ class TrainingGuardHook(Hook):
         self._classes: list[str] | None = None
 
     def before_train(self, runner: Runner) -> None:
-        """Look whether there is anything to train on, in all processes, of one kind.
+        """Check data, samplers, classes and labels.
 
         Raises:
-            ValueError: If the training set is empty, is not shared by the processes
-                or has other classes than the validation set, or an epoch or the
-                validation would not end; and as :func:`survey` does.
+            ValueError: If the training set is empty, is not split between the
+                processes or has different classes from the validation set, or an
+                epoch or the validation would not end; also as in :func:`survey`.
         """
         loader = runner.train_dataloader
-        # In a loop of another kind than mmkd's nobody has looked at it.
+        # Loops other than mmkd's have not checked it.
         if isinstance(runner.train_loop, EpochBasedTrainLoop):
             refuse_endless(loader)
         watch(loader)
@@ -57,11 +57,11 @@ class TrainingGuardHook(Hook):
                 f'no training images were found by {type(dataset).__name__} under '
                 f'{getattr(dataset, "data_root", None)!r} (folders '
                 f'{getattr(dataset, "data_prefix", None)}): pass --data-root, and '
-                'see that the folders and file name suffixes are those of the data.'
+                'check that the folders and file name suffixes are those of the data.'
             )
         self._infinite_by_design = set(_not_finite(model_of(runner).state_dict()))
         check_shares(runner)
-        # A model that is trained further may have begun with other classes.
+        # A model that is fine-tuned may have started with other classes.
         validated = getattr(runner.val_loop, 'dataloader', None)
         if validated is not None:
             _refuse_endless_score('val_dataloader', validated)
@@ -77,20 +77,20 @@ class TrainingGuardHook(Hook):
             survey(runner)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Look whether the weights are the model's; remember its classes.
+        """Check that the weights fit the model; remember the checkpoint's classes.
 
         Args:
             runner: The runner.
-            checkpoint: What was read; its ``state_dict`` becomes the weights.
+            checkpoint: The loaded one; its ``state_dict`` is set to the weights.
 
         Raises:
-            ValueError: If they are not; the message names file and weights.
+            ValueError: If they do not; the message names file and weights.
         """
         settle_weights(runner, checkpoint)
         self._classes = names_in(checkpoint)
 
     def before_val(self, runner: Runner) -> None:
-        """Let validation see one model, and name the files that it cannot read."""
+        """Validate the same model in all processes, and name unreadable files."""
         share_buffers(runner)
         watch(runner.val_dataloader)
 
@@ -100,18 +100,18 @@ class TrainingGuardHook(Hook):
         batch_idx: int,
         data_batch: Sequence[Any] | dict[str, Any] | None = None,
     ) -> None:
-        """Look at the labels that a score is made of.
+        """Check the labels that a score is computed from.
 
         Raises:
-            ValueError: If one is no class and not ignored; the message names it.
+            ValueError: If one is neither a class nor ignored; the message names it.
         """
         check_validation(runner, data_batch)
 
     def before_test(self, runner: Runner) -> None:
-        """Look at the classes, and let a test name the files that it cannot read.
+        """Check the classes, and make a test name unreadable files.
 
         Raises:
-            ValueError: If the checkpoint is of other classes, or the test never ends.
+            ValueError: If the checkpoint has other classes, or the test never ends.
         """
         _refuse_endless_score('test_dataloader', runner.test_dataloader)
         tested = names_of(runner.test_dataloader.dataset)
@@ -125,7 +125,7 @@ class TrainingGuardHook(Hook):
         data_batch: Sequence[Any] | dict[str, Any] | None = None,
         outputs: dict[str, Any] | None = None,
     ) -> None:
-        """Look at the losses of this iteration.
+        """Check the losses of this iteration.
 
         Raises:
             FloatingPointError: If one is not finite, with its name.
@@ -145,13 +145,13 @@ class TrainingGuardHook(Hook):
     def before_save_checkpoint(
         self, runner: Runner, checkpoint: dict[str, Any]
     ) -> None:
-        """Look at the weights that are about to be saved.
+        """Check the weights that are about to be saved.
 
-        What was not finite when the training began, as a mask may be, is left
-        alone.
+        Those that were not finite at the start of training, such as masks, are
+        ignored.
 
         Raises:
-            FloatingPointError: If others are not, with the names of a few.
+            FloatingPointError: If others are not finite, with the names of a few.
         """
         wrong = [
             name
@@ -177,7 +177,7 @@ def _refuse_endless_score(name: str, loader: Any) -> None:
     try:
         refuse_endless(loader)
     except ValueError as error:
-        advice = "a score needs an end. Use sampler=dict(type='DefaultSampler')."
+        advice = "evaluation has to. Use sampler=dict(type='DefaultSampler')."
         raise ValueError(f'{name}: {str(error).replace(ADVICE, advice)}') from None
 
 

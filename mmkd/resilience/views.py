@@ -1,4 +1,4 @@
-"""Views: a sample as the network sees it, by the visit that a training pays it."""
+"""Views: a sample as the network sees it at one visit in training."""
 
 from dataclasses import dataclass
 from numbers import Integral
@@ -15,7 +15,7 @@ BY_EPOCHS = (
     'SequentialSampler',
     'SubsetRandomSampler',
 )
-"""Samplers that pay each sample one visit an epoch."""
+"""Samplers that visit each sample once per epoch."""
 
 ENDLESS = 'InfiniteSampler'
 """MMEngine's sampler that passes over all samples again and again."""
@@ -25,13 +25,13 @@ ENDLESS = 'InfiniteSampler'
 class Views:
     """Which views of its samples a training sees.
 
-    On its v-th visit a sample is seen as view ``v mod count``. All that is random in a
-    view follows from this seed, the view's number and the sample's index: batch size,
-    order, processes and workers have no part in it, and trainings that share seed and
-    count see the same images.
+    On its v-th visit a sample is seen as view ``v mod count``. The random numbers of a
+    view depend only on this seed, the view's number and the sample's index, not on
+    batch size, order, processes or workers. Trainings with the same seed and count see
+    the same images.
 
     Attributes:
-        seed: Of the views alone; order, first weights and dropout have another.
+        seed: For the views only; order, initial weights and dropout use another.
         count: How many views each sample has; None for a new one at each visit.
     """
 
@@ -39,27 +39,27 @@ class Views:
     count: int | None = None
 
     def key(self, visit: int, index: Any) -> Key:
-        """Seed, view and sample, from which the random numbers of a view follow.
+        """Seed, view and sample, which determine the random numbers of a view.
 
         Args:
             visit: The number of the visit, from 0.
-            index: The sample's; one that is no number has no part in the key.
+            index: The sample's index; any that is not an integer counts as -1.
         """
         view = visit if self.count is None else visit % self.count
         return self.seed, view, int(index) if isinstance(index, Integral) else -1
 
 
 class Visits:
-    """Counts the visits that a training pays its samples.
+    """Counts the visits to samples in a training.
 
-    A visit is a pass of the sampler. Where a sampler has no passes, for it draws with
-    replacement or mmkd does not know it, every sample that it draws is visited anew.
+    A visit is a pass of the sampler. If a sampler has no passes, because it draws with
+    replacement or mmkd does not know it, every draw is a new visit.
 
     Args:
         batches: The batch sampler of a training's loader.
 
     Attributes:
-        undefined: Why it has no passes, as a part of a sentence; empty if it has.
+        undefined: Why it has no passes, as part of a sentence; empty if it has.
     """
 
     def __init__(self, batches: Any) -> None:
@@ -81,9 +81,9 @@ class Visits:
 
         Args:
             epoch: The epoch.
-            drawn: How many samples the sampler has given before, to all processes.
+            drawn: How many samples the sampler has drawn before, for all processes.
             iteration: The iteration.
-            place: The sample's place in the whole batch, over all processes.
+            place: The sample's position in the total batch, over all processes.
         """
         if self.undefined:
             return iteration << 32 | place

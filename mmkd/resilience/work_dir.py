@@ -1,4 +1,4 @@
-"""A work directory is one experiment's, and one training's at a time."""
+"""Each work directory belongs to one experiment, and to one training at a time."""
 
 import fcntl
 import json
@@ -18,7 +18,7 @@ from mmkd.checkpoints.identity import differences, without
 from mmkd.resilience.resume import NAMES, checkpoint_folder
 
 RECORD = 'experiment.json'
-"""The file that says whose a folder is. A training that runs holds a lock on it."""
+"""The file that describes a folder's experiment. A running training locks it."""
 
 PARTS = (
     'model',
@@ -29,34 +29,34 @@ PARTS = (
     'custom_hooks',
     'randomness',
 )
-"""What makes an experiment in a config."""
+"""Parts of a config that define an experiment."""
 
 BESIDE_THE_POINT = ('num_workers', 'persistent_workers', 'pin_memory', 'val_interval')
-"""What changes no checkpoint."""
+"""Settings that do not affect checkpoints."""
 
 RANKS = ('RANK', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK')
-"""Where launchers tell a process which one it is, before the processes have met."""
+"""Environment variables with the rank, set before a process group exists."""
 
 
 class WorkDirError(RuntimeError):
-    """A training must not write where another one's files are."""
+    """A training would write where another one's files are."""
 
 
 @contextmanager
 def occupied(cfg: Config) -> Iterator[None]:
-    """Hold the folders of a training while it runs, its main process for all.
+    """Lock the folders of a training while it runs, in its main process.
 
     The lock ends with the process that holds it, however that ends.
 
     Args:
         cfg: The config of a training about to start, with ``work_dir``, and with
-            ``resume`` and ``load_from`` if it goes on.
+            ``resume`` and ``load_from`` if it resumes.
 
     Raises:
         WorkDirError: If another training runs there, or another experiment's
-            checkpoints stand there; the message says what is there. Going on from
-            them is no other experiment, and neither is the same one begun anew.
-        OSError: If a folder cannot be made or written to.
+            checkpoints are there; the message describes them. Resuming from them is
+            not another experiment, and neither is restarting the same one.
+        OSError: If a folder cannot be created or written to.
     """
     if cfg.get('launcher', 'none') != 'none' and _rank() != 0:
         yield
@@ -87,28 +87,28 @@ def _opened(name: str, folder: Path) -> Iterator[TextIO]:
         file = (folder / RECORD).open('a+')
     except OSError as error:
         raise OSError(
-            f'{name}: nothing can be written to the folder {str(folder)!r}: {error}'
+            f'{name}: cannot write to the folder {str(folder)!r}: {error}'
         ) from error
     with file:
         yield file
 
 
 def _claim(file: TextIO, folder: Path, cfg: Config) -> None:
-    """Lock a folder's record and write this training's, if it is free for it."""
+    """Lock a folder's record and write this training's, if the folder is free."""
     try:
-        # Of the process, not of the file: what it forks to read data holds none.
+        # Held by the process, not by the file: forked data workers do not hold it.
         fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError):
         there = _read(file)
         raise WorkDirError(
             f'{folder} is in use: process {there.get("process")} on '
-            f'{there.get("host")} trains {there.get("config")} there since '
+            f'{there.get("host")} has trained {there.get("config")} there since '
             f'{there.get("since")}. Pass another --work-dir, or wait for it to end.'
         ) from None
     except OSError as error:
         print_log(
-            f'{folder} cannot be locked ({error}): see that no other training runs '
-            'there.',
+            f'{folder} cannot be locked ({error}): make sure that no other training '
+            'runs there.',
             'current',
             logging.WARNING,
         )
@@ -130,7 +130,7 @@ def _claim(file: TextIO, folder: Path, cfg: Config) -> None:
 
 
 def _goes_on_there(cfg: Config, folder: Path) -> bool:
-    """Whether the training goes on from a checkpoint that stands in the folder."""
+    """Whether the training resumes from a checkpoint in the folder."""
     start = cfg.get('load_from') if cfg.get('resume') else None
     return start is not None and Path(start).resolve().parent == folder.resolve()
 
@@ -150,16 +150,16 @@ def _refuse_another(
         ]
         what = f'that of {there.get("config")}, in which {"; ".join(changed[:3])}'
     else:
-        # Another program's, or of before this file was written.
+        # From another program, or from before mmkd wrote this file.
         known = (folder / Path(cfg.filename or '').name).is_file()
         changed = [] if known else ['unknown']
-        what = 'of which no record stands there'
+        what = 'which has no record there'
     if changed:
         newest = max(found, key=lambda file: file.stat().st_mtime_ns)
         raise WorkDirError(
             f'{folder} holds {len(found)} checkpoints of another experiment '
             f'({newest.name} is the newest), {what}. Training there would overwrite '
-            'and remove them: pass another --work-dir, go on with that one by '
+            'and remove them: pass another --work-dir, continue that experiment with '
             '--resume, or remove the folder.'
         )
 

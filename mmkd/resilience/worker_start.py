@@ -1,4 +1,4 @@
-"""How a worker of a data loader begins, and when it ends."""
+"""Start and end of a data loader's workers."""
 
 import os
 import signal
@@ -9,12 +9,12 @@ from typing import Any
 class WorkerStart:
     """What a data loader's worker does first.
 
-    It ends by SIGTERM when its training sends it, not when a cluster does,
-    which sends it to every process of a job: the training could not finish the
-    iteration at hand.
+    It ends on a SIGTERM from its training, not on one from a cluster, which
+    signals every process of a job: otherwise the training could not finish the
+    current iteration.
 
     Args:
-        then: What the worker was to do, called with its number, or None.
+        then: The loader's own ``worker_init_fn``, called with the number, or None.
     """
 
     def __init__(self, then: Any = None) -> None:
@@ -23,7 +23,7 @@ class WorkerStart:
 
     def __call__(self, worker: int) -> None:
         """Start worker number ``worker``."""
-        # Linux alone tells who has sent a signal.
+        # Only Linux tells who has sent a signal.
         if hasattr(signal, 'sigwaitinfo'):
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
             threading.Thread(target=self._wait_for_the_end, daemon=True).start()

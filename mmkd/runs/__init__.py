@@ -1,4 +1,4 @@
-"""What trainings have left in their work directories, read as data."""
+"""Results of trainings, read from their work directories."""
 
 from mmkd.runs.run import Run, read_run
 from mmkd.runs.scalars import Curve, Scalars, read_scalars

@@ -1,4 +1,4 @@
-"""One training, from the files that it has left."""
+"""One training, read from its files."""
 
 import re
 import statistics
@@ -13,13 +13,13 @@ from mmkd.runs.scalars import LOGS, Curve, Scalars, read_scalars
 from mmkd.runs.settings import read_dumped
 
 STAMP = '%Y/%m/%d %H:%M:%S'
-"""How MMEngine's text logs begin a line."""
+"""Time format at the start of a line in MMEngine's text logs."""
 
 STUDENT = 'student.pth'
-"""What a distillation ends with, unless told else."""
+"""Default file name of the student that a distillation saves at its end."""
 
 EXPORTED = 'The student stands in '
-"""What :class:`mmkd.engine.hooks.ExportStudentHook` says of it."""
+"""What :class:`mmkd.engine.hooks.ExportStudentHook` logs about it."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class Run:
 
     Attributes:
         folder: Its work directory.
-        settings: Its config, as plain data; empty where none was dumped.
-        scalars: What it has logged.
-        texts: Its text logs, one a session.
+        settings: Its config, as plain data; empty if none was dumped.
+        scalars: Its logged values.
+        texts: Its text logs, one per session.
     """
 
     folder: Path
@@ -40,7 +40,7 @@ class Run:
 
     @property
     def methods(self) -> dict[str, Any] | None:
-        """The methods that it distils with; None of a plain training."""
+        """The methods that it distils with; None for a plain training."""
         model = self.settings.get('model')
         if not isinstance(model, dict) or 'student' not in model:
             return None
@@ -48,7 +48,7 @@ class Run:
 
     @property
     def student(self) -> dict[str, Any]:
-        """The config of what is trained, as far as it is no path of another file."""
+        """The config of the trained model; empty if it is the path of another file."""
         model = self.settings.get('model')
         model = model if isinstance(model, dict) else {}
         student = model.get('student', model)
@@ -56,7 +56,7 @@ class Run:
 
     @cached_property
     def seed(self) -> int | None:
-        """Its seed, from the config or, where MMEngine drew one, from the log."""
+        """Its seed, from the config or, if MMEngine drew one, from the log."""
         seed = (self.settings.get('randomness') or {}).get('seed')
         if seed is None:
             found = re.search(r'^ +seed: (\d+)$', self._head, re.MULTILINE)
@@ -65,7 +65,7 @@ class Run:
 
     @cached_property
     def _head(self) -> str:
-        """The beginning of the first text log that there is."""
+        """The beginning of the first text log."""
         for path in self.texts:
             with path.open(errors='replace') as file:
                 return file.read(1_000_000)
@@ -73,12 +73,12 @@ class Run:
 
     @property
     def start(self) -> str:
-        """What stands in the text log before the first iteration."""
+        """The part of the text log before the first iteration."""
         return self._head.partition(' - Epoch(train)')[0].partition(' - Iter(train)')[0]
 
     @property
     def unit(self) -> Literal['epoch', 'iteration']:
-        """What scores are counted by."""
+        """The unit of the steps at which scores are logged."""
         return 'epoch' if 'max_epochs' in self._train_cfg else 'iteration'
 
     @property
@@ -88,7 +88,7 @@ class Run:
 
     @property
     def length(self) -> int | None:
-        """Epochs or iterations that it is to have."""
+        """Planned number of epochs or iterations."""
         key = 'max_epochs' if self.unit == 'epoch' else 'max_iters'
         length = self._train_cfg.get(key)
         return length if isinstance(length, int) else None
@@ -108,7 +108,7 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether it came to its end, by what it has left there."""
+        """Whether it has finished, judging by its files."""
         if self.length is None or self._exported:
             return True
         ends = [name.format(self.length) for name in NAMES]
@@ -121,14 +121,14 @@ class Run:
 
     @cached_property
     def _exported(self) -> bool:
-        """Whether its last session, and no one before it, wrote the student."""
+        """Whether its last session, not an earlier one, saved the student."""
         return bool(self.texts) and EXPORTED in self.texts[-1].read_text(
             errors='replace'
         )
 
     @property
     def checkpoint(self) -> Path | None:
-        """Its student, or else the last checkpoint, if it is still there."""
+        """The newer of its student and last checkpoint, of those that still exist."""
         student = self.folder / STUDENT
         last = last_checkpoint(self.folder) or student
         there = (student, last) if self._exported else (last, student)
@@ -136,28 +136,28 @@ class Run:
 
     @cached_property
     def minutes(self) -> float | None:
-        """Wall time of all sessions, between the first and last line of each log."""
+        """Wall-clock minutes of all sessions, from first to last line of each log."""
         spans = list(filter(None, map(_span, self.texts)))
         return sum(spans) / 60 if spans else None
 
     @property
     def step_ms(self) -> float | None:
-        """Milliseconds of a training step: the median of what was logged."""
+        """Milliseconds per training step: the median of the logged values."""
         return _median(self.scalars.train.get('time'), 1000)
 
     @property
     def waiting(self) -> float | None:
-        """The share of a step in which it waits for data: of medians."""
+        """The fraction of a step spent waiting for data, from medians."""
         waits = _median(self.scalars.train.get('data_time'), 1000)
         return waits / self.step_ms if waits is not None and self.step_ms else None
 
     @property
     def memory(self) -> float | None:
-        """The most megabytes on a GPU that were logged."""
+        """Peak GPU memory in the log, in megabytes."""
         return max(self.scalars.train.get('memory', {}).values(), default=None)
 
     def score(self, key: str) -> Curve:
-        """A score over the training; empty where there is none."""
+        """A score over the training; empty if there is none."""
         return self.scalars.val.get(key, {})
 
 
@@ -169,7 +169,7 @@ def last_checkpoint(folder: Path) -> Path | None:
 
 
 def read_run(folder: Path) -> Run:
-    """Read what a training has left in its work directory.
+    """Read the files of a training from its work directory.
 
     Raises:
         FileNotFoundError: If there is no such folder, or no log in it.

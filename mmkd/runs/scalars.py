@@ -1,4 +1,4 @@
-"""The numbers that a training has logged, its sessions joined."""
+"""The values that a training has logged, joined over its sessions."""
 
 import json
 import math
@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any
 
 LOGS = '*/vis_data/scalars.json'
-"""Where in a work directory MMEngine's ``LocalVisBackend`` writes, once a session."""
+"""Files of MMEngine's ``LocalVisBackend`` in a work directory, one per session."""
 
 Curve = dict[int, float]
-"""A value by iteration or, of validation in a training that counts epochs, by epoch."""
+"""A value by iteration or, for validation in a training by epochs, by epoch."""
 
 COUNTERS = ('step', 'iter')
 
 
 @dataclass
 class Scalars:
-    """What was logged, by name.
+    """Logged values by name.
 
     Attributes:
         train: Values of training steps.
@@ -30,7 +30,7 @@ class Scalars:
     val: dict[str, Curve] = field(default_factory=dict)
 
     def curve(self, key: str) -> Curve:
-        """A value, of validation if both have one of this name.
+        """A curve by its name, that of validation if both have it.
 
         Raises:
             KeyError: If there is none.
@@ -41,12 +41,12 @@ class Scalars:
 def read_scalars(logs: Iterable[Path]) -> Scalars:
     """Read the logs of a training's sessions, in their order.
 
-    What a session logs takes the place of what those before it had logged from there
-    on: a killed training that was resumed runs some iterations a second time.
+    From its first step on, a session replaces what earlier ones have logged: a killed
+    training that was resumed runs some iterations a second time.
 
     Raises:
-        ValueError: If a line is no record of a log; the message names it. The last one,
-            which a kill may have cut off, is left out.
+        ValueError: If a line is not a log record; the message names it. An incomplete
+            last line, as a kill may leave, is ignored.
     """
     scalars = Scalars()
     for log in logs:
@@ -57,7 +57,7 @@ def read_scalars(logs: Iterable[Path]) -> Scalars:
                 if key not in COUNTERS and type(value) in (int, float):
                     curves.setdefault(key, {})[record['step']] = value
         if _first(session.train) <= _first(scalars.train):
-            # It began anew: what the one before it scored is another training's.
+            # It started over: earlier scores are those of another training.
             scalars.val.clear()
         _go_on(scalars.train, session.train)
         _go_on(scalars.val, session.val)
@@ -65,10 +65,10 @@ def read_scalars(logs: Iterable[Path]) -> Scalars:
 
 
 def read_log(log: Path) -> Iterator[dict[str, Any]]:
-    """Read the lines of a log, of which a killed run may have cut off the last.
+    """Read the lines of a log; a killed run may have cut off the last one.
 
     Raises:
-        ValueError: If another line is no JSON, or has no step; the message names it.
+        ValueError: If another line is not JSON, or has no step; the message names it.
     """
     lines = log.read_text(errors='replace').splitlines()
     for number, line in enumerate(lines, 1):
@@ -76,11 +76,11 @@ def read_log(log: Path) -> Iterator[dict[str, Any]]:
             record = json.loads(line)
         except ValueError as error:
             if number < len(lines):
-                raise ValueError(f'{log}, line {number} is no JSON: {error}') from None
-            print(f'{log}: the last line is cut off, and left out', file=sys.stderr)
+                raise ValueError(f'{log}, line {number} is not JSON: {error}') from None
+            print(f'{log}: the last line is cut off and ignored', file=sys.stderr)
             return
         if not isinstance(record, dict) or not isinstance(record.get('step'), int):
-            raise ValueError(f'{log}, line {number} is no record of a log: {line[:60]}')
+            raise ValueError(f'{log}, line {number} is not a log record: {line[:60]}')
         yield record
 
 
@@ -89,7 +89,7 @@ def _of_training(record: dict[str, Any]) -> bool:
 
 
 def _go_on(known: dict[str, Curve], session: dict[str, Curve]) -> None:
-    """Replace what is known from the first step of a session on."""
+    """Replace known values from the first step of a session on."""
     first = _first(session)
     for key in {**known, **session}:
         kept = {s: v for s, v in known.get(key, {}).items() if s < first}

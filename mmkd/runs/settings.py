@@ -6,10 +6,10 @@ from typing import Any
 
 
 def read_dumped(config: Path) -> dict[str, Any]:
-    """Read what MMEngine has dumped of a config.
+    """Read a config that MMEngine has dumped.
 
-    Such a file holds assignments of plain values alone. It is parsed, and nothing of it
-    is run; what is no plain value is taken as the text that stands there.
+    Such a file holds only assignments of plain values. It is parsed and never run; a
+    value that is not plain is returned as its source text.
 
     Raises:
         ValueError: If it is not Python.
@@ -17,7 +17,7 @@ def read_dumped(config: Path) -> dict[str, Any]:
     try:
         tree = ast.parse(config.read_text(errors='replace'))
     except (SyntaxError, ValueError, RecursionError) as error:
-        raise ValueError(f'{config} is no dumped config: {error}') from None
+        raise ValueError(f'{config} is not a dumped config: {error}') from None
     settings = {}
     for line in tree.body:
         if isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name):
@@ -26,7 +26,7 @@ def read_dumped(config: Path) -> dict[str, Any]:
 
 
 def _value(node: ast.expr) -> Any:
-    """The value of a literal, in which MMEngine writes dicts as calls of ``dict``."""
+    """The value of a literal; MMEngine writes dicts as calls of ``dict``."""
     if isinstance(node, ast.Call) and ast.unparse(node.func) == 'dict':
         found: dict[Any, Any] = {}
         for argument in node.args:

@@ -1,4 +1,4 @@
-"""A training in a process of its own, which is done once."""
+"""A training in a process of its own, which runs only once."""
 
 import os
 import subprocess
@@ -16,9 +16,9 @@ class Training:
     """A training.
 
     Attributes:
-        name: What sets it apart from others beside it.
+        name: Its name, to distinguish it from others.
         seed: Its seed.
-        command: What follows the interpreter's name.
+        command: Arguments of the Python interpreter.
         work_dir: Its folder.
     """
 
@@ -29,10 +29,10 @@ class Training:
 
     @property
     def is_done(self) -> bool:
-        """Whether it has ended, with this very command.
+        """Whether it has finished, with exactly this command.
 
         Raises:
-            ValueError: If it has ended with another one.
+            ValueError: If it has finished with another one.
         """
         if not self._mark.exists():
             return False
@@ -49,13 +49,13 @@ class Training:
         return self.work_dir / 'done.txt'
 
     def run(self, threads: int | None = None) -> None:
-        """Train, going on from an interrupted training; what is done stays as it is.
+        """Train, or continue an interrupted training; do nothing if it is done.
 
         Args:
-            threads: Of PyTorch; None leaves them as they are.
+            threads: Number of PyTorch's threads; None does not change it.
 
         Raises:
-            RuntimeError: If it fails; the message names the file of its output.
+            RuntimeError: If it fails; the message names the file with its output.
             ValueError: See :attr:`is_done`.
         """
         if self.is_done:
@@ -85,12 +85,12 @@ class Training:
 def train_all(
     trainings: Sequence[Training], jobs: int, called: Mapping[str, str] | None = None
 ) -> None:
-    """Train what is missing, and print what is done.
+    """Run the trainings that are not done, and print the progress.
 
     Args:
         trainings: All of them.
-        jobs: How many run at a time; each has one thread where several do.
-        called: What names are printed as.
+        jobs: How many run at a time; if several do, each uses one thread.
+        called: Names to print instead of the trainings' own.
     """
     missing = [each for each in trainings if not each.is_done]
     print(f'{len(missing)} of {len(trainings)} trainings to do', flush=True)

@@ -29,7 +29,7 @@ TYPE = 'mmkd.AnyDeviceDataParallel'
 
 @pytest.fixture
 def joined(monkeypatch: pytest.MonkeyPatch) -> mock.Mock:
-    """What the group of processes was asked to be, on a machine without CUDA."""
+    """Requests for a process group, on a machine without CUDA."""
     asked = mock.Mock()
     monkeypatch.setattr(distributed, 'init_process_group', asked)
     monkeypatch.setattr(processes, 'get_device', lambda: 'cpu')
@@ -198,7 +198,7 @@ def start_a_process(connection: Connection) -> None:
     process.join()
 
 
-@pytest.mark.skipif(sys.platform != 'linux', reason='Linux alone tells')
+@pytest.mark.skipif(sys.platform != 'linux', reason='only Linux tells')
 def test_what_a_killed_launcher_has_started_ends() -> None:
     fork = multiprocessing.get_context('fork')
     ours, theirs = fork.Pipe()
@@ -208,7 +208,7 @@ def test_what_a_killed_launcher_has_started_ends() -> None:
     worker = ours.recv()
     launcher.kill()
     launcher.join()
-    # It holds the other end of the connection open as long as it lives.
+    # It keeps the other end of the connection open while it runs.
     assert ours.poll(30), f'process {worker} lives on'
     with pytest.raises(EOFError):
         ours.recv()

@@ -1,4 +1,4 @@
-"""Distillers in two processes and in one; run as a script, this starts the two."""
+"""Distillers in two processes and in one; as a script, this file starts the two."""
 
 import os
 import signal
@@ -31,8 +31,7 @@ MHKD = dict(
     kd=dict(type='LogitsKD'),
 )
 CRD = dict(crd=dict(type='CRD', channels=6, negatives=9))
-# Regions alone: which pixels it takes is drawn, and pixels are compared with those of
-# their own process.
+# Regions only: pixels are sampled at random and compared within their own process.
 CIRKD = dict(
     cirkd=dict(
         type='CIRKD',
@@ -173,5 +172,5 @@ def test_four_micro_steps_equal_one_step(
 
 
 if __name__ == '__main__':
-    # Forked, so that what is slow to import is imported once.
+    # Forked, so that slow imports happen only once.
     start_processes(process, (Path(sys.argv[1]),), nprocs=2, start_method='fork')

@@ -1,4 +1,4 @@
-"""MMEngine's visualisers get what mmkd logs; here TensorBoard's."""
+"""MMEngine's visualisers get what mmkd logs; tested with TensorBoard."""
 
 import json
 from collections.abc import Callable

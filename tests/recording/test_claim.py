@@ -1,4 +1,4 @@
-"""A folder is recorded into by one recorder of each part."""
+"""Only one recorder per part writes into a folder."""
 
 import errno
 import multiprocessing
@@ -30,7 +30,7 @@ WHOLE = Manifest(
 
 @contextmanager
 def held_elsewhere(folder: Path, part: tuple[int, int]) -> Iterator[Any]:
-    """Let another process hold a part."""
+    """Make another process lock a part."""
     fork = multiprocessing.get_context('fork')
     ready, holds = fork.Pipe(duplex=False)
 
@@ -98,7 +98,7 @@ def test_one_that_was_killed_holds_nothing(tmp_path: Path) -> None:
 
 
 def test_a_disk_that_is_full_is_named(tmp_path: Path) -> None:
-    """Whatever was to be written, such as a log."""
+    """Whatever was being written, such as a log."""
     with (
         pytest.raises(RecordError, match=r'written to: .*No space.*room'),
         claimed(tmp_path, (1, 1)),

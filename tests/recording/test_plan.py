@@ -1,4 +1,4 @@
-"""What is stored of each tap, as a user wishes it."""
+"""How each tap is stored, by the user's settings."""
 
 import pytest
 import torch
@@ -23,7 +23,7 @@ def test_the_models_own_output_has_a_name() -> None:
 
 
 def test_a_record_has_shards_for_a_kill_to_spare_and_processes_to_share() -> None:
-    """Whole batches, and files neither tiny where there are many rows nor huge."""
+    """Whole batches, and files that are not huge, nor tiny if there are many rows."""
     taps = stored_taps(TAPS, Wishes())
     assert rows_of_a_shard(taps, batch=8, total=5872) == 88
     assert rows_of_a_shard(taps, batch=8, total=100) == 8

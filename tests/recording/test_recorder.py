@@ -1,4 +1,4 @@
-"""How what is missing is shared out."""
+"""How missing shards are divided among processes."""
 
 import shutil
 from collections.abc import Callable
@@ -28,7 +28,7 @@ MANIFEST = Manifest(
 def recorder(
     folder: Path, missing: Callable[[int], bool], patch: pytest.MonkeyPatch
 ) -> tuple[Recorder, Any]:
-    """One that notes what it is to write, and of which some is there."""
+    """A recorder that notes which shards it writes; some exist already."""
     stream: Any = SimpleNamespace(batch=1, see=iter)
     found = Recorder(stream, folder, MANIFEST, log=str)
     written: list[int] = []
@@ -41,7 +41,7 @@ def recorder(
 def test_processes_share_what_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else one waits for another, and gloo loses its patience."""
+    """Otherwise one waits for another until gloo times out."""
 
     def work(rank: int) -> list[int]:
         made, written = recorder(tmp_path, lambda shard: shard % 2 == 1, monkeypatch)

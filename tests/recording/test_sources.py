@@ -1,4 +1,4 @@
-"""Samples are told by their names below the root of their own data set."""
+"""Samples are identified by their names below the root of their own data set."""
 
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ class Both:
 
 
 def test_names_are_below_the_root(tmp_path: Path) -> None:
-    # One root's name begins the other's, and files of one name lie in two folders.
+    # One root is a prefix of the other, and two folders have files of the same name.
     roots = [tmp_path / 'cam', tmp_path / 'camvid']
     sets = []
     for size, root in enumerate(roots, 1):

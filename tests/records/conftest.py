@@ -15,7 +15,7 @@ TAPS = [StoredTap('output of a', (6,)), StoredTap('output of b', (3, 2, 2), 'int
 
 @pytest.fixture
 def record(tmp_path: Path) -> Callable[..., Any]:
-    """Write a record of five samples in two views, three rows a shard."""
+    """Write a record of five samples in two views, with three rows per shard."""
 
     def build(folder: Path = tmp_path / 'record') -> tuple[Path, Manifest]:
         manifest = Manifest(

@@ -1,4 +1,4 @@
-"""What a manifest says, and what it is compared with."""
+"""The content of a manifest, and comparisons with it."""
 
 import json
 from collections.abc import Callable
@@ -39,9 +39,9 @@ def test_another_is_told_field_by_field(record: Callable[..., Any]) -> None:
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        (None, r'is no record: it has no manifest\.json'),
+        (None, r'is not a record: it has no manifest\.json'),
         ('{', 'cannot be read'),
-        ('[]', 'is damaged: it has not the checksum'),
+        ('[]', 'is damaged: it does not match its checksum'),
         ({'format': FORMAT + 1, 'mmkd': '9.0'}, 'format is 2, made by mmkd 9.0'),
         ({'views': {'seed': 3}}, 'is damaged'),
         ({'sha256': None}, 'is damaged'),
@@ -71,7 +71,7 @@ def test_every_wrong_bit_is_found(record: Callable[..., Any]) -> None:
         wrong[place] ^= 1 << place % 8
         file.write_bytes(wrong)
         with suppress(RecordError):
-            # White space alone does not matter.
+            # Only white space does not matter.
             assert read_manifest(folder) == manifest
 
 

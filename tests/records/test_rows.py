@@ -1,4 +1,4 @@
-"""Rows are what was written, or an error that names their file."""
+"""Rows are read as written, or an error names their file."""
 
 import io
 import pickle
@@ -74,7 +74,7 @@ def test_a_shard_that_is_not_whole_is_named_before_anything_is_read(
     folder, manifest = record()
     damage(folder / shard_name(1), kind)
     rows = Rows(folder, manifest)
-    with pytest.raises(RecordError, match=r'1 of the 4 .*shard_000001\.npy.*mends'):
+    with pytest.raises(RecordError, match=r'1 of the 4 .*shard_000001\.npy.*repair'):
         rows.check()
     assert rows.fault(1)
     assert not rows.fault(0, whole=True)
@@ -92,7 +92,7 @@ def test_every_wrong_bit_is_found_and_its_file_named(
         wrong[place] ^= 1 << place % 8
         file.write_bytes(wrong)
         fault = Rows(folder, manifest).fault(1, whole=True)
-        # White space alone does not matter.
+        # Only white space does not matter.
         assert fault or np.array_equal(np.load(file), np.load(io.BytesIO(whole)))
     for place in range(header, len(whole), 3):
         wrong = bytearray(whole)
@@ -114,13 +114,13 @@ def test_a_file_that_would_be_unpickled_is_refused(record: Callable[..., Any]) -
 
 
 def test_rows_of_elsewhere_are_refused(record: Callable[..., Any]) -> None:
-    """Such as after shards of two records were put into one folder."""
+    """For example after shards of two records were put into one folder."""
     folder, manifest = record()
     other = replace(manifest, views=dict(seed=4, count=2))
     assert all(Rows(folder, other).fault(n, whole=True) for n in range(4))
     with pytest.raises(RecordError, match=r'shard_000001\.npy .*in this record'):
         Rows(folder, other).read(3, ['output of a'])
-    # Samples alone do not tell the views of one record apart.
+    # Samples do not distinguish the views of one record.
     few = replace(manifest, data=dict(samples=3, sha256='x'))
     one, two = folder / shard_name(0), folder / shard_name(1)
     rows = np.zeros(3, row_type(few.taps))

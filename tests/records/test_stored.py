@@ -41,7 +41,7 @@ def test_float16_is_the_nearest_half(shape: tuple[int, ...]) -> None:
 @pytest.mark.parametrize('shape', SHAPES)
 def test_8_bits_are_within_half_a_step_of_each_map(shape: tuple[int, ...]) -> None:
     values = logits(3, *shape)
-    # Maps of very different sizes do not share a scale.
+    # Channels of very different magnitude do not share a scale.
     values[:, 0] *= 100
     tap = StoredTap('t', shape, 'int8')
     error = (through(tap, values) - values).abs()
@@ -105,5 +105,5 @@ def test_maps_come_back_in_the_teachers_memory_layout() -> None:
 
 def test_bytes_of_a_row() -> None:
     taps = [StoredTap('a', (100,)), StoredTap('b', (19, 8, 8), 'int8')]
-    # The sample, and for each tap values, scales and checksum.
+    # The sample; for each tap, values, scales and checksum.
     assert row_type(taps).itemsize == 8 + (200 + 4) + (19 * 64 + 4 * 19 + 4)

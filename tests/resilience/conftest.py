@@ -20,7 +20,7 @@ __all__ = ['distiller', 'runner_of', 'task', 'tiny']
 
 
 class Numbers(Dataset):
-    """Random samples; ``read`` counts how many, in this process."""
+    """Random samples; ``read`` counts those read in this process."""
 
     metainfo: dict[str, Any] = {}  # noqa: RUF012
 
@@ -75,7 +75,7 @@ def validation() -> dict[str, Any]:
 
 @pytest.fixture
 def trainer(tmp_path: Path) -> Callable[..., Runner]:
-    """Build the runner of a tiny training, protected as by tools/train.py."""
+    """Build the runner of a tiny training, protected as in tools/train.py."""
 
     def build(
         name: str = 'run',

@@ -70,7 +70,7 @@ def test_the_best_one_too(
 
 
 def test_a_surplus_one_is_removed_on_resuming(trainer: Trainer) -> None:
-    """The process was killed when the new one was whole and the old one there."""
+    """The process was killed after saving the new one, before removing the old one."""
     keep = dict(max_keep_ckpts=1)
     runner = trainer(checkpoint=keep, length=4)
     folder = Path(runner.work_dir)
@@ -128,7 +128,7 @@ def test_a_full_disk(
 
 
 def test_the_scaler_goes_on(trainer: Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its scale, and after how many steps it grows."""
+    """Its scale, and the steps until it grows."""
     monkeypatch.setattr(
         amp_optimizer_wrapper,
         'GradScaler',
@@ -165,7 +165,7 @@ def test_a_checkpoint_says_what_it_is_of(
 
 
 def test_a_name_of_a_number_with_a_width_takes_words_too() -> None:
-    """Those of a training by epochs that SIGTERM stops within one."""
+    """The names if SIGTERM stops a training by epochs within an epoch."""
     hook = module.AtomicCheckpointHook(by_epoch=True, filename_tmpl='ep_{:03d}.pth')
     assert hook.filename_tmpl.format(7) == 'ep_007.pth'
     assert hook.filename_tmpl.format('6_iter_40') == 'ep_6_iter_40.pth'

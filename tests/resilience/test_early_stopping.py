@@ -9,7 +9,7 @@ from mmengine.runner import Runner
 def test_patience_goes_on_after_a_break(
     by_epoch: bool, trainer: Callable[..., Runner], validation: dict[str, Any]
 ) -> None:
-    """Nothing is better by 10 than the first score: four more validations."""
+    """No score is better than the first one by 10: four more validations."""
 
     def train(name: str, length: int, resume: bool = False) -> Runner:
         unit = 'max_epochs' if by_epoch else 'max_iters'

@@ -17,7 +17,7 @@ class Unpicklable:
 
 @contextmanager
 def small_disk(size: int) -> Iterator[None]:
-    """Let the system refuse to make a file larger than so many bytes."""
+    """Make the system refuse to write files larger than this many bytes."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
@@ -66,7 +66,7 @@ def test_a_folder_appears_whole(tmp_path: Path) -> None:
 def test_everything_is_on_the_disk_before_it_has_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The file before it is renamed, the folder after that."""
+    """The file before it is renamed, the folder afterwards."""
     steps: list[tuple[str, bool]] = []
     path = tmp_path / 'state.pth'
 

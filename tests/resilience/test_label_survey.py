@@ -65,7 +65,7 @@ def folder(tmp_path: Path) -> Folder:
 
 
 class Start:
-    """A training that is about to start, as much of it as a survey sees."""
+    """A training that is about to start, as far as a survey needs it."""
 
     def __init__(
         self,
@@ -168,11 +168,11 @@ def test_masks_of_0_and_255_are_told(start: Any, folder: Folder) -> None:
     [line] = start(folder(stripes(0, 255)), num_classes=2).warnings
 
     assert '1 of 2 classes occur in none of the 1 label files: 1.' in line
-    assert 'masks of 0 and 255 are to be saved as 0 and 1' in line
+    assert 'save masks of 0 and 255 as 0 and 1' in line
 
 
 def test_labels_are_those_that_the_data_set_makes(start: Any, folder: Folder) -> None:
-    """Zero is reduced, and names are mapped."""
+    """Zero labels are reduced, and names are mapped."""
     reduced = folder(stripes(0, 1, 2, 3, 4, 4), reduce_zero_label=True)
     mapped = folder(
         stripes(0, 1, 2, 3), metainfo=dict(classes=NAMES[::-1]), name='mapped'
@@ -229,7 +229,7 @@ def test_random_numbers_are_as_they_were(start: Any, folder: Folder) -> None:
 
 
 class Listed:
-    """A data set of images whose labels lie in a list."""
+    """A data set of images whose labels are in a list."""
 
     metainfo: ClassVar = dict(classes=('ant', 'bee', 'cow', 'dog'))
 
@@ -291,7 +291,7 @@ def test_a_score_among_more_classes_than_there_are_is_refused(start: Any) -> Non
     few, many = Accuracy(topk=(1, 4)), Accuracy(topk=(1, 5))
     start(Listed(3), Listed(3), task='images', metrics=[few])
 
-    with pytest.raises(ValueError, match=r'topk=\(1, 5\), and the model 4 classes'):
+    with pytest.raises(ValueError, match=r'topk=\(1, 5\), but the model has 4 cl'):
         start(Listed(3), Listed(3), task='images', metrics=[few, many])
 
 

@@ -41,7 +41,7 @@ class Numbers(BaseDataset):
 
 
 class Scaled:
-    """A transform that may be exchanged."""
+    """A transform that may be replaced."""
 
     def __init__(self, by: int) -> None:
         self.by = by
@@ -51,7 +51,7 @@ class Scaled:
 
 
 class OwnLoader(DataLoader):
-    """A user's own kind of loader."""
+    """A loader class of a user."""
 
     def twice(self) -> int:
         return 2 * len(self)
@@ -145,7 +145,7 @@ def test_loaders_without_indices() -> None:
 
 
 class Endless(Sampler):
-    """Of a user's own; its length is that of an epoch, as InfiniteSampler's is."""
+    """A user's sampler; its length is that of an epoch, as in InfiniteSampler."""
 
     def __init__(self, data: Any) -> None:
         self.data = data
@@ -199,7 +199,7 @@ def test_a_sampler_is_tried_without_a_trace() -> None:
 
 
 class ThreeTimes(DefaultSampler):
-    """Yields more than it says."""
+    """Yields more than its length."""
 
     def __iter__(self) -> Iterator[int]:
         return iter([*super().__iter__()] * 3)
@@ -216,7 +216,7 @@ def exchange_pipeline(runner: Runner) -> None:
 
 
 def exchange_data(runner: Runner) -> None:
-    # As MMDetection's hooks change what PyTorch does not let change.
+    # As MMDetection's hooks change attributes that PyTorch protects.
     loader = runner.train_dataloader
     loader._DataLoader__initialized = False
     loader.dataset = Numbers(pipeline=[Scaled(100)], ann_file='')
@@ -242,7 +242,7 @@ def exchange_loader(runner: Runner) -> None:
 
 
 class Exchange(Hook):
-    """Exchanges something in the midst of the first epoch, and notes what is read."""
+    """Replaces something during the first epoch, and records what is read."""
 
     def __init__(self, exchange: Any, restart: bool) -> None:
         self.exchange = exchange
@@ -292,7 +292,7 @@ def test_hooks_do_what_they_do_under_mmengine(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # MMEngine waits between two epochs.
+    # MMEngine sleeps between two epochs.
     monkeypatch.setattr('mmengine.runner.loops.time.sleep', lambda seconds: None)
     stay = reading == 'workers that stay'
     length = dict(max_epochs=2) if loop == 'Epoch' else dict(max_iters=9)

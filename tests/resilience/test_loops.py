@@ -19,11 +19,11 @@ Settings = dict[str, Any]
 
 
 class CrashError(Exception):
-    """What breaks a training off."""
+    """Interrupts a training."""
 
 
 class At(Hook):
-    """Do something after an iteration of the training or the validation."""
+    """Do something after an iteration of training or validation."""
 
     priority = 'HIGHEST'
 
@@ -118,7 +118,7 @@ def test_nothing_is_read_again(trainer: Trainer) -> None:
 
 
 def test_without_a_seed(trainer: Trainer) -> None:
-    """Each start draws another one; a run that goes on keeps its first."""
+    """Each start draws a different one; a resumed run keeps its first."""
     with pytest.raises(CrashError):
         train(trainer(randomness=dict(seed=None)), At(5, crash))
     before = safe_load(Path(trainer(randomness=dict(seed=None)).work_dir, 'iter_4.pth'))
@@ -131,7 +131,7 @@ def test_without_a_seed(trainer: Trainer) -> None:
 def test_batches_of_two_processes_are_those_of_one(
     trainer: Trainer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Random numbers included."""
+    """Including their random numbers."""
 
     def batches(size: int, rank: int, processes: int) -> list[Tensor]:
         for module in ('mmkd.resilience.numbered_batches', 'mmengine.dataset.sampler'):
@@ -184,7 +184,7 @@ def test_a_validation_is_made_up_for(
 
     assert len(scores(runner)) == len(scores(whole)) == 2
     assert runner.message_hub.get_info('best_score') == scores(runner).min()
-    # Resumed once more, there is nothing left to do.
+    # When it resumes once more, nothing is left to do.
     again = trainer(**kind, resume=True)
     train(again)
     assert len(scores(again)) <= 3
@@ -206,7 +206,7 @@ def test_processes_at_different_places(
 def test_sigterm(
     mode: str, by_epoch: bool, trainer: Trainer, validation: Settings
 ) -> None:
-    """Stops at once, in the midst of an epoch and a validation too."""
+    """Stops at once, also in the middle of an epoch or a validation."""
     unit = 'max_epochs' if by_epoch else 'max_iters'
     length = 3 if by_epoch else 11
     kind = dict(
@@ -247,7 +247,7 @@ def test_sigterm_waits_for_the_update(trainer: Trainer) -> None:
         train(trainer(**kind), At(7, terminate))
     runner = trainer(**kind, resume=True)
     folder = Path(runner.work_dir)
-    # Due every two iterations; updates come after every three.
+    # Due every two iterations; updates happen every three.
     assert {path.name for path in folder.glob('*.pth')} == {
         *('iter_3.pth', 'iter_6.pth', 'iter_9.pth')
     }

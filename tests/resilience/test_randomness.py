@@ -9,7 +9,7 @@ from mmkd.resilience.randomness import seed_everything, seed_sample
 
 @pytest.mark.parametrize('key', [(0,), (3, 100, 7), (2**40, 1)])
 def test_python_is_seeded_as_by_its_own_function(key: tuple[int, ...]) -> None:
-    # Half of a pair of normal numbers waits for the next call.
+    # The second of a pair of normal numbers is kept for the next call.
     random.gauss(0, 1)
     seed_sample(key)
     found = random.getstate()

@@ -18,7 +18,7 @@ PIPELINE = [dict(type='mmseg.LoadImageFromFile'), dict(type='mmseg.LoadAnnotatio
 
 @pytest.fixture
 def streets(tmp_path: Path) -> CityscapesDataset:
-    """Six images with labels, all whole."""
+    """Six images with labels, all intact."""
     generator = np.random.default_rng(0)
     for number in range(6):
         for name, shape in (
@@ -70,7 +70,7 @@ def test_the_corrupt_file_is_named(
 
 
 def test_a_truncated_jpeg_is_seen(tmp_path: Path, streets: CityscapesDataset) -> None:
-    """OpenCV decodes it, and paints what is missing grey."""
+    """OpenCV decodes it, and fills the missing part with grey."""
     image = np.random.default_rng(0).integers(0, 255, (40, 60, 3), dtype=np.uint8)
     content = cv2.imencode('.jpg', image)[1].tobytes()
     path = file_of(streets, 1, 'img')
@@ -78,7 +78,7 @@ def test_a_truncated_jpeg_is_seen(tmp_path: Path, streets: CityscapesDataset) ->
     assert cv2.imread(str(path)) is not None
     with pytest.raises(CorruptSampleError, match=rf'{path}.*truncated'):
         SampleReader(streets)[1]
-    # Bytes after the end are no harm.
+    # Bytes after the end do no harm.
     path.write_bytes(content + b'0' * 5000)
     assert SampleReader(streets)[1]['img'].shape == (40, 60, 3)
 
@@ -148,7 +148,7 @@ def test_the_key_decides() -> None:
 
 
 class ByName(Draws):
-    """Is asked by a name or a pair, and lists no files for those."""
+    """Is indexed by a name or a pair, and lists no files for those."""
 
     def __getitem__(self, index: Any) -> Any:
         return index

@@ -13,7 +13,7 @@ from mmkd.resilience.resume import choose_checkpoint, newest_whole
 
 
 def save(path: Path, iterations: Any = None) -> Path:
-    """A checkpoint of as many iterations as its name says, or as are given."""
+    """A checkpoint with the iterations in its name, or those given."""
     if iterations is None:
         iterations = int(re.findall(r'\d+', path.name)[-1])
     meta = dict(iter=iterations, epoch=iterations // 2)
@@ -22,7 +22,7 @@ def save(path: Path, iterations: Any = None) -> Path:
 
 
 def flip_a_bit(path: Path) -> None:
-    """Change one number of the weights, which PyTorch loads all the same."""
+    """Change one number of the weights, which PyTorch loads anyway."""
     with ZipFile(path) as archive:
         (place,) = [
             record.header_offset
@@ -47,7 +47,7 @@ DAMAGES = [flip_a_bit, truncate, empty]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A work directory with three checkpoints, the newest one noted."""
+    """A work directory with three checkpoints and a note of the newest."""
     for iteration in (8, 10, 12):
         save(tmp_path / f'iter_{iteration}.pth')
     save(tmp_path / 'best_mIoU_iter_99.pth')
@@ -62,7 +62,7 @@ def config(folder: Path, **settings: Any) -> Config:
 
 @pytest.fixture
 def log(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What is logged."""
+    """The logged lines."""
     lines: list[str] = []
     monkeypatch.setattr(
         'mmkd.resilience.resume.print_log', lambda text, *_: lines.append(text)
@@ -71,7 +71,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_the_one_that_holds_the_most_iterations(folder: Path, log: list[str]) -> None:
-    """Whatever its name, its time or the note say."""
+    """Regardless of its name, its time and the note."""
     for time, iteration in enumerate((12, 10, 8)):
         os.utime(folder / f'iter_{iteration}.pth', (time, time))
     cfg = config(folder)
@@ -81,7 +81,7 @@ def test_the_one_that_holds_the_most_iterations(folder: Path, log: list[str]) ->
     save(folder / 'iter_9.pth', 100)
     choose_checkpoint(cfg := config(folder))
     assert cfg.load_from == str(folder / 'iter_9.pth')
-    assert 'iter_9.pth, which' in log[0]
+    assert 'iter_9.pth, the intact' in log[0]
     assert 'not from iter_12.pth, which last_checkpoint' in log[0]
 
 
@@ -156,11 +156,11 @@ def test_a_damaged_one_is_passed_over(
     assert cfg.load_from == str(folder / 'iter_8.pth')
     for name in ('iter_12.pth', 'iter_10.pth'):
         [line] = [line for line in log if str(folder / name) in line]
-        assert line.endswith(f'Going on from {folder / "iter_8.pth"}.')
+        assert line.endswith(f'Resuming from {folder / "iter_8.pth"}.')
 
 
 def test_pytorch_takes_a_flipped_bit(folder: Path) -> None:
-    """Else this module would have nothing to do."""
+    """Otherwise the module would not be needed."""
     path = folder / 'iter_12.pth'
     flip_a_bit(path)
     assert not (safe_load(path)['state_dict']['weight'] == 0).all()
@@ -169,7 +169,7 @@ def test_pytorch_takes_a_flipped_bit(folder: Path) -> None:
 
 
 def test_every_bit_counts(tmp_path: Path) -> None:
-    """A wrong bit is found, or leaves the tensors as they are."""
+    """A wrong bit is detected, or does not change the tensors."""
     path = tmp_path / 'a.pth'
     torch.save(dict(weight=torch.arange(6.0)), path)
     content = path.read_bytes()
@@ -188,7 +188,7 @@ def test_every_bit_counts(tmp_path: Path) -> None:
 def test_all_are_damaged(folder: Path) -> None:
     for iteration in (8, 10, 12):
         truncate(folder / f'iter_{iteration}.pth')
-    with pytest.raises(CheckpointError, match=r'iter_12.*iter_8.*No whole check'):
+    with pytest.raises(CheckpointError, match=r'iter_12.*iter_8.*No intact check'):
         choose_checkpoint(config(folder))
 
 
@@ -198,7 +198,7 @@ def test_there_is_none(tmp_path: Path, log: list[str]) -> None:
     assert cfg.get('load_from') is None
     assert cfg.resume is False
     [line] = log
-    assert f'no checkpoint to go on from in {tmp_path}' in line
+    assert f'no checkpoint to resume from in {tmp_path}' in line
     choose_checkpoint(cfg := config(tmp_path, resume='auto', load_from='student.pth'))
     assert (cfg.resume, cfg.load_from) == (False, 'student.pth')
     assert log[1].endswith('starts from student.pth.')
@@ -230,7 +230,7 @@ def test_the_one_asked_for_is_damaged(damage: Any, folder: Path) -> None:
 def test_the_only_one_asked_for_is_damaged(tmp_path: Path) -> None:
     path = save(tmp_path / 'iter_2.pth')
     truncate(path)
-    with pytest.raises(CheckpointError, match='no whole one is beside it'):
+    with pytest.raises(CheckpointError, match='its folder has no intact one'):
         choose_checkpoint(config(tmp_path, load_from=str(path)))
 
 

@@ -1,4 +1,4 @@
-"""What several processes validate is what they save."""
+"""Several processes validate the model that they save."""
 
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ KINDS: dict[str, dict[str, Any]] = {
 
 
 class Certainty(BaseMetric):
-    """The mean of what is predicted for the first class."""
+    """The mean prediction for the first class."""
 
     def process(self, data_batch: Any, data_samples: Any) -> None:
         self.results += [float(sample['pred_score'][0]) for sample in data_samples]

@@ -1,4 +1,4 @@
-"""A training goes on from a checkpoint of its own alone."""
+"""A training resumes from its own checkpoints only."""
 
 import logging
 import re
@@ -31,7 +31,7 @@ def loader(size: int) -> dict[str, Any]:
 
 
 def with_config(**changes: Any) -> dict[str, Any]:
-    """Settings of a runner that has them from a config, as the tools' have."""
+    """Settings of a runner built from a config, as in the tools."""
     settings = {**CONFIG, **changes}
     return dict(cfg=Config(settings), **settings)
 
@@ -54,8 +54,8 @@ def resume(trainer: Callable[..., Runner], **changes: Any) -> None:
         ),
         (
             dict(train_dataloader=loader(2)),
-            r'train_dataloader\.batch_size x processes was 3 and is 2\. The same whole '
-            r'batch with 1 processes is train_dataloader\.batch_size=3\.',
+            r'train_dataloader\.batch_size x processes was 3 and is 2\. The same total '
+            r'batch size with 1 processes is train_dataloader\.batch_size=3\.',
         ),
         (dict(data=MORE), r'train_dataloader\.dataset: samples was 11 and is 12'),
         (
@@ -91,7 +91,7 @@ def test_another_batch_or_schedule_is_refused_with_both_values(
 ) -> None:
     kind = dict(by_epoch=by_epoch, length=4 if by_epoch else 8)
     trainer(**kind, **with_config()).train()
-    expected = rf'_\d\.pth is of another training: .*{message}.*load_from='
+    expected = rf'_\d\.pth is from another training: .*{message}.*load_from='
     with pytest.raises(ValueError, match=expected):
         resume(trainer, **kind, **changes)
 
@@ -109,7 +109,7 @@ def test_a_longer_training_is_told_that_it_goes_on(
 
 
 def test_what_holds_no_note_is_taken_as_it_is(trainer: Callable[..., Runner]) -> None:
-    """Checkpoints of MMEngine's own hook."""
+    """Such as checkpoints of MMEngine's own hook."""
     first = trainer(**with_config())
     first.train()
     path = Path(first.work_dir, 'iter_8.pth')
@@ -176,7 +176,7 @@ def test_another_student_teacher_or_method_is_refused(
         methods=dict(methods=dict(dual_head=dict(type='DualHead', weight=0.5))),
         task_weight=dict(task_weight=0.5),
     )
-    with pytest.raises(ValueError, match=rf'is of another training: .*{message}'):
+    with pytest.raises(ValueError, match=rf'is from another training: .*{message}'):
         distilling(tiny, resume=True, **changes[part]).train()
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with the data is said before the first iteration."""
+"""Problems of the data are reported before the first iteration."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -58,7 +58,7 @@ def test_processes_that_would_see_the_same_images_are_refused(
 
 @DATA_SAMPLERS.register_module()
 class Alone(DefaultSampler):
-    """Knows nothing of other processes."""
+    """Knows nothing about other processes."""
 
     def __init__(self, dataset: Any, **settings: Any) -> None:
         super().__init__(dataset, **settings)
@@ -68,7 +68,7 @@ class Alone(DefaultSampler):
 
 @DATA_SAMPLERS.register_module()
 class RepeatAugSampler(Alone):
-    """By the name of MMPretrain's."""
+    """Has the name of MMPretrain's sampler."""
 
 
 def test_a_sampler_is_tried(trainer: Callable[..., Runner], tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_other_classes_are_refused_with_both_lists(
     other: list[str], message: str
 ) -> None:
     lists = f"train: cat, dog, eel, fox. val: {', '.join(other)}."
-    with pytest.raises(ValueError, match=rf'than train: {message}\. {lists}'):
+    with pytest.raises(ValueError, match=rf'from train: {message}\. {lists}'):
         check_classes(dict(train=ANIMALS, val=other))
 
 
@@ -249,5 +249,5 @@ def test_a_test_of_other_classes_than_the_checkpoints_is_refused(
     meta = dict(dataset_meta=dict(classes=('cat', 'dog')))
     torch.save(dict(state, meta=meta), path)
     runner._test_dataloader['dataset'] = folders('test', ['cat', 'dot'])
-    with pytest.raises(ValueError, match=r'test_dataloader .* than the checkpoint: '):
+    with pytest.raises(ValueError, match=r'test_dataloader .* from the checkpoint: '):
         runner.test()

@@ -18,7 +18,7 @@ def test_it_is_remembered_and_the_handler_given_back() -> None:
     former = signal.getsignal(signal.SIGTERM)
     with StopSignal() as stop:
         assert not stop.agreed()
-        for _ in range(2):  # a launcher passes on what the cluster has sent too
+        for _ in range(2):  # a launcher forwards what the cluster has sent too
             os.kill(os.getpid(), signal.SIGTERM)
         assert stop.agreed()
     assert signal.getsignal(signal.SIGTERM) is former
@@ -68,7 +68,7 @@ def test_processes_agree_when_one_got_it(tmp_path: Path) -> None:
 
 
 class Slow:
-    """Gives the number of the process that reads it."""
+    """Returns the id of the process that reads it."""
 
     def __len__(self) -> int:
         return 30
@@ -79,7 +79,7 @@ class Slow:
 
 
 def test_workers_outlive_the_signal_of_a_cluster() -> None:
-    """As a job's other processes, of which they are, get it too."""
+    """A cluster signals all processes of a job, including workers."""
     loader = DataLoader(Slow(), num_workers=2, worker_init_fn=WorkerStart())
     batches = iter(loader)
     workers = {int(next(batches)) for _ in range(4)}
@@ -91,7 +91,7 @@ def test_workers_outlive_the_signal_of_a_cluster() -> None:
 
 
 def test_workers_end_when_their_training_ends_them() -> None:
-    """Else a training could not end: it sends SIGTERM to them and waits."""
+    """Otherwise a training could not end: it sends them SIGTERM and waits."""
     loader = DataLoader(Slow(), num_workers=1, worker_init_fn=WorkerStart())
     batches = iter(loader)
     next(batches)

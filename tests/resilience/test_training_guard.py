@@ -23,7 +23,7 @@ GUARD = [dict(type='mmkd.TrainingGuardHook')]
 
 
 def spoil(model: Any, iteration: int, name: str, value: float) -> None:
-    """Replace a value of a model's log in one iteration."""
+    """Replace a value in a model's log in one iteration."""
     parse = model.parse_losses
     logs: list[dict[str, Any]] = []
 
@@ -131,7 +131,7 @@ def test_empty_data_set_is_told(
 ) -> None:
     (tmp_path / 'images').mkdir()
     (tmp_path / 'images/0.tiff').touch()
-    # One whose list is serialised fails by itself, when it is built.
+    # A data set with a serialised list raises an error itself when it is built.
     dataset = BaseSegDataset(
         data_root=str(tmp_path),
         data_prefix=dict(img_path='images'),
@@ -191,7 +191,7 @@ def test_weights_that_are_not_the_models(
     validation: dict[str, Any],
     tmp_path: Path,
 ) -> None:
-    """A training may begin with some of them, a test needs all."""
+    """A training may start from some of them, a test needs all."""
     change, in_training, in_test = WEIGHTS[kind]
     state = trainer('other').model.state_dict()
     torch.save(change(state), tmp_path / 'a.pth')
@@ -205,7 +205,7 @@ def test_weights_that_are_not_the_models(
 
 
 class OwnLoop(EpochBasedTrainLoop):
-    """Of a user's own."""
+    """A user's own loop."""
 
 
 @pytest.fixture

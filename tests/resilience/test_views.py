@@ -1,4 +1,4 @@
-"""Which view a visit sees, by samplers of MMEngine, PyTorch and others."""
+"""Which view a visit sees, with samplers of MMEngine, PyTorch and others."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ DATA = list(range(SIZE))
 
 
 class MySampler(SequentialSampler):
-    """One that mmkd does not know."""
+    """A sampler that mmkd does not know."""
 
 
 def stream(
@@ -67,7 +67,7 @@ def test_on_its_visit_v_a_sample_is_seen_as_view_v_mod_count(
 
 @pytest.mark.parametrize('sampler', [default, infinite])
 def test_views_follow_from_neither_batch_nor_order(sampler: Any) -> None:
-    """Nor from the training's seed, which the order follows."""
+    """Nor from the training's seed, which determines the order."""
     seen = [
         sorted(islice(stream(sampler(seed), Views(7, 2), batch), 3 * SIZE))
         for seed, batch in ((3, 3), (3, 7), (4, 1))
@@ -134,5 +134,5 @@ def test_where_there_are_no_passes_every_draw_is_a_view(sampler: Any, why: str) 
 @pytest.mark.parametrize('views', [0, -1, 1.5, True])
 def test_a_number_of_views_that_cannot_be(views: Any) -> None:
     loader = SimpleNamespace(batch_sampler=BatchSampler(default(), 3, drop_last=False))
-    with pytest.raises(ValueError, match=r'train_cfg\.views must be a number from 1'):
+    with pytest.raises(ValueError, match=r'train_cfg\.views must be an integer >='):
         check_views(loader, views)

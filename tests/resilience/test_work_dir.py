@@ -28,7 +28,7 @@ with occupied(cfg):
 
 @contextmanager
 def another_training(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """One that has forked a process to read its data."""
+    """A training that has forked a process to read its data."""
     process = subprocess.Popen(
         [sys.executable, '-c', TRAINS, str(folder)],
         stdout=subprocess.PIPE,
@@ -72,7 +72,7 @@ def test_one_training_at_a_time(tmp_path: Path) -> None:
             )
         process.kill()
         process.wait()
-        # The process that it forked still runs.
+        # Its forked process still runs.
         trained(tmp_path / 'a')
 
 
@@ -133,7 +133,7 @@ def test_checkpoints_without_a_record(tmp_path: Path) -> None:
     (tmp_path / 'epoch_1.pth').touch()
     with pytest.raises(WorkDirError, match=r'epoch_1\.pth .*no record'):
         trained(tmp_path)
-    # Of the same name: MMEngine's own training of it.
+    # The same config name: MMEngine's own training of it.
     (tmp_path / 'own.py').write_text('model = dict()')
     cfg = Config.fromfile(tmp_path / 'own.py')
     cfg.work_dir = str(tmp_path)
@@ -151,10 +151,10 @@ def test_a_record_that_was_cut_off(tmp_path: Path, content: str) -> None:
 
 def test_folders_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / 'file').touch()
-    with pytest.raises(OSError, match=r'^work_dir: nothing can be written to'):
+    with pytest.raises(OSError, match=r'^work_dir: cannot write to the folder'):
         trained(tmp_path / 'file' / 'a')
     hooks = dict(checkpoint=dict(out_dir=str(tmp_path / 'file')))
-    with pytest.raises(OSError, match=r'^default_hooks\.checkpoint\.out_dir: noth'):
+    with pytest.raises(OSError, match=r'^default_hooks\.checkpoint\.out_dir: cann'):
         trained(tmp_path / 'a', default_hooks=hooks)
     remote = dict(checkpoint=dict(out_dir='s3://bucket/runs'))
     trained(tmp_path / 'a', default_hooks=remote)

@@ -67,7 +67,7 @@ def test_the_checkpoint_of_a_folder_that_was_moved(tmp_path: Path) -> None:
     assert run.checkpoint is None
     (tmp_path / 'student.pth').touch()
     assert run.checkpoint == tmp_path / 'student.pth'
-    # The student is of the training before this one.
+    # The student is from the training before this one.
     (tmp_path / 'iter_50.pth').touch()
     assert run.checkpoint == tmp_path / 'iter_50.pth'
 

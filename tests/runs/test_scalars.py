@@ -42,7 +42,7 @@ def test_of_one_that_began_anew_nothing_old_is_left(tmp_path: Path) -> None:
 def test_json_that_is_no_log_is_named(tmp_path: Path, line: str) -> None:
     log = write_session(tmp_path, {10: {'loss': 1.0}})
     log.write_text(f'{line}\n{log.read_text()}')
-    with pytest.raises(ValueError, match=r'scalars\.json, line 1 is no record'):
+    with pytest.raises(ValueError, match=r'scalars\.json, line 1 is not a log rec'):
         scalars_of(tmp_path)
 
 

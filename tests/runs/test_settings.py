@@ -30,5 +30,5 @@ def test_nothing_of_it_is_run(tmp_path: Path) -> None:
 
 def test_what_is_no_python_is_named(tmp_path: Path) -> None:
     (tmp_path / 'config.py').write_text('a = dict(')
-    with pytest.raises(ValueError, match=r'config\.py is no dumped config'):
+    with pytest.raises(ValueError, match=r'config\.py is not a dumped config'):
         read_dumped(tmp_path / 'config.py')

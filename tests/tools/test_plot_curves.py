@@ -47,5 +47,5 @@ def test_a_line_that_a_kill_cut_off(
     run_tool('plot_curves.py', 'x=a', '--out', tmp_path / 'c.png')
     assert 'a/1/vis_data/scalars.json: the last line is cut' in capsys.readouterr().err
     log.write_bytes(b'{"mIoU": 5.\n' + whole)
-    with pytest.raises(ValueError, match=r'scalars\.json, line 1 is no JSON'):
+    with pytest.raises(ValueError, match=r'scalars\.json, line 1 is not JSON'):
         run_tool('plot_curves.py', 'x=a', '--out', tmp_path / 'c.png')

@@ -168,7 +168,7 @@ def test_a_training_that_follows_a_record_goes_on_as_if_never_broken(
 
     # It is another training than one with the teacher beside it.
     other = made('--dtype', 'int8', name='b')
-    with pytest.raises(ValueError, match='is of another training: teacher was'):
+    with pytest.raises(ValueError, match='is from another training: teacher was'):
         trained('--recorded', other, '--resume', name='broken')
 
 
@@ -203,7 +203,7 @@ def test_what_is_missing_or_damaged_is_recorded_again_alone(
 
     # Not by a command that it was not made with.
     (record / MANIFEST).write_text('damaged')
-    with pytest.raises(RecordError, match='was recorded there is not by this command'):
+    with pytest.raises(RecordError, match='were not recorded by this command'):
         made('--view-seed', 5)
     made()
     assert shards_of(record) == whole
@@ -331,7 +331,7 @@ def test_network_inputs_that_come_out_otherwise_are_named(
     manifest = read_manifest(record)
     manifest.inputs['hashes']['0'] = 'other'
     (record / MANIFEST).write_text(manifest.text())
-    with pytest.raises(RecordError, match=r'inputs\.hashes: 1 of 8 network inputs'):
+    with pytest.raises(RecordError, match=r'inputs\.hashes: 1 of 8 recomputed'):
         trained('--recorded', record, name='run')
 
 

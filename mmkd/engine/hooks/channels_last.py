@@ -1,4 +1,4 @@
-"""A training whose weights lie in the layout in which convolutions are fastest."""
+"""Training with weights in the memory layout that makes convolutions fastest."""
 
 from functools import partial
 
@@ -18,21 +18,21 @@ from mmkd.registry import HOOKS
 
 @HOOKS.register_module()
 class ChannelsLastHook(Hook):
-    """Keep the weights of the trained model channel by channel last.
+    """Keep the weights of the trained model in channels-last layout.
 
-    That is done by a fixed rule, for a timing at the start could end otherwise when a
-    training is resumed: on processors always, elsewhere with automatic mixed precision,
-    for which PyTorch recommends it. A model that does not run so stays as it is.
+    A fixed rule decides, because a timing at the start could come out differently when
+    a training is resumed: always on CPUs, elsewhere with automatic mixed precision, for
+    which PyTorch recommends it. A model that does not run in this layout is unchanged.
 
-    Shapes, values up to rounding and checkpoints stay as they are.
-    ``docs/performance.md`` has what was measured; the teacher's layout is
+    Shapes, values up to rounding and checkpoints stay the same.
+    ``docs/performance.md`` has measurements; the teacher's layout is
     ``channels_last`` of :class:`mmkd.models.teachers.FrozenTeacher`.
     """
 
-    # Not before_run, where weights are yet to be drawn: PyTorch fills a tensor in the
-    # order in which it lies, so that other weights would be drawn than without mmkd.
+    # Not before_run, when weights are not initialised yet: PyTorch fills a tensor in
+    # memory order, so that the initial weights would differ from those without mmkd.
     def before_train(self, runner: Runner) -> None:
-        """Convert the weights, which are drawn or loaded by then.
+        """Convert the weights, which are initialised or loaded by then.
 
         Args:
             runner: Its model may be in a data-parallel wrapper.
@@ -40,7 +40,7 @@ class ChannelsLastHook(Hook):
         self._convert(runner)
 
     def before_test(self, runner: Runner) -> None:
-        """Convert the weights as for a training."""
+        """Convert the weights as for training."""
         self._convert(runner)
 
     def _convert(self, runner: Runner) -> None:
@@ -56,15 +56,15 @@ class ChannelsLastHook(Hook):
         size = view.trace.image_size
         if not lay_channels_last(model, partial(look, model, size, [OUTPUT])):
             runner.logger.info(
-                f'{type(model).__name__} does not run with weights that lie channel by '
-                'channel last: they stay as they were.'
+                f'{type(model).__name__} does not run with channels-last weights: they '
+                'keep their layout.'
             )
         elif isinstance(wrapper, DistributedDataParallel):
             learn_layout(wrapper)
 
 
 def gains(model: nn.Module, half: bool) -> bool:
-    """Whether the layout is worth while.
+    """Whether the layout pays off.
 
     Args:
         model: The model, on the device that it is trained on.

@@ -1,4 +1,4 @@
-"""Whether a teacher knows what it is to teach."""
+"""Check of a teacher's predictions before it teaches."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -22,14 +22,14 @@ from mmkd.models.undisturbed import undisturbed
 from mmkd.registry import HOOKS
 
 FEWEST = 50
-"""Images that a score needs at least, where the data set has them."""
+"""Minimum number of images for a score, if the data set has that many."""
 
 SHARE = 0.002
-"""Of the images that a training sees. A validation image is often larger than one
-of training, but is run forwards alone: that takes about 1 % of the training."""
+"""Images checked per image that a training sees. A validation image is often larger
+than a training image, but needs only a forward pass: about 1 % of the training."""
 
 ENOUGH = 0.8
-"""The part of its published score that a teacher should reach on a sample."""
+"""The fraction of its published score that a teacher should reach on a sample."""
 
 
 @HOOKS.register_module()
@@ -37,25 +37,25 @@ class CheckTeacherHook(Hook):
     """Evaluate the teacher on validation images before it teaches.
 
     The images are spread evenly over the validation set. The teacher sees them
-    as it sees those of training: through the student's preprocessor, converted
-    to its own normalisation. Where a training starts from a checkpoint of the
-    student, that is evaluated on the same images. A resumed training is not
-    checked again. Nothing is drawn from the training's random numbers.
+    as it sees training images: through the student's preprocessor, converted
+    to its own normalisation. If a training starts from a checkpoint of the
+    student, the student is evaluated on the same images. A resumed training is
+    not checked again. The training's random numbers stay the same.
 
     Attributes:
-        score: What was found of the teacher, for its record; None until then.
+        score: The teacher's score, for its record; None before the check.
     """
 
     def __init__(self) -> None:
         self.score: dict[str, Any] | None = None
 
     def before_train(self, runner: Runner) -> None:
-        """Evaluate, log the scores, and say what is wrong.
+        """Evaluate the teacher, log the scores, and report problems.
 
         Raises:
-            ValueError: If the teacher is no better than the best constant
-                prediction on the same images, or, where they have several labels,
-                than chance; and a method reads its predictions.
+            ValueError: If a method reads the teacher's predictions, and they are no
+                better than the best constant prediction on the same images or, for
+                images with several labels, than chance.
         """
         if runner.iter > 0:
             return
@@ -81,23 +81,23 @@ class CheckTeacherHook(Hook):
         )
         _log_score(runner, self.score)
         known = _published(runner, metric)
-        told = f', its metafile: {known.score:g} on {known.dataset}' if known else ''
+        told = f'; its metafile: {known.score:g} on {known.dataset}' if known else ''
         runner.logger.info(
             f'The teacher has {metric} {score:.1f} on {len(numbers)} of {len(dataset)} '
-            f'validation images, {tally.rival} {to_beat:.1f}{told}.'
+            f'validation images ({tally.rival}: {to_beat:.1f}{told}).'
         )
         if score <= to_beat:
             found = (
-                f'the teacher knows nothing of these images: its {metric} is '
-                f'{score:.1f}, that of {tally.rival} {to_beat:.1f}. '
+                f'the teacher knows nothing about these images: its {metric} is '
+                f'{score:.1f}, that of {tally.rival} is {to_beat:.1f}. '
                 f'{_causes(distiller)}'
             )
             if distiller.compares_classes:
                 raise ValueError(
-                    f'{found} --no-teacher-check, or default_hooks.check_teacher=None, '
-                    'trains with it all the same.'
+                    f'{found} To train with it anyway, pass --no-teacher-check or set '
+                    'default_hooks.check_teacher=None.'
                 )
-            runner.logger.warning(f'{found} The methods use its features alone.')
+            runner.logger.warning(f'{found} The methods use only its features.')
         elif known and known.is_of(dataset) and score < ENOUGH * known.score:
             runner.logger.warning(
                 f'the teacher has {metric} {score:.1f}, clearly below the '
@@ -107,17 +107,17 @@ class CheckTeacherHook(Hook):
             predict = partial(distiller.forward, mode='predict')
             student = _tally(runner, numbers, predict)
             runner.logger.info(
-                f'The student begins with {metric} {student.score:.1f} on them.'
+                f'The student starts with {metric} {student.score:.1f} on them.'
             )
             if student.score > score:
                 runner.logger.warning(
                     f'the teacher ({score:.1f}) is worse than the student that '
-                    f'it is to teach ({student.score:.1f}).'
+                    f'it should teach ({student.score:.1f}).'
                 )
 
 
 def _log_score(runner: Runner, score: Mapping[str, Any] | None) -> None:
-    """Log a score beside the student's, for what reads a training's log.
+    """Log a score beside the student's, for tools that read a training's log.
 
     Args:
         runner: Its visualiser writes it.
@@ -131,12 +131,12 @@ def _log_score(runner: Runner, score: Mapping[str, Any] | None) -> None:
 
 
 def _why_not(runner: Runner, distiller: Distiller) -> str | None:
-    """Why a teacher cannot be checked."""
+    """Why a teacher cannot be checked; None if it can."""
     if not isinstance(distiller.teacher, FrozenTeacher):
-        return 'it does not run, and was when it was recorded'
+        return 'it does not run, and was checked when it was recorded'
     if runner.val_loop is None:
         return 'the config has no validation'
-    # One channel tells two classes apart.
+    # One output channel separates two classes.
     own = max(distiller.student_view.num_classes, 2)
     others = max(distiller.teacher.view.num_classes, 2)
     if own != others:
@@ -145,7 +145,7 @@ def _why_not(runner: Runner, distiller: Distiller) -> str | None:
 
 
 def _sample(runner: Runner) -> list[int]:
-    """Numbers of validation images, evenly spread."""
+    """Indices of validation images, evenly spread."""
     total = len(runner.val_dataloader.dataset)
     seen = runner.max_iters * (runner.train_dataloader.batch_size or 1)
     return evenly(total, max(FEWEST, int(SHARE * seen * get_dist_info()[1])))
@@ -181,7 +181,7 @@ def _tally(
 
 
 def _renumber(distiller: Distiller) -> Callable[[Tensor], Tensor]:
-    """From predictions of the teacher to those of the student's classes."""
+    """A function that maps the teacher's predictions to the student's classes."""
     classes = distiller.teacher.classes
     if distiller.student_view.task.one_class_each:
         return classes.numbers
@@ -195,16 +195,16 @@ def _published(runner: Runner, metric: str) -> Published | None:
 
 
 def _causes(distiller: Distiller) -> str:
-    """The usual causes of a bad teacher, with what is known of them here."""
+    """The usual causes of a bad teacher, with what is known about them here."""
     teacher = cast(FrozenTeacher, distiller.teacher)
     normalised = (
         "the teacher's own, to which its images are converted"
         if teacher.preprocesses
-        else "taken to be the student's, since the teacher's config names none"
+        else "assumed to be the student's, since the teacher's config names none"
     )
     return (
-        f'Usual causes: another order of classes ({teacher.classes.order}), '
+        f'Usual causes: a different order of classes ({teacher.classes.order}), '
         f'normalisation and channel order ({normalised}), other label ids or '
-        'reduce_zero_label in the data (not checked), a checkpoint of another '
+        'reduce_zero_label in the data (not checked), a checkpoint from another '
         'training.'
     )

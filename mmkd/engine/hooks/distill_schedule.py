@@ -1,4 +1,4 @@
-"""The time of a training, for methods with a schedule."""
+"""Progress of a training, for methods with a schedule."""
 
 import math
 from dataclasses import replace
@@ -18,35 +18,35 @@ from mmkd.registry import HOOKS
 
 @HOOKS.register_module()
 class DistillScheduleHook(Hook):
-    """Tell methods the time, so that they count from when to when they are to.
+    """Activate each method when its schedule says so.
 
-    Sets ``schedule_factor`` of each method by its ``start``, ``warmup`` and
+    Sets ``schedule_factor`` of each method from its ``start``, ``warmup`` and
     ``stop``, which are epochs or iterations, see ``by_epoch`` of
-    :class:`mmkd.models.methods.Method`. It follows from the time alone, so that a
-    resumed run needs no state of it. Where there is a schedule the factor is logged as
-    ``{method}_schedule_factor``.
+    :class:`mmkd.models.methods.Method`. The factor depends only on the epoch or
+    iteration, so that a resumed run needs no saved state. If there is a schedule, the
+    factor is logged as ``{method}_schedule_factor``.
 
-    An epoch of a loop that counts iterations is as many of them as the images of the
-    training set fill.
+    In a loop that counts iterations, an epoch is the number of iterations that the
+    images of the training set fill.
     """
 
     def __init__(self) -> None:
         self._epoch = 1
-        """Iterations an epoch, of a loop that counts iterations."""
+        """Iterations per epoch, in a loop that counts iterations."""
 
     def before_train(self, runner: Runner) -> None:
-        """See that methods can do what they are asked for, and taps may change.
+        """Check schedules and gradient alignment, and allow taps to change.
 
         Raises:
-            TypeError: If gradients are to be aligned and are not.
-            ValueError: If a method starts after the end, its own or the training's,
+            TypeError: If a method asks for gradient alignment and there is none.
+            ValueError: If a method starts after its own end or that of the training,
                 or counts epochs of data without a length.
         """
         wrapper, distiller = runner.optim_wrapper, distiller_of(runner)
         asked = distiller.gradient_alignment
         if asked and not isinstance(wrapper, GradientAlignOptimWrapper):
             raise TypeError(
-                'a method asks for gradient_alignment, and the optimiser wrapper is '
+                'a method asks for gradient_alignment, but the optimiser wrapper is '
                 f'{type(wrapper).__name__}: use `mmkd train`, or set '
                 "optim_wrapper.constructor='mmkd.DistillOptimWrapperConstructor'."
             )
@@ -63,19 +63,19 @@ class DistillScheduleHook(Hook):
             if method.weight > 0 and times.stop != 0 and times.start > stop - 1:
                 unit = 'epochs' if times.by_epoch else 'iterations'
                 raise ValueError(
-                    f'methods.{name} never counts: its start is {times.start}, its '
-                    f'stop {times.stop}, and this training ends with {end} {unit}, '
+                    f'methods.{name} is never active: its start is {times.start}, its '
+                    f'stop is {times.stop}, and this training has {end} {unit}, '
                     'counted from 0.'
                 )
         if not all(method.schedule.is_constant for method in methods.values()):
-            # Else a compiled model never calls the taps of a method that starts
+            # Otherwise a compiled model never calls the taps of a method that starts
             # after it was compiled.
             compiler_config.skip_nnmodule_hook_guards = False
 
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None
     ) -> None:
-        """Set the factors of an iteration."""
+        """Set the factors for this iteration."""
         by_iteration = isinstance(runner.train_loop, IterBasedTrainLoop)
         for name, method in distiller_of(runner).named_methods.items():
             times = method.schedule
@@ -88,16 +88,16 @@ class DistillScheduleHook(Hook):
             hub = runner.message_hub
             hub.update_scalar(f'train/{name}_schedule_factor', method.schedule_factor)
             if not method.is_active:
-                # A log shows the last value of what comes no more.
+                # Otherwise logs repeat the last value of a loss that has ended.
                 for key in [k for k in hub.log_scalars if f'/{PREFIX}{name}.' in k]:
                     hub.log_scalars.pop(key)
 
 
 def _iterations_an_epoch(runner: Runner, name: str) -> int:
-    """Iterations in which all processes together see as many images as there are.
+    """Iterations in which all processes together see as many images as the set has.
 
     Raises:
-        ValueError: If that is not known.
+        ValueError: If that is unknown.
     """
     loader = runner.train_dataloader
     batches = getattr(loader, 'batch_sampler', None)
@@ -106,14 +106,14 @@ def _iterations_an_epoch(runner: Runner, name: str) -> int:
         return math.ceil(len(loader.dataset) / (batch * get_world_size()))
     except TypeError:
         raise ValueError(
-            f'methods.{name} counts epochs (by_epoch=True), and neither the loop nor '
-            'the data say how long one is: set by_epoch=False, and start, warmup and '
+            f'methods.{name} counts epochs (by_epoch=True), but neither the loop nor '
+            'the data define their length: set by_epoch=False, and start, warmup and '
             'stop in iterations.'
         ) from None
 
 
 def _end(loop: BaseLoop, times: Schedule, epoch: int) -> float:
-    """How many of a schedule's steps a training has."""
+    """The length of a training, in the unit of a schedule."""
     iterations = getattr(loop, 'max_iters', math.inf)
     if not times.by_epoch:
         return iterations

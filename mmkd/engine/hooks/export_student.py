@@ -1,4 +1,4 @@
-"""The plain student that a training run ends with."""
+"""Export of the plain student at the end of training."""
 
 from pathlib import Path
 
@@ -15,20 +15,20 @@ from mmkd.resilience.files import save_atomically, whole_or_nothing
 
 @HOOKS.register_module()
 class ExportStudentHook(Hook):
-    """Write the student alone when training ends.
+    """Save only the student when training ends.
 
     The file holds ``meta.dataset_meta`` and ``state_dict``, nothing of mmkd,
     and loads strictly into the student's own config in MMSegmentation and
-    MMPretrain. Under ``EMAHook`` it is the averaged student, as in that
-    hook's checkpoints. Its config, for tests and deployment, stands beside it
-    under the same name with the suffix ``.py``. The main process writes both
-    into the work directory, to temporary files first.
+    MMPretrain. With ``EMAHook`` it is the averaged student, as in that
+    hook's checkpoints. Its config, for testing and deployment, is saved beside
+    it under the same name with the suffix ``.py``. The main process writes both
+    to the work directory, through temporary files.
 
     Args:
         filename: Name of the file in the work directory.
 
     Raises:
-        ValueError: If the name is empty or has a folder in it.
+        ValueError: If the name is empty or contains a folder.
     """
 
     priority = 'VERY_LOW'
@@ -43,7 +43,7 @@ class ExportStudentHook(Hook):
 
     @master_only
     def after_train(self, runner: Runner) -> None:
-        """Write the student.
+        """Save the student.
 
         Raises:
             RuntimeError: If the training had no iteration.
@@ -51,7 +51,7 @@ class ExportStudentHook(Hook):
         if runner.iter == 0:
             raise RuntimeError(
                 'the training ended after 0 iterations: there is no trained student, '
-                f'and no {self.filename} is written. See max_iters or max_epochs of '
+                f'and no {self.filename} is written. Check max_iters or max_epochs of '
                 'train_cfg, the batch size and the training set.'
             )
         distiller = distiller_of(runner)
@@ -67,7 +67,7 @@ class ExportStudentHook(Hook):
         }
         path = Path(runner.work_dir) / self.filename
         save_atomically(content, path)
-        # A runner that was handed a model knows no config of it.
+        # A runner that was given a built model has no config of it.
         if 'model' in runner.cfg:
             with whole_or_nothing(path.with_suffix('.py')) as partial:
                 partial.write_text(student_config(runner.cfg).pretty_text)

@@ -20,7 +20,7 @@ from mmkd.random_state import random_state_kept
 from mmkd.registry import HOOKS
 
 TASK = 'task'
-"""Stands for the task's loss among those of methods, which begin with a dot."""
+"""Key of the task's loss among those of methods, which begin with a dot."""
 
 
 @HOOKS.register_module()
@@ -30,32 +30,32 @@ class GradientConflictHook(Hook):
     Logs their cosine over the student's main classifier
     (``grad_cos_classifier``) and over its other parameters
     (``grad_cos_rest``): -1 where they oppose each other, 0 where they are
-    orthogonal. A part that one of the losses does not reach, as the
-    distillation loss of DHKD does not reach the main classifier, has none.
+    orthogonal. A part that one of the losses does not reach has no cosine: the
+    distillation loss of DHKD, for example, does not reach the main classifier.
     With gradient alignment the cosine over all parameters at its last update
-    is logged too (``grad_cos``). Beside each cosine stands how long the distillation
-    gradient is, divided by the task's (``grad_ratio_*``), weights included.
+    is logged too (``grad_cos``). For each cosine, the norm of the distillation
+    gradient divided by the task's is logged (``grad_ratio_*``), weights included.
 
-    Once every ``interval`` iterations the batch about to be trained on is run
+    Every ``interval`` iterations the batch about to be trained on is run
     once more, forward and twice backward, with the same random numbers.
     Parameters, gradients, BatchNorm statistics, memories and random states are
-    left as they were: the run's result does not depend on this hook. In
-    several processes each looks at its own share of the batch.
+    left unchanged: the run's result does not depend on this hook. With
+    several processes, each uses its own share of the batch.
 
     Source: the analysis of Yang et al., Dual-Head Knowledge Distillation,
     Propositions 1 to 4: under neural collapse the two gradients conflict in
     the linear classifier and not in the backbone.
 
     Args:
-        interval: Iterations between two looks.
-        by_stage: Whether each stage of the backbone is looked at too, as
-            ``grad_cos_stage1`` and so on, with what runs before its end.
-        by_method: Whether each method's own gradient is compared with the task's too,
-            as ``grad_cos_rest.kd``: one more backward pass for each.
+        interval: Iterations between two comparisons.
+        by_stage: Whether to compare each stage of the backbone too, as
+            ``grad_cos_stage1`` and so on, with the modules that run before its end.
+        by_method: Whether to compare each method's own gradient with the task's too,
+            as ``grad_cos_rest.kd``: one more backward pass per method.
 
     Raises:
-        ValueError: If the interval is not a positive whole number, or the student's
-            backbone is to be split into stages and has none.
+        ValueError: If the interval is not a positive whole number, or ``by_stage`` is
+            set and the student's backbone has no stages.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class GradientConflictHook(Hook):
         data_batch: Any = None,
         outputs: dict[str, Tensor] | None = None,
     ) -> None:
-        """Log the cosine that gradient alignment saw, where it is in use."""
+        """Log the cosine of gradient alignment, if it is in use."""
         cosine = getattr(runner.optim_wrapper, 'cosine', None)
         if cosine is not None and self.every_n_train_iters(runner, self.interval):
             runner.message_hub.update_scalar('train/grad_cos', cosine)
@@ -124,15 +124,15 @@ def _any(gradient: list[Tensor | None]) -> bool:
 def _gradients(
     runner: Runner, distiller: Distiller, data_batch: Any, by_method: bool
 ) -> tuple[Gradients, dict[str, Gradients]]:
-    """The task's gradient of one batch, and others by what their names end with.
+    """The task's gradient for one batch, and the others by the suffix of their keys.
 
-    There is none but the task's where no method is active.
+    Both are empty if no method is active.
     """
     parameters = list(distiller.parameters())
     buffers = {name: buffer.clone() for name, buffer in distiller.named_buffers()}
     with (
         random_state_kept(parameters[0].device),
-        # A region compiled for one backward pass refuses a second.
+        # A region compiled for one backward pass does not allow a second.
         torch.compiler.set_stance('force_eager'),
         runner.optim_wrapper.optim_context(distiller),
     ):
@@ -161,7 +161,7 @@ def _losses_by_method(
     for name in distiller.named_methods:
         own = {k: v for k, v in losses.items() if k.startswith(f'{PREFIX}{name}.')}
         loss = BaseModel.parse_losses(distiller, own)[0]
-        # One that is switched off now gives constants.
+        # The losses of a method that is switched off are constants.
         if loss.requires_grad:
             found[f'.{name}'] = loss
     return found

@@ -1,4 +1,4 @@
-"""A diagnostic: how near a student is to neural collapse, at every validation."""
+"""A diagnostic: how close a student is to neural collapse, at every validation."""
 
 from typing import Any
 
@@ -16,24 +16,24 @@ from mmkd.structures import Targets
 
 @HOOKS.register_module()
 class NeuralCollapseHook(ValidationTapHook):
-    """Log how features and main classifier lie to each other.
+    """Log how the features relate geometrically to the main classifier.
 
-    The features are the main classifier's input for validation images, of a distiller's
-    student or of a model that is trained alone; per pixel for some positions of each
-    image, spread evenly over those with a class. Logged as ``val/collapse_<measure>``,
-    see :class:`mmkd.models.class_geometry.Collapse`: all measures go to 0 as features
-    and classifier go to a simplex equiangular tight frame. Nothing is changed in the
-    model, and nothing drawn.
+    The features are the main classifier's input for validation images, in a distiller's
+    student or a plain model; for segmentation, at some positions of each image, spread
+    evenly over those with a class. Logged as ``val/collapse_<measure>``, see
+    :class:`mmkd.models.class_geometry.Collapse`: all measures go to 0 as features and
+    classifier approach a simplex equiangular tight frame. The hook does not change the
+    model and draws no random numbers.
 
     Source: the analysis of Yang et al., Dual-Head Knowledge Distillation, section 3;
     the measures are those of Papyan et al., PNAS 2020.
 
     Args:
-        positions: Pixels that are looked at of an image, at most.
+        positions: Maximum number of pixels used per image.
 
     Raises:
         ValueError: If ``positions`` is not a positive whole number, or the model has no
-            linear main classifier with one row a class.
+            linear main classifier with one row per class.
     """
 
     looked_for = 'Neural collapse'
@@ -54,21 +54,21 @@ class NeuralCollapseHook(ValidationTapHook):
         """Find the classifier.
 
         Raises:
-            ValueError: If there is none that has a row for each class.
+            ValueError: If there is none with one row per class.
         """
         super().before_run(runner)
         rows, classes = self._rows(), self._view.num_classes
         width = self._view.shape(self._view.feature)[1]
         if classes < 2 or rows.shape != (classes, width):
             raise ValueError(
-                'NeuralCollapseHook compares one row of a linear classifier for each '
-                f'class with what that reads. {self._view.classifier!r} has '
+                'NeuralCollapseHook needs a linear classifier with one row per class '
+                f'over its input features. {self._view.classifier!r} has '
                 f'weights of shape {tuple(rows.shape)}, {classes} classes and inputs '
                 f'of width {width}: leave the hook out.'
             )
 
     def begin(self) -> None:
-        """Begin with no feature."""
+        """Start without features."""
         self._moments = ClassMoments(self._view.num_classes)
 
     def add(self, value: Tensor, targets: Targets) -> None:
@@ -85,7 +85,7 @@ class NeuralCollapseHook(ValidationTapHook):
         self._moments.add(vectors[places], labels[places])
 
     def measures(self) -> dict[str, float]:
-        """The measures, where two classes at least were seen."""
+        """The measures, if at least two classes were seen."""
         self._moments.gather()
         if int((self._moments.counts > 0).sum()) < 2:
             return {}

@@ -1,4 +1,4 @@
-"""Shows methods and teacher the training set."""
+"""Preparation of methods and teacher for the training set."""
 
 from mmengine.hooks import Hook
 from mmengine.runner import BaseLoop, Runner
@@ -12,13 +12,13 @@ from mmkd.registry import HOOKS
 
 @HOOKS.register_module()
 class PrepareMethodsHook(Hook):
-    """Let methods and teacher look at the training set before training starts.
+    """Show methods and teacher the training set before training starts.
 
     Some methods need its size or its classes: CRD remembers every image. The
-    teacher's classes are compared with its own by name, and a recorded one is read
-    with the images, after all that makes a view has been compared. It acts
-    before the model is copied for averaging and before a checkpoint is loaded,
-    so that what it sizes is restored; validation alone needs none of it.
+    teacher's classes are compared with those of the set by name. A recorded
+    teacher is read with the images, after all that determines a view has been
+    compared. It acts before the model is copied for averaging and before a
+    checkpoint is loaded, so that buffers sized here are restored.
     """
 
     priority = 'VERY_HIGH'
@@ -27,10 +27,10 @@ class PrepareMethodsHook(Hook):
         """Match the teacher's classes and call ``prepare`` of every method.
 
         Raises:
-            ValueError: If the teacher has other classes and a method compares them,
-                or was recorded of other views.
+            ValueError: If the teacher has different classes and a method compares
+                them, or it was recorded on other views.
         """
-        # The public attribute would build the training set for validation.
+        # The public attribute would build the training set even for validation.
         if not isinstance(runner._train_loop, BaseLoop):
             return
         dataset, distiller = runner.train_dataloader.dataset, distiller_of(runner)

@@ -17,7 +17,7 @@ from mmkd.registry import HOOKS
 class StartTableHook(Hook):
     """Log weights, schedules, taps and networks once, before the first iteration.
 
-    What mmkd found in the models instead of being told is seen there.
+    The table shows what mmkd found in the models by itself.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Ends a training whose student has collapsed."""
+"""Stops a training whose student has collapsed."""
 
 from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, Runner
@@ -9,27 +9,27 @@ from mmkd.registry import HOOKS
 from mmkd.resilience.runner_model import model_of
 
 CHANCE = 1.1
-"""How much better than chance a student must be, as the paper's code has it."""
+"""How much better than chance a student must be, as in the paper's code."""
 
 
 @HOOKS.register_module()
 class StopOnCollapseHook(Hook):
-    """Stop a training whose score is still that of chance.
+    """Stop a training whose score is still at chance level.
 
     Source: the code of Yang et al., Dual-Head Knowledge Distillation
     (``train_student_imagenet.py``), which ends a training at a top-1 accuracy below
     1.1 % after epoch 10.
 
     Args:
-        monitor: The score, as validation names it.
-        bound: A training stops below it, in the score's unit; None for 1.1 times the
-            accuracy of a guess among the classes, in per cent.
-        begin: Epochs, or iterations where a training counts those, in which the score
-            is not looked at.
+        monitor: The score, by its name in validation.
+        bound: Training stops below this value, in the score's unit; None for 1.1 times
+            the accuracy of guessing among the classes, in per cent.
+        begin: Epochs, or iterations if the training counts those, during which the
+            score is ignored.
 
     Raises:
         ValueError: If ``begin`` is negative, or no bound is given for a score that is
-            no accuracy.
+            not an accuracy.
     """
 
     def __init__(
@@ -42,15 +42,15 @@ class StopOnCollapseHook(Hook):
             raise ValueError(f'begin must not be negative, got {begin}.')
         if bound is None and not monitor.startswith('accuracy'):
             raise ValueError(
-                f'what chance scores in {monitor!r} is not known: give the bound below '
-                'which a student has collapsed.'
+                f'the chance level of {monitor!r} is unknown: set bound to the score '
+                'below which a student has collapsed.'
             )
         self.monitor, self.bound, self.begin = monitor, bound, begin
 
     def after_val_epoch(
         self, runner: Runner, metrics: dict[str, float] | None = None
     ) -> None:
-        """Look at the score.
+        """Check the score.
 
         Raises:
             ValueError: If validation has no such score.
@@ -59,7 +59,7 @@ class StopOnCollapseHook(Hook):
         if self.monitor not in found:
             raise ValueError(
                 f'StopOnCollapseHook watches {self.monitor!r}, which validation does '
-                f'not give.{nearest_and_known(self.monitor, sorted(found))}'
+                f'not report.{nearest_and_known(self.monitor, sorted(found))}'
             )
         by_epoch = isinstance(runner.train_loop, EpochBasedTrainLoop)
         done = runner.epoch if by_epoch else runner.iter

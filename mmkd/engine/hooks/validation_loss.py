@@ -1,4 +1,4 @@
-"""The cross-entropy of what is validated, beside its score."""
+"""The cross-entropy on the validation set, besides its score."""
 
 import torch
 from mmengine.dist import all_reduce
@@ -15,9 +15,9 @@ from mmkd.structures import Targets
 class ValidationLossHook(ValidationTapHook):
     """Log the cross-entropy of the validation set as ``val/cross_entropy``.
 
-    It is that of the logits which the model returns, whatever it is trained with: mean
-    over the images, or over the pixels that have a class, on the map of the logits.
-    So it compares students of different losses, as the second curve of Figure 2 in
+    It is computed from the model's logits, whatever the training loss is: the mean over
+    the images, or over the labelled pixels at the resolution of the logits. So it
+    compares students trained with different losses, as the second curve of Figure 2 in
     Yang et al., Dual-Head Knowledge Distillation, does.
     """
 
@@ -28,7 +28,7 @@ class ValidationLossHook(ValidationTapHook):
         return view.logits
 
     def begin(self) -> None:
-        """Begin at 0."""
+        """Reset the sums."""
         self._sum_and_count = torch.zeros(2, dtype=torch.float64)
 
     def add(self, value: Tensor, targets: Targets) -> None:
@@ -38,7 +38,7 @@ class ValidationLossHook(ValidationTapHook):
         self._sum_and_count += torch.tensor([loss * count, count])
 
     def measures(self) -> dict[str, float]:
-        """The mean, where a position has a class."""
+        """The mean, if anything has a class."""
         all_reduce(self._sum_and_count)
         total, count = self._sum_and_count.tolist()
         return {'cross_entropy': total / count} if count else {}

@@ -1,4 +1,4 @@
-"""What looks at one place of a model while it is validated."""
+"""Base of hooks that read one tap of a model during validation."""
 
 from abc import abstractmethod
 from collections.abc import Callable
@@ -16,14 +16,14 @@ from mmkd.structures import Targets
 
 
 class ValidationTapHook(Hook):
-    """See what a tap holds for every validation sample, with the sample's targets.
+    """Read a tap for every validation sample, with the sample's targets.
 
-    It serves a distiller's student and a model that is trained alone. Nothing is
-    changed in the model, and nothing drawn.
+    It works for a distiller's student and for a plain model. It does not change the
+    model and draws no random numbers.
     """
 
     looked_for: ClassVar[str]
-    """What is measured, for a warning where it cannot be."""
+    """What is measured, for the warning if it cannot be."""
 
     def __init__(self) -> None:
         self._seen: list[Tensor] = []
@@ -32,32 +32,32 @@ class ValidationTapHook(Hook):
 
     @abstractmethod
     def tap(self, view: ModelView) -> Tap:
-        """The place that is looked at."""
+        """The tap to read."""
 
     @abstractmethod
     def begin(self) -> None:
-        """Forget what an earlier validation has shown."""
+        """Clear what an earlier validation has collected."""
 
     @abstractmethod
     def add(self, value: Tensor, targets: Targets) -> None:
-        """Look at some samples.
+        """Add some samples.
 
         Args:
-            value: What the tap holds, ``(N, C, *)``.
-            targets: What they are to be classified as, on a map of the value's size.
+            value: The value of the tap, ``(N, C, *)``.
+            targets: Targets of the samples, at the resolution of the value.
         """
 
     @abstractmethod
     def measures(self) -> dict[str, float]:
-        """What is logged of this validation, by name; all processes call it."""
+        """The measures to log for this validation, by name; all processes call it."""
 
     def before_run(self, runner: Runner) -> None:
-        """Find the place."""
+        """Find the tap."""
         self._view = view_of(model_of(runner))
         self._tap = self.tap(self._view)
 
     def before_val_epoch(self, runner: Runner) -> None:
-        """Begin to look."""
+        """Start to read the tap."""
         self.begin()
         self._seen.clear()
         module = find_module(self._view.model, self._tap.path)
@@ -74,7 +74,7 @@ class ValidationTapHook(Hook):
         data_batch: Any = None,
         outputs: Any = None,
     ) -> None:
-        """Add the samples of a batch, whose labels its predictions carry."""
+        """Add the samples of a batch, whose labels are in its predictions."""
         values, task = list(self._seen), self._view.task
         self._seen.clear()
         whole = len(values) == 1 and len(values[0]) == len(outputs or ())
@@ -82,7 +82,7 @@ class ValidationTapHook(Hook):
             self._tell(runner, len(values))
             return
         [value] = values
-        # Images of one batch may have labels of several sizes.
+        # Labels of one batch may differ in size.
         alike = len({task.labels_of(sample).shape for sample in outputs}) == 1
         size = len(value) if alike else 1
         for begin in range(0, len(value), size):
@@ -103,7 +103,7 @@ class ValidationTapHook(Hook):
             return
         self._told = True
         why = (
-            f'the classifier runs {runs} times for a batch, as in sliding windows'
+            f'the classifier runs {runs} times per batch, as in sliding windows'
             if self._view.task.one_class_each
             else 'images have several labels'
         )

@@ -1,4 +1,4 @@
-"""Optimiser wrappers, and how a distiller's parameters are grouped."""
+"""Optimiser wrappers, and the parameter groups of a distiller."""
 
 from mmkd.engine.optim.constructor import DistillOptimWrapperConstructor
 from mmkd.engine.optim.gradient_align import (

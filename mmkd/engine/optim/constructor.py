@@ -18,28 +18,28 @@ ALIGNED = {
     'OptimWrapper': 'mmkd.GradientAlignOptimWrapper',
     'AmpOptimWrapper': 'mmkd.AmpGradientAlignOptimWrapper',
 }
-"""Optimiser wrappers and their forms that align gradients."""
+"""Optimiser wrappers and their variants that align gradients."""
 
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
 class DistillOptimWrapperConstructor:
-    """Give the student the groups it has alone, and each method one of its own.
+    """Give the student the groups it has without mmkd, and each method its own.
 
-    Another constructor, any that is registered, builds the optimiser wrapper of
-    the student; it sees no method. The parameters of each method then form one
-    more group with the optimiser's settings, unmoved by ``custom_keys``,
-    multipliers and layer-wise decay, which are the student's. Where a method asks
-    for gradient alignment the optimiser wrapper is the form of it that aligns.
+    Any other registered constructor builds the student's optimiser wrapper; it
+    does not see the methods. The parameters of each method then form one more
+    group with the optimiser's settings; ``custom_keys``, multipliers and
+    layer-wise decay apply to the student only. If a method asks for gradient
+    alignment, the optimiser wrapper is replaced by its variant that aligns.
 
     Args:
         optim_wrapper_cfg: As for the other constructor.
-        paramwise_cfg: As for the other constructor, which ``constructor`` in it
-            names.
+        paramwise_cfg: As for the other constructor, whose name is its
+            ``constructor``.
 
     Raises:
         TypeError: If the other constructor builds several optimisers.
-        ValueError: If gradients are to be aligned and the optimiser wrapper has no
-            form that does.
+        ValueError: If gradients have to be aligned and the optimiser wrapper has
+            no variant for it.
     """
 
     def __init__(
@@ -55,15 +55,15 @@ class DistillOptimWrapperConstructor:
         if aligned and kind not in ALIGNED.values():
             if kind not in ALIGNED:
                 raise ValueError(
-                    f'gradient alignment has no form of the wrapper {kind!r}; it '
-                    f'has those of {", ".join(ALIGNED)}.'
+                    f'gradient alignment does not support the wrapper {kind!r}, '
+                    f'only {", ".join(ALIGNED)}.'
                 )
             wrapper['type'] = ALIGNED[kind]
         return OPTIM_WRAPPER_CONSTRUCTORS.build(
             dict(
                 type=self.kind,
                 optim_wrapper_cfg=wrapper,
-                # An empty dict and None are not the same to all constructors.
+                # Some constructors distinguish an empty dict from None.
                 paramwise_cfg=self.paramwise_cfg or None,
             )
         )
@@ -85,7 +85,7 @@ class DistillOptimWrapperConstructor:
                 f'{self.kind} builds a {type(wrapper).__name__}: a '
                 'distiller trains with one optimiser.'
             )
-        # PyTorch wants names in all groups or none; some constructors give them.
+        # PyTorch requires names in all groups or none; some constructors set them.
         has_names = 'param_names' in wrapper.optimizer.param_groups[0]
         for name, method in distiller.named_methods.items():
             named = {k: p for k, p in method.named_parameters() if p.requires_grad}
@@ -99,7 +99,7 @@ class DistillOptimWrapperConstructor:
 
 
 def keep_methods_apart(cfg: Config) -> None:
-    """Let a distillation's optimiser be built by this constructor.
+    """Make this constructor build the optimiser of a distillation.
 
     Args:
         cfg: The config of any training; changed in place, once.

@@ -24,7 +24,7 @@ from mmkd.registry import OPTIM_WRAPPERS
 
 @OPTIM_WRAPPERS.register_module()
 class GradientAlignOptimWrapper(OptimWrapper):
-    """Step along the task gradient and what of the other does not oppose it.
+    """Step along the task gradient plus the part of the other not opposed to it.
 
     With ``g1`` the gradient of the task loss and ``g2`` that of the
     distillation loss, each over all trainable parameters of the optimiser as
@@ -37,12 +37,12 @@ class GradientAlignOptimWrapper(OptimWrapper):
     zero and where no distillation loss is active. A parameter that only one
     loss reaches belongs to the vector.
 
-    The two losses are those that the distiller puts together with
-    :func:`mmkd.loss_groups.sum_of_groups`; any other loss is refused.
+    The two losses are those that the distiller combines with
+    :func:`mmkd.loss_groups.sum_of_groups`; any other loss is an error.
     Gradients are clipped after alignment. With ``accumulative_counts`` both
-    gradients are accumulated apart and aligned at the update. In several
-    processes both are averaged at the update, by this class instead of the
-    data-parallel wrapper, so that all take the decision of the whole batch;
+    gradients are accumulated separately and aligned at the update. With several
+    processes, this class averages both at the update, instead of the
+    data-parallel wrapper, so that all processes decide by the whole batch;
     whether a distillation loss is active must not differ between them.
 
     Source: Yang et al., Dual-Head Knowledge Distillation, Section "Gradient
@@ -56,7 +56,7 @@ class GradientAlignOptimWrapper(OptimWrapper):
     Attributes:
         cosine: Cosine of the angle between ``g1`` and ``g2`` at the last
             update, negative where they conflicted: a scalar on the
-            parameters' device, or None where no distillation loss was active.
+            parameters' device, or None if no distillation loss was active.
 
     Examples:
         >>> optim_wrapper = dict(
@@ -66,9 +66,9 @@ class GradientAlignOptimWrapper(OptimWrapper):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # Else a compiled model frees what the second backward pass reads.
+        # Otherwise a compiled model frees what the second backward pass reads.
         compiler_config.donated_buffer = False
-        # A retained graph lets the memory in use rise and fall by more in each step.
+        # With a retained graph, memory in use varies more within each step.
         keep_freed_memory()
         self.cosine: Tensor | None = None
         self._task: Gradients = {}
@@ -81,7 +81,7 @@ class GradientAlignOptimWrapper(OptimWrapper):
         return sum_of_groups(LossGroups(super().scale_loss(task), distillation))
 
     def backward(self, loss: Tensor, **kwargs: Any) -> None:
-        """Accumulate the gradients of both losses apart.
+        """Accumulate the gradients of both losses separately.
 
         Args:
             loss: What :meth:`scale_loss` returned.
@@ -107,7 +107,7 @@ class GradientAlignOptimWrapper(OptimWrapper):
         super().step(**kwargs)
 
     def zero_grad(self, **kwargs: Any) -> None:
-        """Forget both gradients.
+        """Clear both gradients.
 
         Args:
             kwargs: Arguments of :meth:`torch.optim.Optimizer.zero_grad`.
@@ -116,7 +116,7 @@ class GradientAlignOptimWrapper(OptimWrapper):
         super().zero_grad(**kwargs)
 
     def should_sync(self) -> bool:
-        """Never: gradients are averaged at the update, each kind apart."""
+        """Never: the two gradients are averaged separately at the update."""
         return False
 
     @contextmanager
@@ -151,12 +151,12 @@ class GradientAlignOptimWrapper(OptimWrapper):
         return [p for group in self.optimizer.param_groups for p in group['params']]
 
     def _amplified(self, loss: Tensor) -> Tensor:
-        """The loss as a gradient scaler wants it."""
+        """The loss, scaled if there is a gradient scaler."""
         return loss
 
     @torch.no_grad()
     def _align(self) -> None:
-        """Put the aligned gradient into ``.grad``, without waiting for the device."""
+        """Put the aligned gradient into ``.grad``, without blocking on the GPU."""
         parameters = [p for p in self._parameters if p.requires_grad]
         task = [self._task.get(p) for p in parameters]
         distillation = [p.grad for p in parameters]
@@ -183,10 +183,10 @@ class GradientAlignOptimWrapper(OptimWrapper):
 class AmpGradientAlignOptimWrapper(GradientAlignOptimWrapper, AmpOptimWrapper):
     """:class:`GradientAlignOptimWrapper` for automatic mixed precision.
 
-    Both losses are scaled alike, which leaves the alignment as it is; the
-    aligned gradient is unscaled before it is clipped. A value that is not
-    finite in either gradient reaches the aligned one, so that the scaler skips
-    the step, in all processes alike.
+    Both losses are scaled by the same factor, which does not change the
+    alignment; the aligned gradient is unscaled before it is clipped. A
+    non-finite value in either gradient reaches the aligned one, so that the
+    scaler skips the step in all processes.
 
     Args:
         args: Arguments of :class:`mmengine.optim.AmpOptimWrapper`;

@@ -8,16 +8,16 @@ from mmengine.dist import all_reduce, all_reduce_params
 from torch import Tensor, nn
 
 BUCKET_MB = 25
-"""Gradients reduced in one message, in megabytes; PyTorch's own choice."""
+"""Megabytes of gradients reduced in one message; PyTorch's default."""
 
 PIECE = 2**17
-"""Elements compared at once on a CPU: in float64 a megabyte, which stays in cache."""
+"""Elements compared at once on a CPU: one megabyte in float64, which fits in cache."""
 
 NO_DIRECTION = torch.finfo(torch.float32).tiny
 """Squared norm up to which a gradient counts as zero."""
 
 Gradients = dict[nn.Parameter, Tensor | None]
-"""A gradient kept apart from ``.grad``."""
+"""A gradient kept separately from ``.grad``."""
 
 
 def backward_into(
@@ -26,8 +26,8 @@ def backward_into(
     """Add a loss's gradients to a store, leaving ``.grad`` as it was.
 
     The store's tensors take the place of ``.grad`` while the backward pass
-    runs: nothing is copied, and models that recompute activations, which
-    ``torch.autograd.grad`` refuses, work.
+    runs: nothing is copied, and activation checkpointing works, which
+    ``torch.autograd.grad`` does not support.
 
     Args:
         store: What has been accumulated so far; updated in place.
@@ -71,7 +71,7 @@ class Comparison(NamedTuple):
 
     @property
     def opposition(self) -> Tensor:
-        """What the second goes against the first, in multiples of the first.
+        """How far the second opposes the first, in multiples of the first.
 
         ``min(0, product) / first_squared``, and 0 where the first has no direction.
         """
@@ -84,15 +84,15 @@ def compare(
 ) -> Comparison:
     """Compare two gradients, each given parameter by parameter.
 
-    Computed in float64 where the device has it: products of gradients that a
+    Computed in float64 if the device supports it: products of gradients that a
     loss scaler has enlarged overflow float32 long before the gradients do.
 
     Args:
-        first: One tensor a parameter, None where it was not reached.
-        second: The other gradient, of the same shapes.
+        first: One tensor per parameter, None where the loss did not reach it.
+        second: The other gradient, with the same shapes.
 
     Returns:
-        Scalars on the gradients' device, without a transfer from it.
+        Scalars on the gradients' device, without synchronising with it.
     """
     products, first_squares, second_squares = [], [], []
     for pair in zip(first, second, strict=True):
@@ -106,8 +106,8 @@ def compare(
 def _pieces(*pair: Tensor | None) -> Iterator[tuple[Tensor, ...]]:
     """Parts of a parameter's gradients, each a vector in float64, 0 for None.
 
-    They are taken in the order in which the memory holds them, so that no layout is
-    copied, and on CPUs so small that their copies in float64 stay in the cache.
+    They follow the order in memory, so that no layout is copied. On CPUs they are so
+    small that their copies in float64 stay in the cache.
     """
     gradients = [gradient for gradient in pair if gradient is not None]
     if not gradients:
@@ -131,14 +131,14 @@ def average_over_processes(
 ) -> None:
     """Average gradients over all processes, in place, with one reduction each.
 
-    As in PyTorch's data parallelism every parameter takes part, as zero where
-    a process did not reach it, so that the processes never disagree on what
-    is exchanged. A parameter that no process reached keeps None. The host
-    waits for the device only where this process left a parameter out.
+    As in PyTorch's data parallelism every parameter takes part, with zeros where
+    a process did not reach it, so that all processes exchange the same tensors.
+    A parameter that no process reached keeps None. The host blocks on the device
+    only if this process left out a parameter.
 
     Args:
-        parameters: What the gradients are of, the same in all processes.
-        gradients: One or more gradients, each a tensor or None a parameter.
+        parameters: The parameters of the gradients, the same in all processes.
+        gradients: One or more gradients, each a tensor or None per parameter.
     """
     present = [
         any(part is not None for part in parts)

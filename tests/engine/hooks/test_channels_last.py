@@ -85,7 +85,7 @@ def test_layout_does_not_pay_everywhere() -> None:
 
 
 class First(Hook):
-    """What the weights are when the training begins."""
+    """The weights when training starts."""
 
     priority = 'VERY_LOW'
 

@@ -61,7 +61,7 @@ def classifier(tiny: Any, width: int = 4) -> dict[str, Any]:
 
 @pytest.fixture
 def teacher(tiny: Any) -> dict[str, Any]:
-    """One that has learnt the colours; its metafile says how well."""
+    """A teacher that has learnt the colours, with its score in a metafile."""
     config = classifier(tiny)
     config['data_preprocessor'].update(to_rgb=False)
     torch.manual_seed(0)
@@ -85,7 +85,7 @@ def teacher(tiny: Any) -> dict[str, Any]:
 def start(
     tiny: Any, config: dict[str, Any], method: str = 'DualHead', **settings: Any
 ) -> None:
-    """Distil it, its config and checkpoint those of the folder."""
+    """Distil the teacher, with config and checkpoint in the folder."""
     file, checkpoint = tiny.folder / 'teacher.py', tiny.folder / 'teacher.pth'
     Config(dict(model=config)).dump(file)
     model = dict(
@@ -117,7 +117,7 @@ def spoil(folder: Path, names: str, change: Any) -> None:
 def test_one_that_has_learnt_them_passes(tiny: Any, teacher: Any) -> None:
     start(tiny, teacher)
     assert 'its metafile: 99 on Noise' in logged(tiny)
-    assert 'on 50 of 70 validation images, the best of 100 shuffles' in logged(tiny)
+    assert 'on 50 of 70 validation images (the best of 100 shuffles' in logged(tiny)
     assert 'Usual causes' not in logged(tiny)
 
 
@@ -152,4 +152,4 @@ def test_one_whose_features_alone_are_used_may_know_nothing(
 ) -> None:
     spoil(tiny.folder, 'head.fc', torch.zeros_like)
     start(tiny, teacher, 'FitNet')
-    assert 'The methods use its features alone' in logged(tiny)
+    assert 'The methods use only its features' in logged(tiny)

@@ -35,7 +35,7 @@ class Nothing(BaseMetric):
 
 
 def logged(tiny: Any) -> str:
-    """What all trainings so far have logged, in their order."""
+    """The logs of all trainings so far, in order."""
     files = sorted(tiny.folder.rglob('*.log'), key=lambda path: path.stat().st_mtime)
     return ''.join(path.read_text() for path in files)
 
@@ -52,7 +52,7 @@ def loader_of(batch: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture
 def start(tiny: Any, task: str) -> Callable[..., Runner]:
-    """Train a distiller, its teacher checked, on noise of both tasks."""
+    """Train a distiller on noise of both tasks, with the teacher check."""
 
     def run(distiller: Any = None, name: str = 'run', **settings: Any) -> Runner:
         validation = dict(
@@ -72,7 +72,7 @@ def start(tiny: Any, task: str) -> Callable[..., Runner]:
 
 
 def knows(monkeypatch: pytest.MonkeyPatch, change: Callable[[Tensor], Tensor]) -> None:
-    """Let teachers predict what a function makes of the labels."""
+    """Make teachers predict a function of the labels."""
 
     def predict(self: FrozenTeacher, inputs: Tensor, samples: Any) -> Any:
         for sample in samples:
@@ -100,7 +100,7 @@ def test_one_that_says_the_same_of_all_is_refused(
     start: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     knows(monkeypatch, torch.ones_like)
-    with pytest.raises(ValueError, match=r'knows nothing of .*order of classes'):
+    with pytest.raises(ValueError, match=r'knows nothing about .*order of classes'):
         start()
 
 
@@ -138,7 +138,7 @@ def test_a_recorded_teacher_has_the_score_of_its_record(
     recorded.manifest = SimpleNamespace(teacher=dict(score=score))
     runner.model.teacher = recorded
     CheckTeacherHook().before_train(runner)
-    # Old records have no key.
+    # Old records do not have a key.
     score.pop('key')
     CheckTeacherHook().before_train(runner)
     scores = read_run(tiny.folder / 'run').scalars.val
@@ -160,13 +160,13 @@ def test_one_whose_features_alone_are_used_may_know_nothing(
 ) -> None:
     knows(monkeypatch, torch.zeros_like)
     start(tiny.distiller(task, FITNET))
-    assert 'The methods use its features alone' in logged(tiny)
+    assert 'The methods use only its features' in logged(tiny)
 
 
 def test_looking_changes_nothing_of_the_training(
     start: Any, tiny: Any, task: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The second is built before a runner sets a scope.
+    # Build both before a runner sets a scope.
     distillers = [tiny.distiller(task) for _ in range(2)]
     knows(monkeypatch, lambda labels: labels)
     hooks = dict(HOOKS, check_teacher=dict(type='IterTimerHook'))
@@ -203,8 +203,8 @@ def test_a_teacher_below_the_student_is_named_before(
     torch.save(dict(state_dict=tiny.own_state(distiller)), file)
     monkeypatch.setattr(distiller, 'predict', all_right, raising=False)
     start(distiller, load_from=str(file))
-    assert 'student begins with' in logged(tiny)
-    assert 'is worse than the student that it is to teach (100.0)' in logged(tiny)
+    assert 'student starts with' in logged(tiny)
+    assert 'is worse than the student that it should teach (100.0)' in logged(tiny)
 
 
 def test_without_validation_it_says_so(start: Any, tiny: Any) -> None:

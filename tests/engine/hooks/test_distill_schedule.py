@@ -16,7 +16,7 @@ Build = Callable[..., Runner]
 
 
 class Endless(IterableDataset):
-    """Data that nothing knows the length of."""
+    """Data of unknown length."""
 
     def __init__(self, batch: dict[str, Any]) -> None:
         self.batch = batch
@@ -27,7 +27,7 @@ class Endless(IterableDataset):
 
 
 class Recorder:
-    """Note the factors that every training step sees."""
+    """Record the factors that every training step sees."""
 
     def __init__(self, distiller: Distiller) -> None:
         self.seen: dict[str, list[Any]] = {name: [] for name in distiller.methods}
@@ -43,7 +43,7 @@ class Recorder:
 
 @pytest.fixture
 def scheduled(tiny: Any) -> Callable[..., Distiller]:
-    """A distiller whose methods have the given schedules."""
+    """A distiller whose methods have given schedules."""
 
     def build(dual_head: dict[str, Any], **kd: Any) -> Distiller:
         methods = dict(
@@ -164,7 +164,7 @@ def test_a_schedule_without_the_hook_stops_the_first_iteration(
 def test_a_method_starts_in_a_model_that_is_compiled_already(
     scheduled: Any, runner_of: Build
 ) -> None:
-    """What it taps is called, although it was not when the model was compiled."""
+    """Its taps are called, although they were not when the model was compiled."""
     distiller = scheduled(dict(start=1))
     before = distiller.methods['dual_head'].head.classifier.weight.clone()
     distiller.forward = torch.compile(distiller.forward, backend='eager')
@@ -185,7 +185,7 @@ def test_a_method_that_starts_after_the_end_is_refused(
 ) -> None:
     runner = runner_of(scheduled({}, start=start), default_hooks=HOOK, **loop)
 
-    with pytest.raises(ValueError, match=rf'methods\.kd never counts.*{start}.*{end}'):
+    with pytest.raises(ValueError, match=rf'kd is never active.* {start}.* has {end}'):
         runner.train()
 
 

@@ -1,4 +1,4 @@
-"""Neural collapse as validation sees it, against a direct computation."""
+"""Neural collapse measured in validation, against a direct computation."""
 
 import copy
 from typing import Any

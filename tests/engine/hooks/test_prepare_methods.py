@@ -10,7 +10,7 @@ Seen = dict[str, list[Any]]
 
 @pytest.fixture
 def seen(distiller: Any) -> Seen:
-    """The training sets that each method is shown."""
+    """The training sets that each method has seen."""
     shown: Seen = {name: [] for name in distiller.methods}
     for name, method in distiller.named_methods.items():
         method.prepare = shown[name].append
@@ -48,7 +48,7 @@ def test_validation_does_not_build_the_training_set(
 
 
 def runner_with_names(tiny: Any, task: str, names: Any, methods: Any = None) -> Any:
-    """The training set's classes are cat, dog, eel and fox."""
+    """A runner whose training set has the classes cat, dog, eel and fox."""
     teacher = tiny.teacher(tiny.model(task, width=8))
     content = torch.load(teacher['checkpoint'])
     meta = dict(dataset_meta=dict(classes=names))

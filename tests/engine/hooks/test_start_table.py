@@ -71,7 +71,7 @@ def test_it_says_what_is_trained_once(tiny: Any, task: str) -> None:
     for words in ('0.75', 'always', 'parameters'):
         assert words in kd
     view = distiller.student_view
-    # Of the batch's images, not of the blank ones that the models were looked at with.
+    # From the batch's images, not from the blank ones used to inspect the models.
     shape = {'images': '8', 'pixels': '6 x 4 x 4'}[task]
     words = ' '.join(re.split(r'[│\s]+', text))
     assert f'student: input of {view.classifier}, {shape}' in words

@@ -1,4 +1,4 @@
-"""A training ends where the score stays that of chance."""
+"""Training stops if the score stays at chance level."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from mmkd.engine import StopOnCollapseHook
 
 @METRICS.register_module(force=True)
 class Scores(BaseMetric):
-    """Gives the scores it is told, one a validation."""
+    """Returns given scores, one per validation."""
 
     def __init__(self, scores: list[float]) -> None:
         super().__init__()
@@ -66,7 +66,7 @@ def test_it_stops_below_the_bound_and_not_before(
 def test_settings_that_cannot_be(tiny: Any) -> None:
     with pytest.raises(ValueError, match='begin must not be negative'):
         StopOnCollapseHook(begin=-1)
-    with pytest.raises(ValueError, match="what chance scores in 'mIoU'"):
+    with pytest.raises(ValueError, match="the chance level of 'mIoU'"):
         StopOnCollapseHook(monitor='mIoU')
     with pytest.raises(ValueError, match=r'accuracy/top2.*Did you mean'):
         epochs(tiny, [1.0], monitor='accuracy/top2', begin=0)

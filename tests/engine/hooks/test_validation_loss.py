@@ -1,4 +1,4 @@
-"""The loss of a validation, against a direct computation."""
+"""The validation loss, against a direct computation."""
 
 import math
 from typing import Any

@@ -10,7 +10,7 @@ from mmkd.loss_groups import LossGroups
 
 
 class TwoHeads(nn.Module):
-    """A backbone, a head for each loss, and a layer that neither reaches."""
+    """A backbone, a head for each loss, and a layer that neither loss reaches."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The student's parameter groups are those it has alone."""
+"""The student's parameter groups are those it has without mmkd."""
 
 import copy
 from typing import Any
@@ -125,7 +125,7 @@ def apart(wrapper: dict[str, Any]) -> dict[str, Any]:
 
 
 def groups_of(model: nn.Module, wrapper: Any) -> list[dict[str, Any]]:
-    """The groups, with names for parameters."""
+    """The groups, with parameters replaced by their names."""
     names = {id(p): name for name, p in model.named_parameters()}
     return [
         {**group, 'params': [names[id(p)] for p in group['params']]}
@@ -145,7 +145,7 @@ def test_the_students_groups_are_those_of_the_plain_student(
         task = 'images'
     methods: dict[str, Any] = copy.deepcopy(METHODS)
     if config is VIT:
-        # The whole backbone gives vectors.
+        # The whole backbone returns vectors.
         methods['heads']['stages'] = ('backbone.layers.1',)
     student = build_model(config)
     distiller = tiny.distiller(task, methods, student=config)

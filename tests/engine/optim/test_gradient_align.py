@@ -118,7 +118,7 @@ def test_accumulating_equals_one_large_batch(net: Any, batches: Any) -> None:
     large = copy.deepcopy(net)
     small = GradientAlignOptimWrapper(SGD(net.parameters()), accumulative_counts=4)
     whole = GradientAlignOptimWrapper(SGD(large.parameters()))
-    # The last update has two micro-steps alone.
+    # The last update has only two micro-steps.
     small.initialize_count_status(net, 0, 10)
     for batch in batches:
         small.update_params(sum_of_groups(net.losses(*batch)))

@@ -1,4 +1,4 @@
-"""Several processes against one; run as a script, this is one of the processes."""
+"""Several processes against one; as a script, this file is one of the processes."""
 
 import os
 import subprocess
@@ -90,7 +90,7 @@ def data(count: int) -> Iterator[tuple[Tensor, Tensor]]:
 
 
 def overflow(rank: int) -> list[float]:
-    """Scales after an overflow in the second process alone, and how far it went."""
+    """Scales after an overflow in the second process only, and the step taken."""
     net = Net()
     before = net.main.weight.clone()
     with mock.patch.object(
@@ -166,7 +166,7 @@ def test_each_gradient_is_reduced_once_an_update(
     processes: list[dict], name: str
 ) -> None:
     gradients = 1 if name == 'task alone' else 2
-    # And one message on which parameters were reached.
+    # And one message that says which parameters were reached.
     assert processes[0]['reductions'][name] == UPDATES * (gradients + 1)
 
 

@@ -18,7 +18,7 @@ STAMP = '%Y/%m/%d %H:%M:%S'
 STUDENT = 'student.pth'
 """Default file name of the student that a distillation saves at its end."""
 
-EXPORTED = 'The student stands in '
+EXPORTED = 'The student is saved in '
 """What :class:`mmkd.engine.hooks.ExportStudentHook` logs about it."""
 
 

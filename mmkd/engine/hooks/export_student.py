@@ -71,4 +71,4 @@ class ExportStudentHook(Hook):
         if 'model' in runner.cfg:
             with whole_or_nothing(path.with_suffix('.py')) as partial:
                 partial.write_text(student_config(runner.cfg).pretty_text)
-        runner.logger.info(f'The student stands in {path}.')
+        runner.logger.info(f'The student is saved in {path}.')

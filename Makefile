@@ -1,6 +1,6 @@
 PYTHON ?= python3
 TASK ?= segmentation
-# onedl, or openmmlab: the original packages, whose mmcv is compiled.
+# onedl, or openmmlab for the original packages, which compile mmcv.
 STACK ?= onedl
 VENV ?= $(if $(filter openmmlab,$(STACK)),.venv-openmmlab,.venv)
 INSTALLED := $(VENV)/installed
@@ -16,11 +16,11 @@ demo: $(INSTALLED)
 test: lint
 	$(RUN) -m pytest --numprocesses 2
 
-# What is delivered, as those who get it use it.
+# Tests of the built package and the site, as users get them.
 check: $(VENV)/docs
 	$(RUN) -m pytest -m check
 
-# Trainings killed fifty times each; -s shows what came of them.
+# Trainings killed fifty times each; -s shows the results.
 soak: $(INSTALLED)
 	$(RUN) -m pytest -m soak -s
 
@@ -28,16 +28,16 @@ soak: $(INSTALLED)
 stages: $(INSTALLED)
 	PYTHONPATH=. $(RUN) tests/helpers/backbones.py
 
-# The figures of docs/performance.md, in work_dirs/bench too; under ten minutes.
+# The numbers in docs/performance.md, also saved to work_dirs/bench; under ten minutes.
 bench: $(INSTALLED)
 	$(RUN) -m benchmarks
 
-# Trainings from recorded teachers, docs/results.md: STUDY=float16 DATA=DIR TEACHER=CKPT,
+# Trainings from recorded teachers for docs/results.md: STUDY=float16 DATA=DIR TEACHER=CKPT,
 # and OPTIONS="--pair PAIR --amp".
 record-runs: $(INSTALLED)
 	$(RUN) -m benchmarks.record_runs $(STUDY) --data-root $(DATA) --teacher $(TEACHER) $(OPTIONS)
 
-# The tables of docs/results.md and the README, from the lines in docs/results.
+# The tables in docs/results.md and the README, from the lines in docs/results.
 results: $(INSTALLED)
 	$(RUN) tools/results.py
 
@@ -45,11 +45,11 @@ lint: $(INSTALLED)
 	$(RUN) -m ruff check .
 	$(RUN) -m mypy
 
-# The site, in build/docs, from the Markdown and the docstrings; a warning is an error.
+# Build the site in build/docs from Markdown and docstrings; warnings are errors.
 docs: $(VENV)/docs
 	$(RUN) -m sphinx -E -a -W --keep-going -q -c docs/site . build/docs
 
-# Whether the addresses of others that the site links to are still there.
+# Check that the external links of the site still work.
 links: $(VENV)/docs
 	$(RUN) -m sphinx -b linkcheck -q -c docs/site . build/links
 
@@ -59,7 +59,7 @@ $(VENV)/docs: requirements/docs.txt $(INSTALLED)
 
 install: $(INSTALLED)
 
-# What mmcv is compiled against, and itself.
+# The packages that mmcv is compiled against, and mmcv itself.
 BEFORE = grep -hE '^(torch|torchvision|setuptools)==' requirements/common.txt requirements/$(STACK).txt
 MMCV = grep '^mmcv==' requirements/$(STACK).txt
 

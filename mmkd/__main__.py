@@ -1,4 +1,4 @@
-"""``python -m mmkd``, and ``torchrun -m mmkd``: the command ``mmkd``."""
+"""The command ``mmkd`` as ``python -m mmkd`` or ``torchrun -m mmkd``."""
 
 from mmkd.cli.main import main
 

@@ -1,4 +1,4 @@
-"""What the classes that a config names take, looked up before they are built."""
+"""Arguments of the classes that a config names, checked before they are built."""
 
 import ast
 import inspect
@@ -20,7 +20,7 @@ TRUSTED = (
     'mmengine.optim.scheduler.',
     'mmengine.runner.',
 )
-"""Modules whose hints say what they take; elsewhere ``int`` may well be a float."""
+"""Modules whose type hints are exact; elsewhere ``int`` may also mean a float."""
 
 
 def check_arguments(
@@ -30,23 +30,23 @@ def check_arguments(
     given: Iterable[str] = (),
     besides: Iterable[str] = (),
 ) -> None:
-    """Refuse a setting that a class does not take, or not of this type.
+    """Refuse a setting that a class does not take, or a value of the wrong type.
 
-    Where it takes any, one is refused that is very close to one that it names.
+    If the class accepts any keyword, only near misses of its named ones are refused.
 
-    Types are those of the hints of its ``__init__``, where those can be trusted.
-    Simple values and lists of them are looked at, others are taken as they are.
+    Types come from the hints of its ``__init__``, where those can be trusted.
+    Simple values and lists of them are checked, others are accepted as they are.
 
     Args:
-        where: What the config is called.
+        where: Path of the settings in the config.
         kind: The class, or a function.
-        settings: What the config sets.
+        settings: The settings in the config.
         given: Arguments that no config can set.
-        besides: Keys that whoever builds the class takes out before.
+        besides: Keys that are removed before the class is built.
 
     Raises:
-        ValueError: If there is no such setting; the message names the nearest.
-        TypeError: If a value is of another type.
+        ValueError: If there is no such setting; the message names the closest one.
+        TypeError: If a value has the wrong type.
     """
     known, takes_more = arguments(kind)
     for name, value in settings.items():
@@ -66,11 +66,11 @@ def check_arguments(
 
 
 def arguments(kind: Callable[..., Any]) -> tuple[dict[str, Any], bool]:
-    """The arguments of a class, those it hands on to its bases too.
+    """The arguments of a class, including those it passes on to its bases.
 
     Returns:
-        Type hints by name, ``Any`` where there is none; and whether it takes more,
-        of which nothing can be said.
+        Type hints by name, ``Any`` where there is none; and whether it takes further
+        arguments whose names cannot be determined.
     """
     if not isinstance(kind, type):
         return _own_arguments(kind)
@@ -91,7 +91,7 @@ def arguments(kind: Callable[..., Any]) -> tuple[dict[str, Any], bool]:
 def parameters_of(
     registry: Registry, part: Mapping[str, Any], scope: str | None
 ) -> Mapping[str, inspect.Parameter]:
-    """The parameters of the class that a config names; none if it is not known."""
+    """The parameters of the class that a config names; empty if it is unknown."""
     kind = part['type']
     if isinstance(kind, str):
         with registry.switch_scope_and_registry(scope) as own:
@@ -106,20 +106,20 @@ def _own_arguments(function: Callable[..., Any]) -> tuple[dict[str, Any], bool]:
         return {}, True
     hints = {}
     if str(function.__module__).startswith(TRUSTED):
-        # A hint may hold names that exist for type checkers alone.
+        # A hint may use names that exist only for type checkers.
         with suppress(NameError):
             hints = typing.get_type_hints(function)
     known = {}
     for a in parameters:
         if a.name != 'self' and a.kind not in (a.VAR_KEYWORD, a.VAR_POSITIONAL):
             hint = hints.get(a.name, _hint_of(a.default))
-            # Many a library writes `int = None`.
+            # Many libraries write `int = None`.
             known[a.name] = hint if a.default is not None else hint | None
     return known, any(a.kind is a.VAR_KEYWORD for a in parameters)
 
 
 def _hands_on(init: Callable[..., Any]) -> bool:
-    """Whether all that its ``**kwargs`` do is to go to ``super().__init__``."""
+    """Whether its ``**kwargs`` only go to ``super().__init__``."""
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(init)))
     except (OSError, TypeError, SyntaxError):
@@ -143,7 +143,7 @@ def _hands_on(init: Callable[..., Any]) -> bool:
 
 
 def _hint_of(default: Any) -> Any:
-    """What a default says of an argument that has no other hint."""
+    """The hint that a default implies for an argument without one."""
     if isinstance(default, bool):
         return NoWord
     return NoText if isinstance(default, Real) else Any

@@ -1,7 +1,7 @@
-"""Defects of the packages below mmkd, each worked around here and nowhere else.
+"""Workarounds for defects in mmkd's dependencies; there are none elsewhere.
 
-Every entry names the upstream report and what makes it removable. They are
-functions, which :func:`mmkd.setup.setup` calls; importing them changes nothing.
+Each function names the upstream report and when the workaround can be removed.
+:func:`mmkd.setup.setup` calls them; importing this module changes nothing.
 """
 
 import importlib.metadata
@@ -27,21 +27,21 @@ from yapf.yapflib.errors import YapfError
 
 
 def define_torchvision_ops() -> None:
-    """Let torchvision import where its compiled operators cannot load.
+    """Make torchvision importable when its compiled operators fail to load.
 
     mmpretrain imports torchvision, which registers shape functions for
-    ``nms`` and ``qnms`` while it is imported and fails if its binary, built
-    for CUDA, does not load beside a CPU-only torch. Neither operator is used
-    by mmkd, so that knowing their schemas is enough.
+    ``nms`` and ``qnms`` on import and fails if its binary, built for CUDA,
+    does not load alongside a CPU-only torch. mmkd uses neither operator, so
+    defining their schemas is enough.
 
-    Upstream: pytorch/vision#9337, still so in 0.28. Removable with the release
-    that imports without its binary (pytorch/vision#9649).
+    Upstream: pytorch/vision#9337, still present in 0.28. Removable once a
+    release imports without its binary (pytorch/vision#9649).
     """
     spec = importlib.util.find_spec('torchvision')
     if spec is None or not spec.submodule_search_locations:
         return
     if hasattr(torch.ops.torchvision, 'nms'):
-        # Loaded, or defined by another program's way round the same defect.
+        # Loaded, or defined by another workaround for the same defect.
         return
     folder = Path(spec.submodule_search_locations[0])
     for binary in folder.glob('_C*.so'):
@@ -55,14 +55,13 @@ def define_torchvision_ops() -> None:
 
 
 def map_distribution_names() -> None:
-    """Let ``mmseg::...`` and ``mmpretrain::...`` find the onedl distributions.
+    """Make ``mmseg::...`` and ``mmpretrain::...`` find the onedl distributions.
 
-    MMEngine looks a config's package up by the name of its distribution, and
-    the maintained continuation publishes ``mmseg`` as
-    ``onedl-mmsegmentation``.
+    MMEngine looks up a config's package by its distribution name, and the
+    maintained continuation publishes ``mmseg`` as ``onedl-mmsegmentation``.
 
     Upstream: VBTI-development/onedl-mmengine (``MODULE2PACKAGE`` still lists
-    the old names in 0.10.12). Removable when that map names them.
+    the old names in 0.10.12). Removable once it lists the new ones.
     """
     for module, package in config_utils.MODULE2PACKAGE.items():
         try:
@@ -73,13 +72,13 @@ def map_distribution_names() -> None:
 
 
 def find_packages_without_pkg_resources() -> None:
-    """Let ``mmseg::...`` work beside a setuptools without ``pkg_resources``.
+    """Make ``mmseg::...`` work with a setuptools without ``pkg_resources``.
 
-    The original MMEngine looks packages up with ``pkg_resources``, which
-    setuptools 82 removed; Python's own import system knows them as well.
+    The original MMEngine looks up packages with ``pkg_resources``, which
+    setuptools 82 removed; Python's import system can find them too.
 
-    Upstream: open-mmlab/mmengine#1676, merged after 0.10.7. Removable with
-    the release that holds it; onedl-mmengine has no need of it.
+    Upstream: open-mmlab/mmengine#1676, merged after 0.10.7. Removable once a
+    release contains it; onedl-mmengine does not need it.
     """
     if importlib.util.find_spec('pkg_resources') is not None:
         return
@@ -103,13 +102,13 @@ def find_packages_without_pkg_resources() -> None:
 
 
 def escape_quotes_in_paths() -> None:
-    """Let a config that names its own folder lie in one with a quote in its name.
+    """Support quotes in the path of a config that refers to its own folder.
 
-    MMEngine puts the path of a file in the place of ``{{ fileDirname }}`` and
-    its like before Python reads the file, where an apostrophe ends a string.
+    MMEngine substitutes the path for ``{{ fileDirname }}`` and similar variables
+    before Python reads the file, so an apostrophe in it ends the string.
 
-    Upstream: open-mmlab/mmengine (``Config._substitute_predefined_vars``), still
-    so in onedl-mmengine 0.10.12; no report is known. Removable when it escapes.
+    Upstream: open-mmlab/mmengine (``Config._substitute_predefined_vars``), still in
+    onedl-mmengine 0.10.12; no known report. Removable once it escapes quotes.
     """
     substitute = Config._substitute_predefined_vars
 
@@ -133,16 +132,16 @@ def escape_quotes_in_paths() -> None:
 
 
 def mend_text_of_configs() -> None:
-    """Make a config into text once until it changes, and stop if that is interrupted.
+    """Format a config only when it has changed, and do not swallow interruptions.
 
     MMEngine asks for the text four times before the first iteration, for the log, the
     work directory, the visualiser and the checkpoints, and yapf takes up to a second.
-    Whatever happens meanwhile, Ctrl-C and a data loader's worker that was killed too,
-    it takes for a wrong syntax of the config, which its error then shows in full.
+    MMEngine reports any exception raised meanwhile, even Ctrl-C or a killed data loader
+    worker, as a syntax error in the config and prints the whole config with it.
 
-    Upstream: open-mmlab/mmengine (``Config.pretty_text``), still so in
-    onedl-mmengine 0.10.12; no report is known. Removable when it keeps the text and
-    its ``except`` names what yapf raises.
+    Upstream: open-mmlab/mmengine (``Config.pretty_text``), still in
+    onedl-mmengine 0.10.12; no known report. Removable once it caches the text and its
+    ``except`` names what yapf raises.
     """
     format_text: Any = Config.pretty_text.fget
     last = '', ''
@@ -164,20 +163,20 @@ def mend_text_of_configs() -> None:
 
 
 def look_metafiles_up_once() -> None:
-    """Look a config of another package up once, in the metafile that names it.
+    """Look up a config of another package once, in the metafile that names it.
 
-    MMEngine parses all metafiles of its package, fifty of MMSegmentation's, whenever a
-    config names it: five times for the bases and the teacher of one distillation.
+    MMEngine parses all metafiles of the package (fifty for MMSegmentation) on every
+    reference to one: five times for the bases and the teacher of one distillation.
 
-    Upstream: open-mmlab/mmengine (``_get_cfg_metainfo``), still so in
-    onedl-mmengine 0.10.12; no report is known. Removable when it keeps what it read.
+    Upstream: open-mmlab/mmengine (``_get_cfg_metainfo``), still in
+    onedl-mmengine 0.10.12; no known report. Removable once it caches the result.
     """
 
     @cache
     def named(package: str, config: str) -> dict[str, Any] | None:
         folder = Path(package, '.mim')
         for name in load(folder / 'model-index.yml')['Import']:
-            # To see that a file does not name it takes no parsing.
+            # Ruling a file out does not need parsing.
             if config in (folder / name).read_text(encoding='utf-8'):
                 for model in load(folder / name)['Models']:
                     if model.get('Config', '').partition('/')[-1] == config:
@@ -187,7 +186,7 @@ def look_metafiles_up_once() -> None:
     def look_up(package: str, config: str) -> dict[str, Any]:
         model = named(package, config)
         if model is None:
-            # What MMEngine raises, to look among the files that no metafile names.
+            # As MMEngine does: it then searches files that no metafile names.
             raise ValueError(f'no metafile of {package} names the config {config}')
         return model
 
@@ -195,26 +194,25 @@ def look_metafiles_up_once() -> None:
 
 
 def allow_mixed_precision_on_cpus() -> None:
-    """Let ``AmpOptimWrapper`` train on a machine without a GPU, in bfloat16.
+    """Enable ``AmpOptimWrapper`` on machines without a GPU, in bfloat16.
 
-    Its autocast knows CPUs, where it takes bfloat16 and refuses float16, and
-    PyTorch's scaler switches itself off there; a check for CUDA alone stands in
-    the way.
+    Its autocast supports bfloat16 on CPUs (and refuses float16), and PyTorch's
+    gradient scaler disables itself there; only a check for CUDA prevents it.
 
-    Upstream: open-mmlab/mmpretrain#1556, still so in onedl-mmengine 0.10.12.
-    Removable with the release that looks for CPUs too.
+    Upstream: open-mmlab/mmpretrain#1556, still in onedl-mmengine 0.10.12.
+    Removable once a release accepts CPUs.
     """
     amp_optimizer_wrapper.is_cuda_available = lambda: True
 
 
 def keep_debug_notes_unprinted() -> None:
-    """Let ``print_log(text, level=DEBUG)`` print nothing.
+    """Silence ``print_log(text, level=DEBUG)`` without a logger.
 
-    MMSegmentation and MMPretrain tell so, at every start and several times, that an
-    optional package is not there; without a logger MMEngine prints, whatever the level.
+    MMSegmentation and MMPretrain use it several times at every start to say that an
+    optional package is missing; without a logger MMEngine prints at any level.
 
     Upstream: onedl-mmsegmentation and onedl-mmpretrain (``Could not import OneDL``); no
-    report is known. Removable when they import it quietly.
+    known report. Removable once they import it quietly.
     """
     told = logging.print_log
 

@@ -1,28 +1,28 @@
-"""Random numbers of many samples at once, each from the key of its own sample."""
+"""Random numbers for a batch of samples, each determined by its sample's key."""
 
 import torch
 from torch import Tensor
 
 GOLDEN = 0x9E3779B97F4A7C15 - 2**64
-"""What SplitMix64 adds from one number to the next, as int64 holds it."""
+"""SplitMix64's increment from one number to the next, as int64."""
 
 MIXING = ((30, 0xBF58476D1CE4E5B9 - 2**64), (27, 0x94D049BB133111EB - 2**64))
-"""By how much it shifts, and what it then multiplies with."""
+"""How far it shifts, and the factor that follows."""
 
 
 def uniforms(keys: Tensor, count: int) -> Tensor:
-    """Numbers that are evenly spread over 0 to 1, as a function of keys alone.
+    """Uniform random numbers in [0, 1) that depend only on the keys.
 
-    They are those of SplitMix64 (Steele et al., "Fast Splittable Pseudorandom Number
-    Generators", 2014), started from each key. Which other samples are in the batch
-    has no part in them, and no device is waited for.
+    They come from SplitMix64 (Steele et al., "Fast Splittable Pseudorandom Number
+    Generators", 2014), seeded with each key. They do not depend on the other samples
+    in the batch, and drawing them does not synchronise with the GPU.
 
     Args:
-        keys: One key a sample, int64 ``(N,)``, all 64 bits of which count.
+        keys: One key per sample, int64 ``(N,)``; all 64 bits are used.
         count: How many numbers each sample needs.
 
     Returns:
-        Float64 of shape ``(count, N)``, from 0 to below 1.
+        Float64 of shape ``(count, N)``.
     """
     places = torch.arange(1, count + 1, device=keys.device)[:, None]
     mixed = keys + places * GOLDEN
@@ -34,5 +34,5 @@ def uniforms(keys: Tensor, count: int) -> Tensor:
 
 
 def _shifted(numbers: Tensor, places: int) -> Tensor:
-    """Shift right and fill up with zeros, where int64 would copy its sign."""
+    """Shift right and fill with zeros; a plain shift of int64 copies the sign bit."""
     return (numbers >> places).bitwise_and_((1 << (64 - places)) - 1)

@@ -1,4 +1,4 @@
-"""Labels on a map of another size, where the pixels of each cell vote."""
+"""Resize label maps by majority vote."""
 
 import math
 from collections.abc import Sequence
@@ -16,14 +16,14 @@ def majority(
     align_corners: bool = False,
     num_classes: int | None = None,
 ) -> Tensor:
-    """The label that most pixels of each cell have.
+    """The most frequent label in each cell of a resized map.
 
-    A cell is what one position of the other map covers of the label map: its
-    part of an even grid, or with ``align_corners`` the surroundings of the point
-    that coincides with it. A pixel counts by the share of it that lies in the
-    cell, in whole numbers: mirrored labels give the mirrored result to the bit.
-    A cell has no class where two classes tie for most, or where half of it or
-    more has none.
+    A cell is the part of the label map that one position of the result covers:
+    its part of a regular grid, or with ``align_corners`` the surroundings of the point
+    that coincides with it. A pixel's vote is the share of it that lies in the
+    cell, in integers: mirrored labels give exactly the mirrored result.
+    A cell has no class if two classes tie for most votes, or if at least half of it
+    has none.
 
     Args:
         labels: Class indices from 0 on, int64 ``(N, H, W)``.
@@ -31,8 +31,8 @@ def majority(
         ignore_index: The label of pixels and cells without a class.
         align_corners: Whether the centres of the corners coincide, as in
             ``torch.nn.functional.interpolate``.
-        num_classes: How many classes there are at most; None looks for the largest
-            label, for which a device is waited for.
+        num_classes: The number of classes or more; None takes it from the largest
+            label, which synchronises with the GPU.
 
     Returns:
         Class indices, int64 ``(N, *size)``.
@@ -42,14 +42,14 @@ def majority(
         for pixels, cells in zip(labels.shape[1:], size, strict=True)
     )
     unlabelled = labels == ignore_index
-    # Unlabelled pixels vote for one class more than there are.
+    # Unlabelled pixels vote for an extra class.
     classes = num_classes
     if classes is None:
         classes = int(labels.masked_fill(unlabelled, -1).max()) + 1
     choices = labels.masked_fill(unlabelled, classes)
     cells = rows.cell[:, None] * size[1] + columns.cell
     votes = torch.outer(rows.length, columns.length).flatten()
-    # Image by image, for the counts may need more memory than the labels.
+    # Image by image, because the counts may need more memory than the labels.
     results = []
     for image in choices:
         ballots = cells * (classes + 1) + image[rows.pixel][:, columns.pixel]
@@ -60,7 +60,7 @@ def majority(
 
 
 def _winners(counts: Tensor, ignore_index: int) -> Tensor:
-    """The classes with most votes ``(H, W, K + 1)``; the last is no class."""
+    """The classes with most of the votes ``(H, W, K + 1)``; the last is no class."""
     valid, none = counts[..., :-1], counts[..., -1]
     if valid.shape[-1] == 0:
         return torch.full_like(none, ignore_index, dtype=torch.int64)
@@ -70,12 +70,12 @@ def _winners(counts: Tensor, ignore_index: int) -> Tensor:
 
 
 class _Intervals(NamedTuple):
-    """What the borders of pixels and cells cut a line into.
+    """The intervals that the borders of pixels and cells cut a line into.
 
     Attributes:
         pixel: The pixel that each interval lies in.
         cell: The cell that it lies in.
-        length: Its length as a whole number, int32.
+        length: Its length as an integer, int32.
     """
 
     pixel: Tensor
@@ -87,9 +87,9 @@ class _Intervals(NamedTuple):
 def _intervals(
     pixels: int, cells: int, align_corners: bool, device: torch.device
 ) -> _Intervals:
-    # A pixel is as wide as there are cells and a cell as there are pixels, so
-    # that all borders are whole numbers. Aligned corners are half a pixel and
-    # half a cell away from the first borders; one pixel or cell is no corner.
+    # A pixel is `cells` units wide and a cell `pixels` units, so that all borders
+    # are integers. Aligned corners are half a pixel and half a cell away from the
+    # first borders; a single pixel or cell has no corners to align.
     if align_corners and min(pixels, cells) > 1:
         pixel = range(1 - cells, (2 * pixels - 1) * (cells - 1) + 1, 2 * (cells - 1))
         cell = range(1 - pixels, (2 * cells - 1) * (pixels - 1) + 1, 2 * (pixels - 1))

@@ -1,4 +1,4 @@
-"""The two parts of a training loss, and the one tensor they travel on."""
+"""The two parts of a training loss, attached to the tensor of their sum."""
 
 from typing import NamedTuple
 
@@ -10,8 +10,8 @@ class LossGroups(NamedTuple):
 
     Attributes:
         task: The student's own supervised loss, a scalar.
-        distillation: What the methods add, a scalar, or None where no method
-            is active.
+        distillation: The sum of the methods' losses, a scalar, or None if no
+            method is active.
     """
 
     task: Tensor
@@ -19,11 +19,11 @@ class LossGroups(NamedTuple):
 
 
 def sum_of_groups(groups: LossGroups) -> Tensor:
-    """Add the two groups to the one scalar that MMEngine hands around.
+    """Add up the two groups to the one scalar that MMEngine passes around.
 
     MMEngine passes a single tensor from ``parse_losses`` to the optimiser
-    wrapper, through whichever data-parallel wrapper lies between. The groups
-    travel on that tensor, so that every wrapper works unchanged.
+    wrapper, through any data-parallel wrapper in between. The groups are an
+    attribute of that tensor, so every wrapper works unchanged.
     """
     total = groups.task
     if groups.distillation is not None:
@@ -33,16 +33,16 @@ def sum_of_groups(groups: LossGroups) -> Tensor:
 
 
 def groups_of(total: Tensor) -> LossGroups:
-    """Take back the groups that :func:`sum_of_groups` put on a loss.
+    """Get the groups that :func:`sum_of_groups` attached to a loss.
 
     Raises:
-        TypeError: If the loss never passed through it.
+        TypeError: If the loss has none.
     """
     groups = getattr(total, 'groups', None)
     if groups is None:
         raise TypeError(
-            'the loss does not tell the task from distillation: gradient alignment '
+            'the loss does not separate task and distillation: gradient alignment '
             'and its analysis need the loss of a Distiller, whose parse_losses '
-            'marks both. For a student without a teacher use OptimWrapper.'
+            'keeps both. For a student without a teacher use OptimWrapper.'
         )
     return groups

@@ -1,26 +1,26 @@
-"""Names in messages: the one that was probably meant, and the first few of many."""
+"""Names in messages: suggestions for misspelt ones, and shortened lists."""
 
 import difflib
 from collections.abc import Iterable
 
 LIKELY = 0.85
-"""How near two names are of which one is most likely the other, misspelt."""
+"""Similarity above which one name is most likely a misspelling of the other."""
 
 
 def did_you_mean(name: object, known: Iterable[str], nearness: float = 0.6) -> str:
-    """Ask for the known name that is nearest, `` Did you mean 'x'?``, if one is near.
+    """Suggest the closest known name, `` Did you mean 'x'?``, if one is similar.
 
     Args:
-        name: What was written.
-        known: What could have been.
-        nearness: From 0, any name at all, to 1, the very name.
+        name: The name found.
+        known: The possible names.
+        nearness: Minimum similarity, from 0 (any name) to 1 (identical).
     """
     near = difflib.get_close_matches(str(name), list(known), 1, nearness)
     return f' Did you mean {near[0]!r}?' if near else ''
 
 
 def nearest_and_known(name: object, known: Iterable[str]) -> str:
-    """The same, and then all names that are known, in their order."""
+    """The same, followed by all known names in their order."""
     known = list(known)
     return f'{did_you_mean(name, known)} Known: {", ".join(known)}.'
 

@@ -1,4 +1,4 @@
-"""What looks at a training draws no random number of it."""
+"""Inspect a training without changing its random numbers."""
 
 import random
 from collections.abc import Iterator
@@ -10,10 +10,10 @@ import torch
 
 @contextmanager
 def random_state_kept(device: torch.device) -> Iterator[None]:
-    """Let what is drawn inside this context not be missed after it.
+    """Restore the states of the random number generators on exit.
 
     Args:
-        device: Whose random numbers are kept, beside those of the host.
+        device: The device whose generator is restored, besides those of the CPU.
     """
     python, numpy = random.getstate(), np.random.get_state()
     try:

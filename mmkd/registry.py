@@ -19,7 +19,7 @@ except ModuleNotFoundError as error:
     if error.name != 'mmengine':
         raise
     raise ImportError(
-        'mmkd finds no MMEngine. Install one of the two stacks that it extends: '
+        'mmkd cannot find MMEngine. Install one of the two stacks that it extends: '
         "pip install 'mmkd[onedl]' (the maintained continuation) or "
         "pip install 'mmkd[openmmlab]' (the original packages)"
     ) from None
@@ -42,7 +42,7 @@ METHODS = Registry('method', scope='mmkd', locations=['mmkd.models.methods'])
 """Distillation techniques; MMEngine has no node of this kind to inherit from."""
 
 TEACHERS = Registry('teacher', scope='mmkd', locations=['mmkd.models.teachers'])
-"""What teaches a student; no part of MMEngine's tree either."""
+"""Teachers; not part of MMEngine's tree either."""
 
 OPTIM_WRAPPER_CONSTRUCTORS = Registry(
     'optimizer wrapper constructor',
@@ -82,7 +82,7 @@ OPTIM_WRAPPERS = Registry(
 
 
 def scope_of(settings: Mapping[str, Any]) -> AbstractContextManager[Any]:
-    """A context in which names are those of a config's library.
+    """A context in which registry names resolve in the scope of a config.
 
     Args:
         settings: The config.

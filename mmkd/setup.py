@@ -1,4 +1,4 @@
-"""What mmkd changes in the libraries below it, in one place and on request."""
+"""All changes that mmkd makes to its dependencies, applied on request."""
 
 from functools import cache
 
@@ -12,12 +12,12 @@ from mmkd.checkpoints.untrusted import read_as_data
 
 @cache
 def setup() -> None:
-    """Mend what is broken, read checkpoints safely and find mmkd's own configs.
+    """Apply workarounds, load checkpoints safely and make mmkd's configs available.
 
     ``import mmkd`` changes nothing. The tools, ``build_model`` and every module
-    of mmkd that imports mmseg or mmpretrain call this before; calls after the
-    first one do nothing. It is what a program calls before it reads a config
-    that names ``mmkd::...``.
+    of mmkd that imports mmseg or mmpretrain call this first; calls after the
+    first one do nothing. A program calls it before it reads a config that
+    refers to ``mmkd::...``.
     """
     compat.define_torchvision_ops()
     compat.map_distribution_names()
@@ -33,19 +33,19 @@ def setup() -> None:
 
 
 def find_own_configs() -> None:
-    """Let ``mmkd::dhkd/deeplabv3_r18_cityscapes.py`` name a config of mmkd.
+    """Make ``mmkd::dhkd/deeplabv3_r18_cityscapes.py`` refer to a config of mmkd.
 
-    As with ``mmseg::...``, as ``_base_`` and in MMEngine's ``get_config``.
+    Like ``mmseg::...``, it works in ``_base_`` and in MMEngine's ``get_config``.
     """
-    # MMEngine looks for a distribution of this name, which there is none of, and
-    # then for a module, whose folder it takes: that of the package which was
-    # imported. A distribution installed editable has no folder to be found.
+    # MMEngine looks for a distribution of this name, which does not exist, and then
+    # for a module, whose folder it uses: that of the imported package. An editable
+    # install of a distribution has no such folder.
     config_utils.MODULE2PACKAGE['mmkd'] = __name__
     locate = Config._get_cfg_path
 
     def locate_without_scope(cfg_path: str, filename: str) -> tuple[str, str | None]:
-        # What a scope marks is looked up there first and in MMEngine next;
-        # mmkd's configs name things of mmseg and mmpretrain.
+        # With a scope, names are looked up there first and then in MMEngine, but
+        # mmkd's configs name types of mmseg and mmpretrain.
         path, scope = locate(cfg_path, filename)
         return path, None if scope == 'mmkd' else scope
 

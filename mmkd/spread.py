@@ -1,4 +1,4 @@
-"""What several seeds say together: mean, spread, and how much two settings differ."""
+"""Statistics over several seeds: mean, spread, and the difference of two settings."""
 
 import math
 import statistics
@@ -9,25 +9,25 @@ from typing import NamedTuple
 from scipy.special import stdtrit
 
 LEVEL = 0.95
-"""How often an interval holds what it is of."""
+"""The confidence level of intervals."""
 
 MINUS = '\N{MINUS SIGN}'
 
 NOTHING = '\N{EN DASH}'
-"""What stands in a table where there is no value."""
+"""The table entry for a missing value."""
 
 WORDS = ('no', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine')
 
 
 @dataclass(frozen=True)
 class Gain:
-    """A mean difference with its interval.
+    """A mean difference with its confidence interval.
 
     Attributes:
-        mean: Of the differences.
-        low: Where the 95 % interval begins; None for a single pair.
-        high: Where it ends; likewise.
-        pairs: How many there are.
+        mean: Mean of the differences.
+        low: Lower end of the 95 % interval; None for a single pair.
+        high: Upper end; likewise.
+        pairs: Number of pairs.
     """
 
     mean: float
@@ -37,16 +37,16 @@ class Gain:
 
     @property
     def shown(self) -> bool:
-        """Whether the interval leaves 0 out."""
+        """Whether the interval excludes 0."""
         return self.low is not None and self.low * (self.high or 0) > 0
 
     @property
     def numbers(self) -> str:
-        """As ``0.6 [-0.5, 1.7]``, with proper minus signs."""
+        """For example ``0.6 [-0.5, 1.7]``, with proper minus signs."""
         return self.written(1)
 
     def written(self, digits: int) -> str:
-        """The same with so many digits after the point."""
+        """The same with this many decimal places."""
         mean = number(self.mean, digits)
         if self.low is None or self.high is None:
             return mean
@@ -54,7 +54,7 @@ class Gain:
 
     @property
     def verdict(self) -> str:
-        """A sentence, as ``not shown: 0.6 [-0.5, 1.7] over three seeds``."""
+        """A phrase such as ``not shown: 0.6 [-0.5, 1.7] over three seeds``."""
         seeds = f'{in_words(self.pairs)} seed{"s" * (self.pairs != 1)}'
         if self.pairs == 1:
             return f'not shown: {self.numbers} with one seed, which has no interval'
@@ -69,7 +69,7 @@ class Point(NamedTuple):
 
     Attributes:
         step: An iteration or epoch.
-        mean: Of the values.
+        mean: The mean.
         low: The lowest.
         high: The highest.
     """
@@ -81,13 +81,13 @@ class Point(NamedTuple):
 
 
 def band(curves: Iterable[Mapping[int, float]]) -> list[Point]:
-    """A value over several runs: mean, lowest and highest.
+    """The mean, lowest and highest value over several runs.
 
     Args:
-        curves: The value by step, of each run; one without any counts for nothing.
+        curves: Each run's values by step; runs without a finite value are ignored.
 
     Returns:
-        A point for each step at which all runs that came so far have a finite value.
+        A point for each step at which all runs that got this far have a finite value.
     """
     curves = [curve for curve in curves if any(map(math.isfinite, curve.values()))]
     ends = [max(curve) for curve in curves]
@@ -102,7 +102,7 @@ def band(curves: Iterable[Mapping[int, float]]) -> list[Point]:
 
 
 def spread(values: Iterable[float | None], digits: int) -> str:
-    """Mean and standard deviation of what is there."""
+    """Mean and standard deviation of the values that are not None."""
     known = [value for value in values if value is not None]
     if not known:
         return NOTHING
@@ -115,16 +115,16 @@ def spread(values: Iterable[float | None], digits: int) -> str:
 def paired_gain(
     scores: Mapping[int, float], baseline: Mapping[int, float]
 ) -> Gain | None:
-    """How much is gained over a baseline, paired by seed.
+    """The gain over a baseline, paired by seed.
 
-    The interval is that of Student's t for the mean of the differences.
+    The interval is Student's t interval for the mean of the differences.
 
     Args:
-        scores: By seed.
-        baseline: Likewise.
+        scores: Scores by seed.
+        baseline: Scores of the baseline by seed.
 
     Returns:
-        The gain over the seeds that both have; None where there are none.
+        The gain over the seeds that both have; None if there are none.
     """
     common = sorted(scores.keys() & baseline.keys())
     if not common:
@@ -133,7 +133,7 @@ def paired_gain(
 
 
 def gain_of(differences: Sequence[float]) -> Gain:
-    """The mean of differences with its 95 % interval.
+    """The mean of differences with its 95 % confidence interval.
 
     Args:
         differences: At least one.
@@ -147,11 +147,11 @@ def gain_of(differences: Sequence[float]) -> Gain:
 
 
 def number(value: float, digits: int = 1) -> str:
-    """A number with a proper minus sign, which 0 has not."""
+    """A number with a proper minus sign, except for 0."""
     text = f'{value:.{digits}f}'
     return text.replace('-', MINUS) if float(text) else text.lstrip('-')
 
 
 def in_words(count: int) -> str:
-    """A count as it stands in a sentence."""
+    """A count as written in a sentence."""
     return WORDS[count] if count < len(WORDS) else str(count)

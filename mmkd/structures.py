@@ -1,4 +1,4 @@
-"""What a batch is to be classified as."""
+"""Classification targets of a batch."""
 
 from dataclasses import dataclass, field, replace
 
@@ -11,22 +11,22 @@ from mmkd.label_vote import majority
 
 @dataclass(frozen=True)
 class Targets:
-    """What a batch is to be classified as: images or pixels, hard or soft.
+    """Classification targets of a batch: for images or pixels, hard or soft.
 
     Attributes:
         labels: Class indices, int64, of shape ``(N, *)``: ``(N,)`` for
             images, ``(N, H, W)`` for pixels.
-        scores: Targets ``(N, K)`` that take the place of ``labels``: soft ones
-            where images are mixed (mixup, CutMix), one for each class where an
-            image has several labels; or None.
+        scores: Targets ``(N, K)`` that replace ``labels``: soft ones if images
+            are mixed (mixup, CutMix), one for each class if an image has several
+            labels; or None.
         ignore_index: The label that marks a position without a class.
-        indices: Which samples of the training set the images are, int64
-            ``(N,)``, or None where data samples carry no ``sample_idx``.
-        exclusive: Whether a position has one class alone, as under softmax;
-            otherwise each class is true or false by itself.
-        align_corners: How label maps lie on maps of another size: whether the
-            centres of their corners coincide.
-        num_classes: How many classes labels may have, where it is known.
+        indices: Indices of the images in the training set, int64 ``(N,)``, or
+            None if data samples have no ``sample_idx``.
+        exclusive: Whether a position has exactly one class, as with softmax;
+            otherwise each class is true or false independently.
+        align_corners: Whether the centres of the corners coincide when a label
+            map is resized.
+        num_classes: The number of classes in the labels, if known.
     """
 
     labels: Tensor
@@ -70,14 +70,14 @@ class Targets:
     def cross_entropy(self, logits: Tensor) -> Tensor:
         """Mean cross-entropy over the positions that have a class.
 
-        Binary, summed over the classes, where they do not exclude each other or
-        one channel tells two classes apart.
+        Binary, summed over the classes, if they are not mutually exclusive or
+        a single channel separates two classes.
 
         Args:
-            logits: ``(N, K, *)``; the targets are resized to its map.
+            logits: ``(N, K, *)``; the targets are resized to match.
 
         Returns:
-            A scalar; zero, with gradient, where no position has a class.
+            A scalar; zero, with gradient, if no position has a class.
         """
         logits, targets = logits.float(), self.resized(logits.shape[2:])
         if logits.shape[1] == 1 or not self.exclusive:
@@ -98,7 +98,7 @@ class Targets:
         return total / targets.valid.sum().clamp(min=1)
 
     def _expected(self, classes: int) -> Tensor:
-        """What a sigmoid of each class should say, ``(N, classes, *)``."""
+        """Targets for a sigmoid of each class, ``(N, classes, *)``."""
         if self.scores is not None:
             return self.scores
         labels = self.labels.where(self.valid, 0)

@@ -1,4 +1,4 @@
-"""Whether a value is what a type hint asks for, and type hints in words."""
+"""Check values against type hints, and describe type hints in words."""
 
 import types
 import typing
@@ -13,21 +13,21 @@ SIMPLE: dict[Any, tuple[Any, str]] = {
     str: (str, 'a string'),
     type(None): (type(None), 'None'),
 }
-"""Types that a hint names, what a value is then, and what that is called."""
+"""Type hints, with the type a value must have and a description of it."""
 
 
 class NoText:
-    """The hint of an argument that has none, and a number as its default."""
+    """Stands for the missing hint of an argument whose default is a number."""
 
 
 class NoWord:
-    """The hint of an argument that has none, and True or False as its default."""
+    """Stands for the missing hint of an argument whose default is a bool."""
 
 
 def fits(value: Any, hint: Any) -> bool:
-    """Whether a config's value is what a type hint asks for, as far as is seen.
+    """Whether a config's value fits a type hint, as far as that can be checked.
 
-    Lists and tuples stand for each other, and whole numbers for any.
+    Lists and tuples are interchangeable, and integers count as floats.
     """
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
@@ -38,7 +38,7 @@ def fits(value: Any, hint: Any) -> bool:
         is_bool = isinstance(value, bool)
         return isinstance(value, SIMPLE[hint][0]) and is_bool <= (hint is bool)
     if hint is NoText:
-        # Some take 'inf'.
+        # Some accept 'inf'.
         return not isinstance(value, str) or _says_a_number(value)
     if hint is NoWord:
         return not isinstance(value, str)
@@ -71,7 +71,7 @@ def described(hint: Any) -> str:
 
 
 def _container(kind: Any) -> Any:
-    """The kind of container that a hint asks for: lists, dicts or none of these."""
+    """The kind of container that a hint asks for: a list, a dict or neither."""
     if kind in (list, tuple, Sequence):
         return Sequence
     return Mapping if kind in (dict, Mapping) else None

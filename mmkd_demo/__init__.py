@@ -1,1 +1,1 @@
-"""What ``make demo`` is made of: data, progress and report, but no method."""
+"""Data and picture of ``make demo``; it contains no method."""

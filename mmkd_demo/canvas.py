@@ -1,4 +1,4 @@
-"""A canvas seen by a pinhole camera: the image and its label map at once."""
+"""A canvas seen by a pinhole camera, which paints image and label map together."""
 
 import math
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ TRAIN_IDS = {
 """The Cityscapes classes that the scenes show, and their labels in its files."""
 
 VOID = 255
-"""The label of what belongs to no class, as in Cityscapes."""
+"""The label of pixels without a class, as in Cityscapes."""
 
 Point = tuple[float, float, float]
 """Metres to the right of the camera, above the road and ahead of the camera."""
@@ -34,15 +34,15 @@ Colour = np.ndarray
 
 
 class Canvas:
-    """What is painted later hides what was painted before.
+    """An image and its label map; later objects hide earlier ones.
 
     Args:
         size: Height and width in pixels.
         vanishing_point: Where the road meets the horizon, column and row.
-        focal_length: Of the camera, in pixels.
-        eye_height: Of the camera above the road, in metres.
+        focal_length: Focal length of the camera in pixels.
+        eye_height: Height of the camera above the road in metres.
         haze: The colour that distant things fade to.
-        visibility: The distance in metres at which 63% has faded.
+        visibility: The distance in metres at which colours have faded by 63%.
 
     Attributes:
         image: BGR, float32 of shape ``(H, W, 3)``.
@@ -67,7 +67,7 @@ class Canvas:
         self._visibility = visibility
 
     def polygon(self, points: Sequence[Point], colour: Colour, name: str) -> None:
-        """Paint the polygon with these corners as a part of a named class."""
+        """Paint a polygon of the named class with these corners."""
         depth = sum(z for _, _, z in points) / len(points)
         corners = self._project(points)
         cv2.fillPoly(self.image, [corners], self._faded(colour, depth))
@@ -123,7 +123,7 @@ class Canvas:
             radii: Its half width and half height in metres.
             colour: Its colour.
             name: Its class.
-            line: How thick its outline is in metres; 0 fills it.
+            line: Thickness of the outline in metres; 0 fills the ellipse.
         """
         scale = self._focal_length / centre[2]
         axes = [max(1, round(radius * scale)) for radius in radii]
@@ -134,7 +134,7 @@ class Canvas:
         cv2.ellipse(self.labels, middle, axes, 0, 0, 360, TRAIN_IDS[name], thickness)
 
     def shade(self, points: Sequence[Point], strength: float) -> None:
-        """Darken a polygon by a factor; its labels stay."""
+        """Darken a polygon by a factor, without changing labels."""
         light = np.ones(self.labels.shape, np.float32)
         cv2.fillPoly(light, [self._project(points)], strength)
         self.image *= light[..., None]

@@ -1,4 +1,4 @@
-"""Folders of images that are written once."""
+"""Image folders that are written once."""
 
 import json
 import shutil
@@ -15,21 +15,21 @@ MARKER = 'complete.json'
 def write_once(
     folder: Path, contents: dict[str, Any], write: Callable[[Path], None]
 ) -> bool:
-    """Fill a folder, unless it holds the same contents already.
+    """Fill a folder, unless it has the same contents already.
 
-    A folder that holds something else, or whose writing was cut short, is
-    filled anew. One that was not written by this function is left alone.
+    A folder with other contents, or whose writing was interrupted, is
+    rewritten. One that was not written by this function is left alone.
 
     Args:
         folder: The folder.
-        contents: What describes the contents; values that JSON keeps.
+        contents: A description of the contents that JSON can represent.
         write: Fills the folder, which exists and is empty.
 
     Returns:
         Whether the folder was written.
 
     Raises:
-        ValueError: If the folder holds files of somebody else.
+        ValueError: If the folder has files from elsewhere.
     """
     marker = folder / MARKER
     if marker.exists() and json.loads(marker.read_text()).get('done') == contents:
@@ -37,7 +37,7 @@ def write_once(
     if folder.is_dir() and any(folder.iterdir()):
         if not marker.exists():
             raise ValueError(
-                f'the demo writes its images to {str(folder)!r}, which holds other '
+                f'the demo writes its images to {str(folder)!r}, which has other '
                 'files: move them, or run the demo elsewhere.'
             )
         shutil.rmtree(folder)
@@ -49,7 +49,7 @@ def write_once(
 
 
 def save_image(path: Path, image: np.ndarray) -> None:
-    """Write an image and the folders that lead to it.
+    """Write an image, and create its parent folders.
 
     Raises:
         OSError: If it cannot be written.

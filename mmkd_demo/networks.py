@@ -1,4 +1,4 @@
-"""The demo's networks, asked some questions."""
+"""Predictions of the demo's networks."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ class Network:
     """A trained network.
 
     Attributes:
-        name: What it is called.
-        answers: MMEngine's data samples, one for each image that was asked.
-        dataset_meta: What its data set says of the classes.
+        name: Its name.
+        answers: MMEngine's data samples with predictions, one per image.
+        dataset_meta: Meta information of its data set, such as the classes.
     """
 
     name: str
@@ -29,12 +29,12 @@ class Network:
 
 @torch.no_grad()
 def ask(name: str, run: Run, asked: Callable[[int], Iterable[int]]) -> Network:
-    """Let what a training has left answer.
+    """Predict with the student of a finished training.
 
     Args:
-        name: What to call it.
+        name: The name of the network.
         run: The training.
-        asked: Chooses, of so many validation images, those to answer.
+        asked: Selects validation images, given their number.
     """
     network, images = student_of(run), read_sample(run.settings, 1).dataset
     batch = pseudo_collate([images[number] for number in asked(len(images))])

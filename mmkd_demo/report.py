@@ -1,4 +1,4 @@
-"""The picture that the demo ends with."""
+"""The picture at the end of the demo."""
 
 from collections.abc import Sequence
 
@@ -12,12 +12,12 @@ GAP = 4
 def captioned_grid(
     rows: Sequence[Sequence[np.ndarray]], captions: Sequence[str]
 ) -> np.ndarray:
-    """Lay images of one size out in rows, with a caption over each column.
+    """Arrange images of the same size in rows, with a caption above each column.
 
     Args:
-        rows: BGR images, uint8 of shape ``(H, W, 3)``, as many in each row as
-            there are captions.
-        captions: One short text for each column.
+        rows: BGR images, uint8 of shape ``(H, W, 3)``, one per caption in each
+            row.
+        captions: A short text per column.
 
     Returns:
         The picture, BGR, uint8.

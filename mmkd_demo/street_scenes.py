@@ -1,4 +1,4 @@
-"""Street scenes, drawn by the program, of several of the Cityscapes classes."""
+"""Synthetic street scenes with several of the Cityscapes classes."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -12,16 +12,16 @@ from mmkd_demo.canvas import TRAIN_IDS, VOID, Canvas
 from mmkd_demo.folders import save_image, write_once
 
 VERSION = 1
-"""To be raised whenever other scenes are drawn: older ones are then replaced."""
+"""Increase this when the drawing changes, so that older scenes are replaced."""
 
 SIZE = (96, 192)
 """Height and width of a scene in pixels."""
 
 OVERSAMPLING = 2
 
-# How strong the grain of a surface is, in grey levels, at three scales from
-# fine to coarse. Colours overlap, so that a net has to look at texture and
-# shape to tell a grey wall from a grey road.
+# Strength of a surface's grain in grey levels, at three scales from fine to
+# coarse. Colours overlap, so that a network needs texture and shape to
+# distinguish a grey wall from a grey road.
 GRAIN = {
     'road': (6, 4, 4),
     'sidewalk': (8, 10, 2),
@@ -33,23 +33,23 @@ GRAIN = {
 
 
 def draw_scene(seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Draw a street with a layout, traffic, weather and light of its own.
+    """Draw a street with random layout, traffic, weather and light.
 
     Args:
         seed: The same seed draws the same scene.
 
     Returns:
         The BGR image, uint8 of shape ``(H, W, 3)``, and its train ids, uint8
-        of shape ``(H, W)``, 255 where nothing is to be learnt.
+        of shape ``(H, W)``, 255 for ignored pixels.
     """
     return Street(np.random.default_rng(seed)).draw()
 
 
 class Street:
-    """A straight street, laid out in metres, and what stands in it.
+    """A straight street, laid out in metres, and the objects in it.
 
     Args:
-        rng: Decides everything about the scene.
+        rng: The generator for all random choices of the scene.
     """
 
     def __init__(self, rng: np.random.Generator) -> None:
@@ -85,7 +85,7 @@ class Street:
         canvas.image[:] = things.grey(rng, 130, 240)
         canvas.labels[:] = TRAIN_IDS['sky']
         pavement, asphalt = things.grey(rng, 60, 180), things.grey(rng, 50, 150)
-        # In strips, because each fades into the haze by its own distance.
+        # In strips, because each fades into the haze with its distance.
         for far, near in pairwise(np.geomspace(90, 0.5, 12)):
             canvas.ground((-60, 60), (near, far), pavement, 'sidewalk')
             canvas.ground((-self.kerb, self.kerb), (near, far), asphalt, 'road')
@@ -114,7 +114,7 @@ class Street:
             self.canvas.shade(corners, self.rng.uniform(0.4, 0.8))
 
     def _things(self) -> list[tuple[float, float, Callable[..., None]]]:
-        """What stands in the street, each as ``(z, x, how to paint it)``."""
+        """The objects in the street, each as ``(z, x, how to paint it)``."""
         rng, kerb, wall = self.rng, self.kerb, self.wall
         kinds: list[tuple[Callable[..., None], float, tuple[float, float], float]] = [
             (things.pole, 4.0, (kerb + 0.2, kerb + 0.8), 6.0),
@@ -150,7 +150,7 @@ class Street:
         image *= rng.uniform(0.6, 1.15) + rng.normal(0, 0.03, 3)
         image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 0.8))
         image = image + rng.normal(0, rng.uniform(2, 9), image.shape)
-        # Cityscapes leaves the bonnet of the camera's own car unlabelled.
+        # In Cityscapes the bonnet of the camera's own car is unlabelled.
         bonnet = (width // 2, height + 20), (width // 2, int(rng.integers(18, 30)))
         cv2.ellipse(image, *bonnet, 0, 0, 360, things.grey(rng, 20, 80).tolist(), -1)
         cv2.ellipse(labels, *bonnet, 0, 0, 360, VOID, -1)
@@ -161,10 +161,10 @@ def write_street_scenes(folder: Path, train: int = 500, val: int = 100) -> bool:
     """Write street scenes in the folder layout and file names of Cityscapes.
 
     Args:
-        folder: The data root, which gets ``leftImg8bit/{train,val}/demo`` and
+        folder: The data root, for ``leftImg8bit/{train,val}/demo`` and
             ``gtFine/{train,val}/demo``.
-        train: How many scenes are to train on.
-        val: How many others are to validate on.
+        train: Number of training scenes.
+        val: Number of validation scenes.
 
     Returns:
         Whether they were written; False if they were complete already.

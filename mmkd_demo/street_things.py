@@ -1,7 +1,7 @@
-"""What stands in a street: each function paints one thing where it is told.
+"""Objects in a street: each function paints one at a given position.
 
-Every function takes the canvas, the generator that decides how the thing
-looks, and where it stands: ``x`` metres to the right, ``z`` metres ahead.
+Every function takes the canvas, the generator for the random look of the
+object, and its position: ``x`` metres to the right, ``z`` metres ahead.
 """
 
 import numpy as np
@@ -15,12 +15,12 @@ LAMPS = np.array([[40.0, 40, 210], [235, 235, 235]])
 
 
 def grey(rng: np.random.Generator, low: float, high: float) -> Colour:
-    """A colour that is nearly grey, as most of a street is."""
+    """A colour close to grey, like most of a street."""
     return rng.uniform(low, high) + rng.normal(0, 12, 3)
 
 
 def paint(rng: np.random.Generator) -> Colour:
-    """Any colour that cars, clothes or signs come in."""
+    """Any colour of cars, clothes or signs."""
     return rng.uniform(20, 235) + rng.normal(0, 45, 3)
 
 
@@ -127,7 +127,7 @@ def person(
 
 
 def cyclist(canvas: Canvas, rng: np.random.Generator, x: float, z: float) -> None:
-    """A rider on a bicycle, seen from behind, aslant or from the side."""
+    """A rider on a bicycle, seen from behind, at an angle or from the side."""
     length, colour = rng.uniform(0.15, 0.55), grey(rng, 20, 120)
     for wheel in (-length, length):
         radii = (0.34 * min(1.0, 0.3 + length), 0.34)
@@ -149,7 +149,7 @@ def parked_bicycle(
 
 
 def car(canvas: Canvas, rng: np.random.Generator, x: float, z: float) -> None:
-    """A car along the street: its nearer end and the side that can be seen."""
+    """A car along the street: its near end and the visible side."""
     half, height, length = rng.uniform(0.8, 1.0), rng.uniform(1.35, 1.9), 4.2
     colour, belt, roof = paint(rng), 0.55 * height, z + 3.2
     left, right, side = x - half, x + half, x - np.sign(x) * half
@@ -168,7 +168,7 @@ def car(canvas: Canvas, rng: np.random.Generator, x: float, z: float) -> None:
 
 
 def bus(canvas: Canvas, rng: np.random.Generator, x: float, z: float) -> None:
-    """A bus along the street: as tall and as glazed as a low building."""
+    """A bus along the street, as tall as a low building and with as many windows."""
     half, height, length = 1.25, rng.uniform(2.7, 3.4), rng.uniform(8, 12)
     colour, side = paint(rng), x - np.sign(x) * half
     canvas.flank(side, (0.3, height), (z, z + length), colour * 0.8, 'bus')

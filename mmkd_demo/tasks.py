@@ -1,4 +1,4 @@
-"""What the demo's two tasks differ in."""
+"""The differences between the demo's two tasks."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,13 +26,13 @@ class DemoTask(Protocol):
     shown: str
 
     def write(self, folder: Path) -> bool:
-        """Write the images; returns whether they had to be written."""
+        """Write the images; return whether they had to be written."""
 
     def asked(self, count: int) -> range:
-        """Which of so many validation images every network answers."""
+        """Indices of the validation images that every network predicts."""
 
     def rows(self, networks: Sequence[Network]) -> list[list[np.ndarray]]:
-        """Tiles of one size: image, ground truth, and the networks' answers."""
+        """Tiles of one size: image, ground truth, and the networks' predictions."""
 
 
 class Segmentation:
@@ -49,7 +49,7 @@ class Segmentation:
         return range(0, count, -(-count // 4))
 
     def rows(self, networks: Sequence[Network]) -> list[list[np.ndarray]]:
-        """All answers, in the colours of Cityscapes."""
+        """All predictions, in the colours of Cityscapes."""
         colours = np.zeros((256, 3), np.uint8)
         palette = np.array(networks[0].dataset_meta['palette'], np.uint8)
         colours[: len(palette)] = palette[:, ::-1]
@@ -70,7 +70,7 @@ class Segmentation:
 class Classification:
     """Handwritten digits."""
 
-    shown = 'validation digits that not all networks read alike'
+    shown = 'validation digits on which the networks disagree'
 
     def write(self, folder: Path) -> bool:
         """Write scikit-learn's digits."""
@@ -81,7 +81,7 @@ class Classification:
         return range(count)
 
     def rows(self, networks: Sequence[Network]) -> list[list[np.ndarray]]:
-        """At most ten digits, spread over those that are not all read alike."""
+        """At most ten digits, spread over those on which the networks disagree."""
         disputed = []
         for samples in zip(*[network.answers for network in networks], strict=True):
             answers = [int(sample.pred_label) for sample in samples]
@@ -122,4 +122,4 @@ TASKS: dict[str, DemoTask] = {
     'segmentation': Segmentation(),
     'classification': Classification(),
 }
-"""The tasks by the names that the command line knows."""
+"""The tasks by their names on the command line."""

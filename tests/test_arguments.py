@@ -19,7 +19,7 @@ class HandsOn(Base):
 
 
 class Looks(HandsOn):
-    """Takes a setting out of what it hands on."""
+    """Removes a setting before it passes the rest on."""
 
     def __init__(self, **kwargs: Any) -> None:
         self.extra = kwargs.pop('extra', 1)

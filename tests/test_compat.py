@@ -35,7 +35,7 @@ def test_configs_of_the_stack_are_found(name: str, tmp_path: Path) -> None:
 
 
 def test_no_optional_binary_is_needed() -> None:
-    """As beside setuptools 82 and a torchvision built for another device."""
+    """As with setuptools 82 and a torchvision built for another device."""
     process = run_python(
         f"""
 import sys, torch

@@ -1,4 +1,4 @@
-"""Some of many, spread evenly."""
+"""Evenly spaced selection."""
 
 import pytest
 

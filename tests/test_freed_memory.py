@@ -1,4 +1,4 @@
-"""What is freed is there for the next tensor, in processes of the GNU C library."""
+"""Freed memory is reused for the next tensor in processes with the GNU C library."""
 
 import platform
 

@@ -13,7 +13,7 @@ BATCHES, BATCH = 625, 64
 
 @pytest.fixture(scope='module')
 def keys() -> Tensor:
-    """Keys of 40000 samples, as a training hands them out: iterations by places."""
+    """Keys of 40000 samples as in a training, from iteration and place in the batch."""
     numbers = [
         number_of((0, iteration, 1 + place))
         for iteration in range(BATCHES)
@@ -23,7 +23,7 @@ def keys() -> Tensor:
 
 
 def test_they_are_splitmix64s() -> None:
-    """The first numbers that its reference implementation draws from a seed."""
+    """The first numbers that the reference implementation draws from a seed."""
     expected = [6457827717110365317, 3203168211198807973, 9817491932198370423]
     found = uniforms(torch.tensor([1234567]), 3)
     assert found[:, 0].tolist() == [(number >> 11) / 2**53 for number in expected]
@@ -44,7 +44,7 @@ def test_keys_do_not_change(keys: Tensor) -> None:
 
 
 def test_they_are_spread_evenly(keys: Tensor) -> None:
-    """Within what chance allows once in ten thousand times."""
+    """At a significance level of one in ten thousand."""
     drawn = uniforms(keys, 3).numpy()
     assert drawn.min() >= 0
     assert drawn.max() < 1
@@ -56,7 +56,7 @@ def test_they_are_spread_evenly(keys: Tensor) -> None:
 
 @pytest.mark.parametrize('lag', [1, BATCH, 2 * BATCH])
 def test_neighbours_have_nothing_in_common(lag: int, keys: Tensor) -> None:
-    """Neither a sample's numbers, nor those of one place on in batch or training."""
+    """Neither within a sample, nor with its neighbour in the batch or training."""
     drawn = (uniforms(keys, 3) * 10).int().numpy()
     series = [(drawn[0], drawn[1]), (drawn[1], drawn[2]), (drawn[0], drawn[2])]
     series += [(one[:-lag], one[lag:]) for one in drawn]

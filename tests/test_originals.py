@@ -34,8 +34,8 @@ def test_an_image_without_colours_gets_three_channels(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ('content', 'message'),
     [
-        (b'', 'is no image'),
-        (b'GIF89a and no more', 'is no image'),
+        (b'', 'is not an image'),
+        (b'GIF89a and no more', 'is not an image'),
         (png(6, 4), r'must be uint8 of shape \(4, 6\), got uint8 of shape \(6, 4\)'),
         (png(4, 6, 3), r'must be .*, got uint8 of shape \(4, 6, 3\)'),
     ],
@@ -74,6 +74,6 @@ def test_what_a_kill_has_left_goes(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_there_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / 'mine').write_text('a')
-    with pytest.raises(FileExistsError, match='is there already'), new_folder(tmp_path):
+    with pytest.raises(FileExistsError, match='exists already'), new_folder(tmp_path):
         raise AssertionError
     assert (tmp_path / 'mine').read_text() == 'a'

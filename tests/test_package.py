@@ -1,4 +1,4 @@
-"""Archive of sources and wheel, installed where nothing of the clone is seen."""
+"""Source distribution and wheel, installed where the clone is not visible."""
 
 import os
 import subprocess
@@ -26,7 +26,7 @@ Run = Callable[..., str]
 
 
 def build(kind: str, source: Path, folder: Path) -> Path:
-    """Build with what is installed here: nothing is downloaded."""
+    """Build with the installed packages, without downloads."""
     hook = f'from setuptools.build_meta import *; build_{kind}({str(folder)!r})'
     done = subprocess.run(
         [sys.executable, '-c', hook], cwd=source, capture_output=True, text=True
@@ -37,7 +37,7 @@ def build(kind: str, source: Path, folder: Path) -> Path:
 
 
 def tracked() -> list[str]:
-    """The files of the clone, which may have changes that are not committed."""
+    """The files of the clone, which may have uncommitted changes."""
     command = ['git', '-C', ROOT, 'ls-files', '-co', '--exclude-standard']
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
@@ -47,7 +47,7 @@ def tracked() -> list[str]:
 
 @pytest.fixture(scope='module')
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the clone: builds leave files in it."""
+    """A copy of the clone, because builds leave files in it."""
     folder = tmp_path_factory.mktemp('clone')
     for name in tracked():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -60,7 +60,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope='module')
 def sources(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The unpacked archive of sources."""
+    """The unpacked source distribution."""
     folder = tmp_path_factory.mktemp('sources')
     with tarfile.open(build('sdist', clone, folder)) as archive:
         archive.extractall(folder, filter='data')
@@ -69,7 +69,7 @@ def sources(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope='module')
 def wheel(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from the archive."""
+    """The wheel, built from the source distribution."""
     return build('wheel', sources, tmp_path_factory.mktemp('wheel'))
 
 
@@ -111,7 +111,7 @@ def test_the_sources_are_complete(sources: Path) -> None:
         for path in sources.rglob('*')
         if path.is_file() and path.relative_to(sources).parts[0] not in UNPACKED
     }
-    # Links became the files that they led to.
+    # Links were replaced by their targets.
     assert {n for n in there if '/.mim/' not in n} == {
         name for name in tracked() if '/.mim/' not in name
     }
@@ -154,7 +154,7 @@ def test_every_command_explains_itself(run: Run) -> None:
 
 @pytest.mark.check
 def test_an_empty_folder_is_enough(run: Run) -> None:
-    """The demo, then a training, a test and a report of a config of one's own."""
+    """The demo, then training, test and report with a user's own config."""
     where = run('python', '-c', 'import mmkd, os; print(os.getcwd(), mmkd.__file__)')
     empty, file = where.split()
     assert 'site-packages' in file

@@ -1,4 +1,4 @@
-"""What those who carry the project on rely on says the same everywhere."""
+"""Facts that maintainers rely on agree everywhere."""
 
 import re
 from pathlib import Path

@@ -226,7 +226,7 @@ import mmkd.models.losses
 """
     )
     assert process.returncode == 1
-    assert 'ImportError: mmkd finds no MMEngine' in process.stderr
+    assert 'ImportError: mmkd cannot find MMEngine' in process.stderr
     assert 'mmkd[onedl]' in process.stderr
     assert 'mmkd[openmmlab]' in process.stderr
 

@@ -20,7 +20,7 @@ def test_by_hand(differences: list[float], mean: float, deviation: float) -> Non
 
 
 def test_pairs_are_those_of_the_same_seed() -> None:
-    # Seeds differ by tens, methods by one: paired, the gain is sure.
+    # Seeds differ by tens, methods by one: pairing makes the gain significant.
     alone = {0: 10.0, 1: 20.0, 2: 30.0, 7: 99.0}
     gain = paired_gain({2: 31.0, 1: 21.1, 0: 10.9, 8: 0.0}, alone)
     assert gain is not None
@@ -54,7 +54,7 @@ def test_mean_and_deviation_of_what_is_there() -> None:
 
 
 def test_a_band_is_of_all_that_came_so_far() -> None:
-    """15 is not of all, at 20 one is infinite, and 40 is of the one that went on."""
+    """Not all have 15, one is infinite at 20, and only one continues to 40."""
     curves = [
         {10: 1.0, 20: math.inf, 30: 3.0, 40: 9.0},
         {10: 3.0, 15: 8.0, 20: 4.0, 30: 5.0},

@@ -1,10 +1,9 @@
-"""Train a pair alone and with methods, all else equal, and say what they gain.
+"""Train a student alone and with methods, all else equal, and report their gains.
 
 Example:
     mmkd compare deeplabv3_r18_cityscapes --method none kd dhkd --out work_dirs/compare
 
-Options that this command does not know are those of ``mmkd train``, as --amp and
---data-root.
+Unknown options, such as --amp, are passed on to ``mmkd train``.
 """
 
 import argparse
@@ -45,9 +44,9 @@ TOOLS = Path(__file__).resolve().parent
 
 
 def parse_args(given: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
-    """Read the command line, and what of it is for ``mmkd train``."""
+    """Parse the command line, and return the options for ``mmkd train`` too."""
     parser = command_parser(__doc__, allow_abbrev=False)
-    parser.add_argument('pair', help="a pair's name, or the config of a distillation")
+    parser.add_argument('pair', help='name of a pair, or the config of a distillation')
     parser.add_argument(
         '--method',
         nargs='+',
@@ -55,9 +54,9 @@ def parse_args(given: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         metavar='NAME',
         help='none for the student alone, kd, dhkd, dhkd+reviewkd, ...',
     )
-    parser.add_argument('--seeds', type=positive, default=3, help='how many (3)')
+    parser.add_argument('--seeds', type=positive, default=3, help='number of seeds (3)')
     parser.add_argument(
-        '--out', type=Path, required=True, metavar='DIR', help='folder of all runs'
+        '--out', type=Path, required=True, metavar='DIR', help='folder for all runs'
     )
     length = parser.add_mutually_exclusive_group()
     for unit in LENGTHS:
@@ -65,60 +64,60 @@ def parse_args(given: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
             f'--{unit}',
             type=positive,
             metavar='N',
-            help=f"{unit} of each run, with schedules stretched; the pair's own",
+            help=f"{unit} of each run, with schedules stretched (the pair's own)",
         )
     length.add_argument(
         '--minutes',
         type=float,
         metavar='M',
-        help='as many epochs or iterations of each method as take so long',
+        help='train each method for as many epochs or iterations as fit in M minutes',
     )
     record = parser.add_mutually_exclusive_group()
-    record.add_argument('--recorded', type=Path, metavar='DIR', help='a record to read')
+    record.add_argument('--recorded', type=Path, metavar='DIR', help='record to read')
     record.add_argument(
-        '--record', action='store_true', help='record the teacher first, once for all'
+        '--record', action='store_true', help='record the teacher first, for all runs'
     )
     teacher = parser.add_mutually_exclusive_group()
     teacher.add_argument('--teacher', metavar='CKPT', help='checkpoint of the teacher')
     teacher.add_argument(
         '--train-teacher',
         action='store_true',
-        help='train the teacher first, as its own config says',
+        help='train the teacher first, with its own config',
     )
     parser.add_argument('--data-root', metavar='DIR', help='folder of the data set')
     parser.add_argument(
-        '--set', nargs='+', metavar='METHOD.SETTING=VALUE', help='change methods'
+        '--set', nargs='+', metavar='METHOD.SETTING=VALUE', help='change settings'
     )
     parser.add_argument(
         '--tune',
         nargs='+',
         metavar='KEY=VALUE,VALUE',
-        help='choose settings of each method and of the student alone first, on images '
-        'held back from the training set',
+        help='first choose settings of each method and of the student alone on images '
+        'held out from the training set',
     )
     parser.add_argument(
-        '--jobs', type=positive, default=1, help='trainings at a time (1)'
+        '--jobs', type=positive, default=1, help='parallel trainings (1)'
     )
     parser.add_argument(
-        '--plan', action='store_true', help='print a command a run, and train nothing'
+        '--plan', action='store_true', help='print one command per run, do not train'
     )
-    parser.add_argument('--only', metavar='RUN', help='train this run of a plan alone')
+    parser.add_argument('--only', metavar='RUN', help='train only this run of a plan')
     args, options = parser.parse_known_args(given)
     args.given = list(given)
     if args.minutes is not None and not 0 < args.minutes < math.inf:
-        parser.error(f'--minutes must be above 0, got {args.minutes:g}.')
+        parser.error(f'--minutes must be greater than 0, got {args.minutes:g}.')
     if len(set(args.method)) < len(args.method):
-        parser.error(f'--method names one twice: {" ".join(args.method)}.')
+        parser.error(f'--method names a method twice: {" ".join(args.method)}.')
     if args.tune and args.recorded:
         parser.error(
-            '--tune trains on a part of the images, and the record is of all: --record '
-            'makes one of each.'
+            '--tune trains on a subset of the images, but --recorded is for all: use '
+            '--record, which makes both records.'
         )
     return args, options
 
 
 def comparison_of(args: argparse.Namespace, options: Sequence[str]) -> Comparison:
-    """What a command line asks for."""
+    """The comparison that the command line asks for."""
     lengths = [(unit, n) for unit in LENGTHS if (n := getattr(args, unit)) is not None]
     teaching = ['--teacher', args.teacher] if args.teacher else []
     return Comparison(
@@ -136,16 +135,16 @@ def comparison_of(args: argparse.Namespace, options: Sequence[str]) -> Compariso
 
 
 def commit() -> str | None:
-    """The commit of the code, where it is a clone."""
+    """The commit of the code, if it is a clone."""
     if not (TOOLS.parent / '.git').exists():
-        return None  # and not the commit of a repository that mmkd is installed in
+        return None  # not the commit of a repository that mmkd is installed in
     command = ['git', '-C', str(TOOLS), 'rev-parse', 'HEAD']
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.stdout.strip() or None
 
 
 def prepared(wanted: Comparison, args: argparse.Namespace) -> Comparison:
-    """The comparison, with the teacher trained or recorded, where that is asked for."""
+    """The comparison, with the teacher trained or recorded if requested."""
     if args.train_teacher:
         training = wanted.teachers_training()
         first(training, 'a trained teacher', args)
@@ -160,17 +159,17 @@ def prepared(wanted: Comparison, args: argparse.Namespace) -> Comparison:
 
 
 def first(training: Training, what: str, args: argparse.Namespace) -> None:
-    """Do what all runs need.
+    """Run a training that all others need, unless it is done.
 
     Raises:
-        ValueError: If the runs are planned, and it is not done.
+        ValueError: If it is not done, but runs are only planned or run one by one.
     """
     if training.is_done:
         return
     if args.plan or args.only is not None:
         raise ValueError(
-            f'the runs need {what}, which is not there yet. Make it first: '
-            f'python {shlex.join(training.command)}, or give the command without '
+            f'the runs need {what}, which does not exist yet. Make it first: '
+            f'python {shlex.join(training.command)}, or run the command without '
             '--plan.'
         )
     print(f'first: {what}', flush=True)
@@ -178,10 +177,10 @@ def first(training: Training, what: str, args: argparse.Namespace) -> None:
 
 
 def trained(trainings: Sequence[Training], args: argparse.Namespace) -> bool:
-    """Train, or plan it.
+    """Run the trainings, or print their commands.
 
     Returns:
-        Whether all of them are done, and nothing else was asked for.
+        Whether all of them were run, rather than planned or run one by one.
     """
     names = {str(each.work_dir.relative_to(args.out)): each for each in trainings}
     if args.plan:
@@ -202,10 +201,10 @@ def trained(trainings: Sequence[Training], args: argparse.Namespace) -> bool:
 def tuned(
     wanted: Comparison, args: argparse.Namespace
 ) -> tuple[Comparison, list[str]] | None:
-    """The comparison with the settings that were chosen, and what is to be said of it.
+    """The comparison with the chosen settings, and sentences about the choice.
 
     Returns:
-        None while the trainings to choose from are planned.
+        None if the trainings to choose from are only planned or run one by one.
     """
     ranges = read_ranges(args.tune)
     pair = args.out / FOLDER / 'pair.py'
@@ -229,7 +228,7 @@ def tuned(
 def report(
     trainings: Sequence[Training], words: Sequence[str], args: argparse.Namespace
 ) -> None:
-    """Write and print what came of the runs that are done."""
+    """Write and print the results of the runs that are done."""
     done = read_done(trainings)
     write_lines(done, args.out, commit())
     words = [*verdicts(rows_of(done, args.out)), *words]

@@ -1,7 +1,6 @@
-"""Compare methods without any download, on images that are drawn or come with Python.
+"""Compare methods without downloads, on drawn scenes or scikit-learn's digits.
 
-This is ``mmkd compare`` on a pair of configs/demo, and a picture of what the networks
-answer.
+This runs ``mmkd compare`` on a pair in configs/demo, and draws the predictions.
 
 Example:
     mmkd demo --task classification
@@ -37,13 +36,13 @@ def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = command_parser(__doc__)
     parser.add_argument('--task', choices=TASKS, default='segmentation')
-    parser.add_argument('--out', type=Path, metavar='DIR', help='folder of all runs')
-    parser.add_argument('--seeds', type=positive, default=3, help='how many (3)')
+    parser.add_argument('--out', type=Path, metavar='DIR', help='folder for all runs')
+    parser.add_argument('--seeds', type=positive, default=3, help='number of seeds (3)')
     parser.add_argument(
         '--jobs',
         type=positive,
         default=min(4, len(os.sched_getaffinity(0))),
-        help='trainings at a time; one a processor core, up to four',
+        help='parallel trainings; one per CPU core, up to four',
     )
     args = parser.parse_args()
     args.out = args.out or Path('work_dirs/demo', args.task)

@@ -1,4 +1,4 @@
-"""Write a trained student as an ONNX file that computes what PyTorch does.
+"""Export a trained student to an ONNX file with the same outputs as PyTorch.
 
 Example:
     mmkd export work_dirs/run/student.py work_dirs/run/student.pth student.onnx
@@ -21,54 +21,54 @@ from mmkd.deploy.needs import NEEDED, needed
 from mmkd.deploy.network import Network, student_network
 
 NOISE = 3
-"""Images of noise, where there are no others."""
+"""Number of noise images, used without validation images."""
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = command_parser(__doc__)
     add_network_options(parser)
-    parser.add_argument('out', type=Path, help='file to write, as student.onnx')
+    parser.add_argument('out', type=Path, help='file to write, e.g. student.onnx')
     parser.add_argument(
         '--no-resize',
         action='store_true',
-        help="pixels: logits at the network's own size, not that of the images",
+        help='segmentation: keep logits at the size that the network predicts',
     )
     parser.add_argument(
-        '--fixed', action='store_true', help='for images of one height and width'
+        '--fixed', action='store_true', help='fix the height and width of images'
     )
     parser.add_argument(
-        '--opset', type=positive, default=OPSET, help=f'version of operators ({OPSET})'
+        '--opset', type=positive, default=OPSET, help=f'operator set version ({OPSET})'
     )
     parser.add_argument(
         '--images',
         type=positive,
         default=3,
         metavar='N',
-        help='validation images to check it on, two at least (3)',
+        help='validation images to check it on, at least two (3)',
     )
     args = parser.parse_args()
     if args.images < 2:
-        parser.error('--images must be 2 at least: batches of one and of two are run.')
+        parser.error('--images must be at least 2: the check runs batches of 1 and 2.')
     return args
 
 
 def images_for(
     cfg: Config, network: Network, count: int, size: list[int] | None
 ) -> list[Tensor]:
-    """Validation images, or noise where there are none, with a word on which."""
+    """Validation images, or noise if there are none; prints which."""
     try:
         dataset = dataset_of(cfg)
         images = images_of(dataset, count, network)
         print(f'checked on {len(images)} of {len(dataset)} validation images')
     except (OSError, ValueError) as error:
         images = noise(NOISE, size or network.view.trace.image_size, network)
-        print(f'checked on noise, no validation images: {error}')
+        print(f'checked on noise, as there are no validation images: {error}')
     return at_size(images, size or images[0].shape[2:])
 
 
 def main() -> None:
-    """Build the student, write it, and check what was written."""
+    """Build the student, export it, and check the file."""
     args = parse_args()
     for name in NEEDED:
         needed(name)

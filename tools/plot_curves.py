@@ -1,4 +1,4 @@
-"""Plot a logged value over training, as mean and range over runs of a kind.
+"""Plot a logged value over training, with mean and range over runs of a label.
 
 Example:
     mmkd plot alone=work_dirs/none_0 dhkd=work_dirs/dhkd_0 --out miou.png
@@ -26,32 +26,31 @@ def parse_args() -> argparse.Namespace:
         'runs',
         nargs='+',
         metavar='LABEL=WORK_DIR',
-        help='runs of one label are drawn as one curve with a band',
+        help='runs with the same label become one curve with a band',
     )
-    parser.add_argument('--key', default='mIoU', help='logged value, as mIoU or loss')
+    parser.add_argument('--key', default='mIoU', help='logged value, e.g. mIoU or loss')
     parser.add_argument('--out', required=True, help='picture to write')
     return parser.parse_args()
 
 
 def read_curve(work_dir: Path, key: str) -> Curve:
-    """Read a value from all logs of a work directory, resumed runs joined.
+    """Read a value from all logs of a work directory, joining resumed runs.
 
     Raises:
-        ValueError: If no log holds the value, or none that is finite, or a line is no
-            JSON.
+        ValueError: If no log has a finite value under the key, or a line is not JSON.
     """
     scalars = read_scalars(sorted(work_dir.glob(LOGS)))
     try:
         curve = scalars.curve(key)
     except KeyError:
-        raise ValueError(f'no log under {work_dir} holds {key!r}') from None
+        raise ValueError(f'no log under {work_dir} has {key!r}') from None
     if not any(map(math.isfinite, curve.values())):
-        raise ValueError(f'no {key!r} under {work_dir} is finite')
+        raise ValueError(f'no value of {key!r} under {work_dir} is finite')
     return curve
 
 
 def plot(curves: dict[str, list[Curve]], key: str, out: str) -> None:
-    """Draw one line a label, with a band from its lowest to its highest run."""
+    """Draw one line per label, with a band from its lowest to its highest run."""
     figure, axes = plt.subplots(figsize=(6, 3.6), dpi=110)
     for label, group in curves.items():
         steps, means, lows, highs = zip(*band(group), strict=True)

@@ -1,4 +1,4 @@
-"""Say what a student is worth deployed: size, latency and score, beside its teacher.
+"""Measure a student as deployed: size, latency and score, next to its teacher.
 
 Example:
     mmkd profile work_dirs/run/student.py work_dirs/run/student.pth
@@ -35,7 +35,7 @@ from mmkd.deploy.network import Network, student_network, teacher_network
 from mmkd.deploy.worth import record, sentences, table
 
 SCORED = {'pixels': 200, 'images': 2000}
-"""Validation images that score, by what is classified in them."""
+"""Default number of validation images, by what is classified."""
 
 
 def parse_args() -> argparse.Namespace:
@@ -43,34 +43,34 @@ def parse_args() -> argparse.Namespace:
     parser = command_parser(__doc__)
     add_network_options(parser)
     parser.add_argument('--teacher', metavar='CKPT', help='checkpoint of the teacher')
-    parser.add_argument('--threads', type=positive, default=1, help='of a network (1)')
+    parser.add_argument('--threads', type=positive, default=1, help='CPU threads (1)')
     parser.add_argument(
-        '--seconds', type=float, default=60, help='for all latencies together (60)'
+        '--seconds', type=float, default=60, help='total time to measure latencies (60)'
     )
     parser.add_argument(
         '--images',
         type=positive,
         metavar='N',
-        help='validation images that score; 200 for pixels, else 2000',
+        help='validation images to score on (200 for segmentation, else 2000)',
     )
-    parser.add_argument('--no-score', action='store_true', help='evaluate nothing')
+    parser.add_argument('--no-score', action='store_true', help='do not evaluate')
     parser.add_argument(
         '--calibration',
         type=positive,
         default=100,
         metavar='N',
-        help='training images that int8 is calibrated on (100)',
+        help='training images for int8 calibration (100)',
     )
     parser.add_argument('--keep', type=Path, metavar='DIR', help='keep the ONNX files')
-    parser.add_argument('--out', type=Path, metavar='FILE', help='write all as JSON')
+    parser.add_argument('--out', type=Path, metavar='FILE', help='save results as JSON')
     args = parser.parse_args()
     if not 0 <= args.seconds < math.inf:
-        parser.error(f'--seconds must be 0 or more, got {args.seconds:g}.')
+        parser.error(f'--seconds must be finite and at least 0, got {args.seconds:g}.')
     return args
 
 
 def data_of(cfg: Config, loader: str, without: str, notes: list[str]) -> Any:
-    """A data set, or None and a note on what cannot be measured without."""
+    """A data set, or None and a note on what cannot be measured without it."""
     try:
         return dataset_of(cfg, loader)
     except (OSError, ValueError) as error:
@@ -79,27 +79,27 @@ def data_of(cfg: Config, loader: str, without: str, notes: list[str]) -> Any:
 
 
 def images_for(network: Network, dataset: Any, size: list[int] | None) -> list[Tensor]:
-    """Two validation images, or noise, of the size that is timed.
+    """Two validation images, or noise, at the size to be timed.
 
     Raises:
-        ValueError: If nothing tells the size.
+        ValueError: If the size is unknown.
     """
     if dataset is not None:
         images = images_of(dataset, 2, network)
         return at_size(images, size or images[0].shape[2:])
     if not size:
         raise ValueError(
-            'without validation images nothing tells the size of images: pass '
+            'without validation images the image size is unknown: pass '
             '--size HEIGHT WIDTH.'
         )
     return noise(2, size, network)
 
 
 def measure(cfg: Config, args: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """Build, write, time and evaluate the teacher, where there is one, and the student.
+    """Build, export, time and evaluate the student, and its teacher if it has one.
 
     Returns:
-        All that was found, as JSON takes it.
+        The results, ready for JSON.
     """
     notes: list[str] = []
     networks = {'student': student_network(cfg, args.checkpoint)}
@@ -148,7 +148,7 @@ def measure(cfg: Config, args: argparse.Namespace, folder: Path) -> dict[str, An
 
 
 def main() -> None:
-    """Measure, print, and write what was found."""
+    """Measure, and print and save the results."""
     args = parse_args()
     for name in NEEDED:
         needed(name)

@@ -1,4 +1,4 @@
-"""Record a teacher over the views of a training, to distil from it again and again.
+"""Record a teacher on the views of a training, to distil from it repeatedly.
 
 Example:
     mmkd record deeplabv3_r18_cityscapes --data-root data/cityscapes --out records/r101
@@ -42,22 +42,22 @@ from mmkd.resilience import protect
 
 
 def part(text: str) -> tuple[int, int]:
-    """Read ``I/N``."""
+    """Parse ``I/N``."""
     number, _, count = text.partition('/')
     known = number.isdecimal() and count.isdecimal()
     if not known or not 0 < int(number) <= int(count):
-        raise argparse.ArgumentTypeError(f'must be I/N, I from 1 to N, got {text!r}')
+        raise argparse.ArgumentTypeError(f'must be I/N with 1 <= I <= N, got {text!r}')
     return int(number), int(count)
 
 
 def mebibytes(text: str) -> int:
-    """Read a size and return bytes."""
+    """Parse a size in MiB, and return it in bytes."""
     try:
         size = int(float(text) * 2**20)
     except (ValueError, OverflowError):
         size = 0
     if size < 1:
-        raise argparse.ArgumentTypeError(f'must be MiB above 0, got {text!r}')
+        raise argparse.ArgumentTypeError(f'must be a positive size (MiB), got {text!r}')
     return size
 
 
@@ -73,13 +73,13 @@ def parse_args() -> argparse.Namespace:
         type=positive,
         default=16,
         metavar='K',
-        help='views of each sample (16)',
+        help='views per sample (16)',
     )
     parser.add_argument(
         '--view-seed', type=seed, default=0, metavar='S', help='seed of the views (0)'
     )
     parser.add_argument(
-        '--dtype', choices=PRECISIONS, default='float16', help='how values are stored'
+        '--dtype', choices=PRECISIONS, default='float16', help='type of stored values'
     )
     parser.add_argument(
         '--reduce',
@@ -88,7 +88,7 @@ def parse_args() -> argparse.Namespace:
         default={},
         metavar='TAP=N',
         help='store maps of a tapped module at 1/N of their height and width; the '
-        "model's own output is called output",
+        "model's final output is called output",
     )
     parser.add_argument(
         '--live', nargs='+', default=[], metavar='TAP', help='taps not to be recorded'
@@ -98,16 +98,16 @@ def parse_args() -> argparse.Namespace:
         type=mebibytes,
         default='2',
         metavar='MIB',
-        help='of a tap of a view (2)',
+        help='maximum size per tap and view (2)',
     )
     parser.add_argument(
-        '--part', type=part, default=(1, 1), metavar='I/N', help='record a share alone'
+        '--part', type=part, default=(1, 1), metavar='I/N', help='record only one share'
     )
     parser.add_argument(
         '--check',
         type=positive,
         metavar='N',
-        help='record nothing: print what storing changes in the losses of N batches',
+        help='record nothing; print how storage changes the losses of N batches',
     )
     return parse_with_common_options(parser, 'train_dataloader.batch_size=16')
 
@@ -127,14 +127,14 @@ def merged_config(args: argparse.Namespace) -> Config:
 
 
 def without_hooks(cfg: Config) -> Config:
-    """The config without what acts in a training, of which there is none."""
+    """The config without hooks, as nothing is trained."""
     cfg = copy.deepcopy(cfg)
     cfg.default_hooks, cfg.custom_hooks = {}, []
     return cfg
 
 
 def teacher_score(runner: Runner, args: argparse.Namespace) -> dict[str, Any] | None:
-    """Match the teacher's classes, and see what it knows."""
+    """Match the teacher's classes, and evaluate it."""
     PrepareMethodsHook().before_run(runner)
     check = CheckTeacherHook()
     if not args.no_teacher_check:
@@ -143,7 +143,7 @@ def teacher_score(runner: Runner, args: argparse.Namespace) -> dict[str, Any] | 
 
 
 def print_errors(stream: TeacherStream, args: argparse.Namespace) -> None:
-    """Print how far each loss and its gradient are from the live teacher's."""
+    """Print the errors of each loss and its gradient against the live teacher's."""
     found = defaultdict(list)
     for seen in stream.see(stream.first_batches(args.check)):
         for dtype in PRECISIONS:
@@ -164,7 +164,7 @@ def make_record(
     args: argparse.Namespace,
     score: dict[str, Any] | None,
 ) -> None:
-    """Say what is to be stored, and store it."""
+    """Log what will be stored, and store it."""
     folder, log = Path(args.out), runner.logger.info
     first, seconds = stream.trial()
     wishes = Wishes(args.dtype, args.reduce, args.live, args.limit)
@@ -176,7 +176,7 @@ def make_record(
         manifest = [settled(folder, wanted, lines)]
     broadcast_object_list(manifest)
     Recorder(stream, folder, manifest[0], args.part, log).run(seconds)
-    log(f'The record stands in {folder}: train with --recorded {folder}.')
+    log(f'The record is in {folder}: train with --recorded {folder}.')
 
 
 def make(cfg: Config, args: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""Write one page about trainings: what to do next, results, curves, pictures.
+"""Write a page about trainings: what to do next, results, curves and pictures.
 
 Example:
     mmkd report work_dirs/alone work_dirs/dhkd --out report.html
@@ -27,7 +27,7 @@ def parse_args() -> argparse.Namespace:
         '--images',
         type=int,
         metavar='N',
-        help='validation images to look at, 0 for none; 40 for pixels, else 2000',
+        help='validation images to use, 0 for none (40 for segmentation, else 2000)',
     )
     args = parser.parse_args()
     if args.images is not None and args.images < 0:
@@ -36,7 +36,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def readable(folders: list[Path]) -> list[Run]:
-    """The runs, with a line for each of several that is a file or has no log yet.
+    """The runs; of several, files and folders without a log are reported and skipped.
 
     Raises:
         FileNotFoundError: If a folder is missing, or none has a log.
@@ -51,7 +51,7 @@ def readable(folders: list[Path]) -> list[Run]:
                 raise
             print(f'{Path(sys.argv[0]).name}: left out: {error}', file=sys.stderr)
     if not runs:
-        raise FileNotFoundError(f'none of the {len(folders)} folders holds a log')
+        raise FileNotFoundError(f'none of the {len(folders)} folders has a log')
     return runs
 
 
@@ -60,7 +60,7 @@ def main() -> None:
     args = parse_args()
     folders = {folder.resolve(): folder for folder in args.runs}
     write(render(readable(list(folders.values())), args.images), args.out)
-    print(f'The report stands in {args.out}.')
+    print(f'The report is in {args.out}.')
 
 
 if __name__ == '__main__':

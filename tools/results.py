@@ -1,10 +1,10 @@
-"""Make the tables of results anew, from the lines that finished runs have left.
+"""Update tables of results from the lines that finished runs have saved.
 
 Example:
     mmkd results NOTES.md --lines work_dirs/compare
 
-Without a text these are the README's and those of docs/results.md. What declares a
-table there, and what a line holds: mmkd/compare/written.py and docs/compare.md.
+By default it updates the README and docs/results.md. How to declare a table, and the
+format of a line: mmkd/compare/written.py and docs/compare.md.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Test a student: the checkpoint of a distillation or of a plain training.
+"""Test a student from a checkpoint of a distillation or a plain training.
 
 Example:
     mmkd test work_dirs/run/student.py work_dirs/run/student.pth
@@ -34,15 +34,15 @@ from mmkd.resilience.resume import LAST
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = command_parser(__doc__)
-    parser.add_argument('config', help='config file, of a distillation or a student')
+    parser.add_argument('config', help='config file of a distillation or a student')
     parser.add_argument('checkpoint', help='checkpoint of the student')
     parser.add_argument('--work-dir', help='folder for logs')
     parser.add_argument(
         '--out',
         metavar='PLACE',
-        help='save predictions: a folder for label maps, a .pkl file for classes',
+        help='save predictions: a folder for label maps, a .pkl file for class scores',
     )
-    parser.add_argument('--show-dir', metavar='DIR', help='draw predictions there')
+    parser.add_argument('--show-dir', metavar='DIR', help='draw predictions to DIR')
     parser.add_argument(
         '--tta', action='store_true', help='average over augmentations of each image'
     )
@@ -67,7 +67,7 @@ def merged_config(args: argparse.Namespace) -> Config:
     cfg.setdefault('default_hooks', {}).setdefault('guard', guard)
     drop_unwanted_hooks(cfg)
     cfg.load_from = args.checkpoint
-    # The dump of a resumed training says that it is to be resumed.
+    # The dumped config of a resumed training has resume=True.
     cfg.resume = False
     set_work_dir(cfg, args)
     if args.work_dir is None or Path(cfg.work_dir, LAST).exists():

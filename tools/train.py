@@ -7,7 +7,7 @@ Example:
 
 import gc
 
-gc.disable()  # until lasting() ends: what is imported stays
+gc.disable()  # until lasting() ends, as imported objects are kept anyway
 
 import argparse
 import copy
@@ -58,22 +58,22 @@ def parse_args() -> argparse.Namespace:
         nargs='?',
         const='auto',
         metavar='CKPT',
-        help='go on from a checkpoint; without a value from the newest in the work dir',
+        help='resume from a checkpoint (default: the newest in the work directory)',
     )
     parser.add_argument(
         '--views',
         type=positive,
         metavar='K',
-        help='show K views of each sample in turn',
+        help='use K views per sample in turn',
     )
     parser.add_argument(
-        '--view-seed', type=seed, metavar='S', help="seed of the views; the training's"
+        '--view-seed', type=seed, metavar='S', help="seed of the views (the training's)"
     )
     parser.add_argument('--amp', action='store_true', help='mixed precision')
     parser.add_argument(
         '--auto-scale-lr',
         action='store_true',
-        help='scale the learning rate to the batch of this run, all processes together',
+        help='scale the learning rate with the total batch size over all processes',
     )
     return parse_with_common_options(parser, 'optim_wrapper.optimizer.lr=0.02')
 

@@ -1,8 +1,8 @@
-# What every distillation needs beside a student, a teacher and methods.
+# What every distillation needs besides a student, a teacher and methods.
 custom_imports = dict(imports=['mmkd.engine'])
-# Two bases cannot both define a key: a pair hands these on to model,
-# default_hooks and optim_wrapper, and names in settings what methods need
-# differently there.
+# Two bases cannot both define a key, so a pair passes these on to model,
+# default_hooks and optim_wrapper. Its settings override those of methods for
+# this pair.
 distiller = dict(_delete_=True, type='mmkd.Distiller', methods=dict())
 distill_hooks = dict(
     layout=dict(type='mmkd.ChannelsLastHook'),

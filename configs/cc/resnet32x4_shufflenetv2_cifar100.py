@@ -1,4 +1,4 @@
-# Beside KD: task loss, KD and this count in full, as RepDistiller adds them.
+# Task loss, KD and this method are added in full, as in RepDistiller.
 _base_ = ['../_base_/pairs/resnet32x4_shufflenetv2_cifar100.py',
           '../_base_/methods/cc.py']
 model = dict(methods=dict(

@@ -1,4 +1,4 @@
-# Beside KD: task loss, KD and this count in full, as RepDistiller adds them.
+# Task loss, KD and this method are added in full, as in RepDistiller.
 _base_ = ['../_base_/pairs/vgg13_vgg8_cifar100.py', '../_base_/methods/fitnet.py']
 model = dict(methods=dict(
     kd=dict(type='LogitsKD', loss=dict(type='KLDivergenceLoss', tau=4.0), weight=1.0),

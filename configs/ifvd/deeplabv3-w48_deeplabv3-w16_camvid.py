@@ -1,4 +1,4 @@
-# Beside KD without temperature: task loss and KD count in full, as in CIRKD's code.
+# With KD without temperature; task loss and KD have weight 1, as in CIRKD's code.
 _base_ = ['../_base_/pairs/deeplabv3-w48_deeplabv3-w16_camvid.py',
           '../_base_/methods/ifvd.py']
 model = dict(methods=dict(

@@ -1,4 +1,4 @@
-# Both methods on one student: heads after three stages, and beside the classifier.
+# Both methods on one student: heads after three stages and next to the classifier.
 _base_ = ['../_base_/pairs/resnet32x4_resnet8x4_cifar100.py',
           '../_base_/methods/mhkd.py',
           '../_base_/methods/dhkd.py']

@@ -1,4 +1,4 @@
-# Batch, learning rate and momentum are those of the published code.
+# Batch size, learning rate and momentum of the published code.
 _base_ = ['../_base_/pairs/resnet32x4_resnet8x4_cifar100.py',
           '../_base_/methods/reviewkd.py']
 model = dict(methods=dict(reviewkd=_base_.reviewkd | _base_.settings.reviewkd))

@@ -1,4 +1,4 @@
-# Beside KD: task loss, KD and this count in full, as RepDistiller adds them.
+# Task loss, KD and this method are added in full, as in RepDistiller.
 _base_ = ['../_base_/pairs/resnet32x4_resnet8x4_cifar100.py',
           '../_base_/methods/rkd.py']
 model = dict(methods=dict(

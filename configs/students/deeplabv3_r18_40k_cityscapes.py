@@ -1,4 +1,4 @@
-# MMSegmentation's DeepLabV3-R18 in CIRKD's schedule.
+# MMSegmentation's DeepLabV3-R18 with CIRKD's schedule.
 _base_ = ['mmseg::_base_/models/deeplabv3_r50-d8.py',
           '../_base_/datasets/cityscapes.py',
           'mmseg::_base_/default_runtime.py',

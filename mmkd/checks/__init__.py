@@ -1,4 +1,4 @@
-"""A config looked at as a whole, before a runner builds anything of it."""
+"""Checks of a whole config before a runner builds anything from it."""
 
 from mmengine.config import Config
 
@@ -13,18 +13,18 @@ __all__ = ['check_config', 'check_shapes', 'warn_of_idle_keys']
 
 
 def check_config(cfg: Config) -> None:
-    """Name what would fail late, or would be passed over without a word.
+    """Report what would fail late, or would be ignored silently.
 
     Args:
         cfg: The config of any training or test; not changed.
 
     Raises:
-        ValueError: If a key is one that nothing reads, a value cannot be, or a score
-            is to be watched that no metric has; the message says where it stands and
-            names the nearest.
-        TypeError: If a value is of another type than mmkd or MMEngine's hooks and
+        ValueError: If nothing reads a key, a value is out of range, or a watched score
+            comes from no metric; the message says where it is and names the closest
+            match.
+        TypeError: If a value has another type than mmkd or MMEngine's hooks and
             loops take.
-        OSError: If a folder cannot be made.
+        OSError: If a folder cannot be created.
     """
     check_shapes(cfg)
     PartsCheck(cfg)()

@@ -1,4 +1,4 @@
-"""Settings of parameters, against the parameters that there are."""
+"""Parameter-wise settings, checked against the parameters of the model."""
 
 import logging
 
@@ -10,13 +10,13 @@ from mmkd.nearest import did_you_mean
 
 
 def warn_of_idle_keys(cfg: Config, model: nn.Module) -> None:
-    """Warn of ``custom_keys`` that are in no parameter's name.
+    """Warn of ``custom_keys`` that match no parameter name.
 
-    An error would stop published recipes, which carry some.
+    It is not an error because some published recipes have such keys.
 
     Args:
         cfg: The config of a training.
-        model: What it trains.
+        model: The model to train.
     """
     groups = (cfg.get('optim_wrapper') or {}).get('paramwise_cfg') or {}
     keys = groups.get('custom_keys')
@@ -28,8 +28,8 @@ def warn_of_idle_keys(cfg: Config, model: nn.Module) -> None:
         modules = [name for name, _ in model.named_modules()]
         listed = ', '.join(f'{key!r}{did_you_mean(key, modules)}' for key in idle)
         print_log(
-            'optim_wrapper.paramwise_cfg.custom_keys: no parameter has these in its '
-            f'name, which change nothing: {listed}',
+            'optim_wrapper.paramwise_cfg.custom_keys: these match no parameter name '
+            f'and have no effect: {listed}',
             'current',
             logging.WARNING,
         )

@@ -1,4 +1,4 @@
-"""What a runner is going to build from a config."""
+"""Checks of the parts that a runner builds from a config."""
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -48,10 +48,10 @@ INNER_MODELS = (
     'neck',
     'student',
 )
-"""Parts of models that are built as they stand; other parts get more on the way."""
+"""Parts of models that are built as configured; others get further arguments."""
 
 LAYERS = ('act_cfg', 'conv_cfg', 'norm_cfg')
-"""Settings of which MMCV builds layers, by their types alone."""
+"""Settings that MMCV builds layers from, looking only at their types."""
 
 STRICT = (
     DATA_SAMPLERS,
@@ -65,11 +65,11 @@ STRICT = (
     VISUALIZERS,
     WEIGHT_INITIALIZERS,
 )
-"""What has no type that a package registers later, or that others build."""
+"""Registries that are complete: no package adds or builds other types later."""
 
 
 class PartsCheck:
-    """Looks at the parts of a config by the names of what they build.
+    """Checks the parts of a config against the classes that they build.
 
     Args:
         cfg: The config of any training.
@@ -80,17 +80,17 @@ class PartsCheck:
         self.scope = cfg.get('default_scope') or 'mmengine'
 
     def __call__(self) -> None:
-        """Look at everything that a registry builds, and at what stands bare.
+        """Check everything that registries build, with default types filled in.
 
         Raises:
-            ValueError: If a key is one that nothing reads, or a value cannot be; the
-                message says where it stands and names the nearest.
-            TypeError: If a value of mmkd's or MMEngine's is of another type.
+            ValueError: If nothing reads a key, or a value is out of range; the
+                message says where it is and names the closest match.
+            TypeError: If a value for a class of mmkd or MMEngine has the wrong type.
         """
         cfg = self.cfg
         if not (self.scope in MODELS.children or find_spec(self.scope)):
             raise ValueError(
-                f'default_scope {self.scope!r} is no package that is installed.'
+                f'default_scope {self.scope!r} is not an installed package.'
                 + did_you_mean(self.scope, ['mmengine', *MODELS.children])
             )
         for where, hook in hooks_of(cfg).items():
@@ -114,12 +114,12 @@ class PartsCheck:
         self.part('log_processor', processor, LOG_PROCESSORS)
 
     def hook(self, where: str, hook: Any) -> None:
-        """Look at a hook; checkpoints hand more on to the runner."""
+        """Check a hook; checkpoint hooks pass further arguments on to the runner."""
         if isinstance(hook, Mapping) and 'type' not in hook:
             name, others = where.rpartition('.')[2], dict(self.cfg.default_hooks)
             others.pop(name, None)
             raise ValueError(
-                f'{where} has no type. Is it the name of another hook, misspelt?'
+                f'{where} has no type. Is it a misspelt name of another hook?'
                 + nearest_and_known(name, others)
             )
         kind = self.part(where, hook, HOOKS, ['priority'])
@@ -133,7 +133,7 @@ class PartsCheck:
             self.part(where, average, MODELS, given=['model'])
 
     def optimiser(self) -> None:
-        """Look at the optimiser wrapper, its optimiser and settings of groups."""
+        """Check the optimiser wrapper, its optimiser and gradient clipping."""
         wrapper = self.cfg.get('optim_wrapper')
         if not isinstance(wrapper, Mapping) or 'optimizer' not in wrapper:
             return
@@ -150,7 +150,7 @@ class PartsCheck:
             check_values(f'{where}.clip_grad', function, clip)
 
     def evaluator(self, name: str) -> None:
-        """Look at the metrics of an evaluator."""
+        """Check the metrics of an evaluator."""
         evaluator = self.cfg.get(name)
         if isinstance(evaluator, Mapping) and 'metrics' in evaluator:
             self.part(name, _typed(evaluator, 'Evaluator'), EVALUATOR)
@@ -158,7 +158,7 @@ class PartsCheck:
             self.part(name, metric, METRICS)
 
     def loader(self, name: str) -> None:
-        """Look at a loader, its data set, transforms and samplers."""
+        """Check a dataloader, its data set, transforms and samplers."""
         loader = self.cfg.get(name)
         if not isinstance(loader, Mapping):
             return
@@ -182,7 +182,7 @@ class PartsCheck:
         besides: Iterable[str] = (),
         given: Iterable[str] = (),
     ) -> Any:
-        """Look at what a registry builds, and at what is inside of it.
+        """Check a part that a registry builds, and its nested parts.
 
         Returns:
             The class, if it is known.
@@ -193,15 +193,15 @@ class PartsCheck:
         if kind is not None:
             aside = {'type', '_scope_'}
             if registry is WEIGHT_INITIALIZERS:
-                # MMEngine takes it out.
+                # MMEngine removes it before building.
                 aside.add('override')
             settings = {k: v for k, v in part.items() if k not in aside}
             check_arguments(where, kind, settings, given, besides)
             check_values(where, kind, settings)
         if registry is TRANSFORMS and part.get('decode_backend') == 'pickle':
             raise ValueError(
-                f"{where}: decode_backend='pickle' would run what the files hold. Save "
-                "arrays with numpy.save and take decode_backend='numpy'."
+                f"{where}: decode_backend='pickle' would run code in the files. Save "
+                "arrays with numpy.save and use decode_backend='numpy'."
             )
         for name, value in part.items():
             inner = _registry_of(name, registry)
@@ -216,7 +216,7 @@ class PartsCheck:
         return kind
 
     def parts(self, where: str, values: Any, registry: Registry) -> None:
-        """Look at what lists hold, and lists of them."""
+        """Check the parts in a list, which may be nested."""
         for number, value in enumerate(values):
             if isinstance(value, (list, tuple)):
                 self.parts(f'{where}[{number}]', value, registry)
@@ -230,7 +230,7 @@ class PartsCheck:
         registry: Registry,
         surely: bool = False,
     ) -> Any:
-        """The class of a part; None where there is no type or no such class."""
+        """The class of a part; None if it has no type or the class is unknown."""
         kind = part.get('type')
         if not isinstance(kind, str):
             return kind
@@ -248,13 +248,13 @@ class PartsCheck:
 
 
 def _registry_of(name: str, registry: Registry) -> Registry | None:
-    """What builds the values of a key inside of what a registry builds."""
+    """The registry for the values of a key in a part, given the part's registry."""
     if registry is DATASETS:
         if name in ('dataset', 'datasets'):
             return DATASETS
         return TRANSFORMS if name.endswith('pipeline') else None
     if registry is TRANSFORMS:
-        # Policies get more from what holds them.
+        # Policies get further arguments from the transform that holds them.
         return None if name == 'policies' else TRANSFORMS
     if registry is VISUALIZERS:
         return VISBACKENDS if name == 'vis_backends' else None
@@ -266,14 +266,14 @@ def _registry_of(name: str, registry: Registry) -> Registry | None:
 
 
 def _typed(part: Any, default: str | None) -> Any:
-    """The same with the type that a runner takes where there is none."""
+    """The same with the runner's default type if it has none."""
     if default is None or not isinstance(part, Mapping):
         return part
     return {'type': default, **part}
 
 
 def _schedulers(value: Any) -> list[tuple[str, Any]]:
-    """Parameter schedulers with their places: one, several or those by optimiser."""
+    """Parameter schedulers and their keys: one, several, or a dict by optimiser."""
     if isinstance(value, Mapping) and 'type' not in value:
         return [one for inner in value.values() for one in _schedulers(inner)]
     return [(f'param_scheduler[{n}]', one) for n, one in enumerate(several(value))]

@@ -1,4 +1,4 @@
-"""Where a config has its loaders, data sets, hooks and metrics."""
+"""Find the dataloaders, data sets, hooks and metrics of a config."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -9,12 +9,12 @@ LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
 def several(value: Any) -> list[Any]:
-    """What stands in a list, or alone."""
+    """A list of the values, which may be a single one."""
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
 def hooks_of(cfg: Config) -> dict[str, Any]:
-    """Hooks by their places; what stands there may be none."""
+    """Hooks by their keys in the config; values may be None or malformed."""
     default = (cfg.get('default_hooks') or {}).items()
     custom = enumerate(several(cfg.get('custom_hooks')))
     return {
@@ -24,7 +24,7 @@ def hooks_of(cfg: Config) -> dict[str, Any]:
 
 
 def metrics_of(evaluator: Any) -> list[Any]:
-    """The metrics of an evaluator, or those that stand in its place."""
+    """The metrics of an evaluator, or those given instead of one."""
     if isinstance(evaluator, Mapping) and 'metrics' in evaluator:
         evaluator = evaluator['metrics']
     return several(evaluator)
@@ -33,11 +33,11 @@ def metrics_of(evaluator: Any) -> list[Any]:
 def datasets_of(
     cfg: Config, loaders: Sequence[str] = LOADERS
 ) -> Iterator[tuple[str, Any]]:
-    """The data sets of loaders with their places, out of wrappers of any depth.
+    """The data sets of dataloaders and their keys, unwrapped at any depth.
 
     Args:
         cfg: The config.
-        loaders: The loaders, some of which may be None.
+        loaders: The names of dataloaders, which may be missing or None.
     """
     for name in loaders:
         loader = cfg.get(name) or {}

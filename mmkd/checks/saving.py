@@ -1,4 +1,4 @@
-"""Where a training is going to write, looked at before it starts."""
+"""Checks of output paths before a training starts."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,18 +9,18 @@ from mmkd.checks.places import hooks_of
 
 
 def check_saving(cfg: Config) -> None:
-    """Refuse names of checkpoints that cannot be, and folders that cannot be made.
+    """Refuse invalid checkpoint names, and folders that cannot be created.
 
-    The folders of a training and of its checkpoints are made and locked as it starts;
-    a logger makes its own when the training is over.
+    The folders of a training and of its checkpoints are created and locked when it
+    starts; a logger would create its own only when the training is over.
 
     Args:
         cfg: The config of any training or test.
 
     Raises:
-        ValueError: If checkpoints would have no names of their own, or those of best
-            ones, or lie in another folder.
-        OSError: If a logger's folder cannot be made.
+        ValueError: If checkpoint names would not be distinct, would look like those of
+            best checkpoints, or would be in another folder.
+        OSError: If a logger's folder cannot be created.
     """
     for where, hook in hooks_of(cfg).items():
         if not isinstance(hook, Mapping):
@@ -34,7 +34,7 @@ def check_saving(cfg: Config) -> None:
                 Path(folder).mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise OSError(
-                    f'{where}.out_dir: the folder {str(folder)!r} cannot be made: '
+                    f'{where}.out_dir: cannot create the folder {str(folder)!r}: '
                     f'{error}'
                 ) from error
 
@@ -51,6 +51,6 @@ def _check_name(where: str, template: str) -> None:
         or not template.endswith('.pth')
     ):
         raise ValueError(
-            f'{where} must be the name of a file that ends in .pth and does not begin '
-            f'with best_, with {{}} for the number, got {template!r}.'
+            f'{where} must be a file name that ends in .pth and does not begin with '
+            f'best_, with {{}} for the number, got {template!r}.'
         )

@@ -1,4 +1,4 @@
-"""Scores that a config names, against those that its metrics give."""
+"""Scores that a config names, checked against those that its metrics report."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -13,25 +13,25 @@ OF_IOU = {
     'mDice': ('mDice', 'mAcc'),
     'mFscore': ('mFscore', 'mPrecision', 'mRecall'),
 }
-"""What MMSegmentation's ``IoUMetric`` gives for each of its ``iou_metrics``."""
+"""Scores that MMSegmentation's ``IoUMetric`` reports for each ``iou_metrics``."""
 
 NAMERS = {'monitor', 'save_best'}
 """Settings of hooks that name a score."""
 
 
 def check_scores(cfg: Config) -> None:
-    """Refuse a score that is watched and never given.
+    """Refuse a score that is watched but never reported.
 
-    Only where every metric of the validation is one whose scores are known here:
-    ``IoUMetric`` of MMSegmentation and ``Accuracy`` of MMPretrain. Both are better
-    when they are greater.
+    Names are checked only if the scores of all validation metrics are known here:
+    those of MMSegmentation's ``IoUMetric`` and MMPretrain's ``Accuracy``. For both,
+    greater is better.
 
     Args:
         cfg: The config of any training.
 
     Raises:
         ValueError: If there is one, if the worst would be taken for the best, or
-            nothing validates.
+            there is no validation.
     """
     if not cfg.get('train_cfg'):
         return
@@ -39,32 +39,32 @@ def check_scores(cfg: Config) -> None:
     for where, name, rule in _watched(cfg):
         if cfg.get('val_cfg') is None or cfg.get('val_dataloader') is None:
             raise ValueError(
-                f'{where}: no score {name!r} is ever given, as nothing validates: set '
-                'val_dataloader, val_cfg and val_evaluator, or take it out.'
+                f'{where}: there is no score {name!r} without validation: set '
+                'val_dataloader, val_cfg and val_evaluator, or remove this setting.'
             )
         if given is None:
             continue
         if name not in given and name != 'auto':
             raise ValueError(
-                f'{where}: no metric of val_evaluator gives {name!r}.'
+                f'{where}: no metric of val_evaluator reports {name!r}.'
                 + nearest_and_known(name, given)
             )
         if rule == 'less':
             raise ValueError(
                 f"{where}: the rule 'less' takes the worst {name!r} for the best: "
-                "leave the rule out, or set 'greater'."
+                "remove the rule, or set 'greater'."
             )
 
 
 def _watched(cfg: Config) -> Iterator[tuple[str, str, Any]]:
-    """Where scores are watched, which, and by which rule."""
+    """Keys where scores are watched, with the score and its rule."""
     for where, hook in hooks_of(cfg).items():
         if not isinstance(hook, Mapping):
             continue
         if hook.get('rule') is not None and not (NAMERS & hook.keys()):
             raise ValueError(
-                f'{where}: the rule {hook["rule"]!r} is of no score. Name one with '
-                'save_best.'
+                f'{where}: the rule {hook["rule"]!r} applies to no score. Name one '
+                'with save_best.'
             )
         if hook.get('save_best') is not None:
             names, rules = several(hook['save_best']), several(hook.get('rule'))
@@ -76,7 +76,7 @@ def _watched(cfg: Config) -> Iterator[tuple[str, str, Any]]:
 
 
 def _scores(evaluator: Any) -> list[str] | None:
-    """The names of all scores; None where a metric is not known here."""
+    """The names of all scores; None if a metric is not known here."""
     found = []
     for metric in metrics_of(evaluator):
         if not isinstance(metric, Mapping):

@@ -1,4 +1,4 @@
-"""Settings of a config that no class takes as its arguments."""
+"""Checks of settings that are not arguments of a class."""
 
 import logging
 from collections.abc import Iterable, Mapping
@@ -15,10 +15,10 @@ from mmkd.checks.values import check_values
 from mmkd.nearest import LIKELY, did_you_mean, nearest_and_known
 
 ENVIRONMENT = ('cudnn_benchmark', 'dist_cfg', 'mp_cfg', 'resource_limit')
-"""What MMEngine reads of ``env_cfg``."""
+"""Keys of ``env_cfg`` that MMEngine reads."""
 
 PROCESSES = ('mp_start_method', 'opencv_num_threads')
-"""What it reads of ``env_cfg.mp_cfg``."""
+"""Keys of ``env_cfg.mp_cfg`` that it reads."""
 
 GROUPS = (
     'bias_decay_mult',
@@ -30,29 +30,29 @@ GROUPS = (
     'flat_decay_mult',
     'norm_decay_mult',
 )
-"""What its constructor of optimisers reads of ``paramwise_cfg``."""
+"""Keys of ``paramwise_cfg`` that its optimiser wrapper constructor reads."""
 
 PREFIXES = ('img_path', 'seg_map_path', 'depth_map_path')
-"""Folders that data sets of both libraries know."""
+"""Keys of ``data_prefix`` in data sets of both libraries."""
 
 NAMES = ('classes', 'palette')
-"""What data sets of both libraries read of their ``metainfo``."""
+"""Keys of ``metainfo`` that data sets of both libraries read."""
 
 INFERENCE = ('crop_size', 'mode', 'stride', 'threshold')
-"""What segmentors read of ``test_cfg``."""
+"""Keys of ``test_cfg`` that segmentors read."""
 
 
 def check_settings(cfg: Config) -> None:
-    """Refuse settings that nothing reads, or that cannot be.
+    """Refuse settings that nothing reads, and invalid values.
 
-    What only MMEngine reads has the keys that it reads. Elsewhere, where others may
-    read more, a key is refused that is very close to a known one.
+    Where only MMEngine reads keys, unknown ones are refused. Where other code may read
+    more, only near misses of known ones are refused.
 
     Args:
         cfg: The config of any training or test.
 
     Raises:
-        ValueError: If there is one; the message names the nearest.
+        ValueError: If there is one; the message names the closest match.
     """
     environment = cfg.get('env_cfg') or {}
     known(environment, 'env_cfg', ENVIRONMENT)
@@ -67,7 +67,7 @@ def check_settings(cfg: Config) -> None:
     level = cfg.get('log_level', 'INFO')
     if not isinstance(logging.getLevelName(level), int):
         raise ValueError(
-            f'log_level {level!r} is none of DEBUG, INFO, WARNING, ERROR, CRITICAL.'
+            f'log_level {level!r} is not DEBUG, INFO, WARNING, ERROR or CRITICAL.'
         )
     scaled = 'base_batch_size', 'enable'
     known(cfg.get('auto_scale_lr'), 'auto_scale_lr', scaled)
@@ -83,7 +83,7 @@ def check_settings(cfg: Config) -> None:
     model = cfg.get('model') or {}
     if 'teacher' in model and not any((model.get('methods') or {}).values()):
         raise ValueError(
-            'model.methods: there is a teacher and no method. Name some with '
+            'model.methods: there is a teacher but no method. Choose some with '
             '--method NAME; --method none is the student alone, with all else equal.'
         )
     for where, part in (('model', model), ('model.student', model.get('student'))):
@@ -96,21 +96,21 @@ def check_settings(cfg: Config) -> None:
 def known(
     settings: Any, where: str, names: Iterable[str], complete: bool = True
 ) -> None:
-    """Refuse a setting that is none of these.
+    """Refuse unknown settings.
 
     Args:
-        settings: The settings; anything but a dict is passed over.
-        where: What they are called.
-        names: What is read of them.
-        complete: Whether nothing else is; otherwise one is refused that is very
-            close to one of these.
+        settings: The settings; anything but a dict is ignored.
+        where: Their key in the config.
+        names: The known names.
+        complete: Whether these are all names that are read; otherwise only near
+            misses of them are refused.
 
     Raises:
         ValueError: If there is one.
     """
     names = sorted(names)
     for name in settings if isinstance(settings, Mapping) else ():
-        # A data set of pairs of images has an `img_path2`.
+        # A data set of image pairs has `img_path2`.
         bare = name if complete else name.rstrip('0123456789')
         if bare in names or name == '_scope_':
             continue

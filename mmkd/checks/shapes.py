@@ -1,4 +1,4 @@
-"""What the top level of a config holds, before anything looks into its parts."""
+"""Checks of the top level of a config, before those of its parts."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
@@ -30,26 +30,26 @@ VALUES: dict[str, Any] = dict(
     resume=bool | Literal['auto'],
     work_dir=str,
 )
-"""Other top-level settings, or None, by the type that they have."""
+"""Types of other top-level settings, which may also be None."""
 
 TOGETHER = (
     ('train_dataloader', 'train_cfg', 'optim_wrapper'),
     ('val_dataloader', 'val_cfg', 'val_evaluator'),
     ('test_dataloader', 'test_cfg', 'test_evaluator'),
 )
-"""What a runner takes together or not at all."""
+"""Settings that a runner takes all together or not at all."""
 
 
 def check_shapes(cfg: Config) -> None:
-    """Refuse what is of another type than a runner takes, or lacks its counterpart.
+    """Refuse parts of the wrong type, or without their counterparts.
 
     Args:
         cfg: The config of any training or test.
 
     Raises:
         TypeError: If there is such a part; the message says where.
-        ValueError: If there is no model, a loader without a data set, or one without
-            its loop.
+        ValueError: If the model, the data set of a dataloader, or the loop of a
+            dataloader is missing.
     """
     if not cfg.get('model'):
         raise ValueError(f'the config {cfg.filename} has no model = dict(...).')
@@ -70,8 +70,8 @@ def check_shapes(cfg: Config) -> None:
         if 0 < len(absent) < len(names):
             there = ' and '.join(name for name in names if name not in absent)
             raise ValueError(
-                f'{cfg.filename}: {there} without {" and ".join(absent)}: set '
-                f'{", ".join(names)} all, or each of them to None.'
+                f'{cfg.filename}: {there} without {" and ".join(absent)}: set all of '
+                f'{", ".join(names)}, or none of them.'
             )
 
 

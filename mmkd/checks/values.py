@@ -1,4 +1,4 @@
-"""Values that cannot be: sizes of nothing, shares above one, names of no choice."""
+"""Checks of values: empty sizes, shares above one, unknown choices."""
 
 import math
 import sys
@@ -35,14 +35,14 @@ NOTHING_BELOW = {
         1,
     ),
 }
-"""The least that a whole number may be, each of them where it is a list. By its name,
-or where that means several things, by the class that takes it or is a base of that."""
+"""Minimum values of integers, or of each integer in a list. The key is the name; if
+that is ambiguous, it includes the class that takes it, or a base class of that."""
 
 POSITIVE = ('clip_value', 'max_norm', 'scale', 'size', 'std')
-"""Settings that are more than nothing, whole or not."""
+"""Settings that are positive numbers."""
 
 FINITE = ('alpha', 'eps', 'lr', 'mean', 'momentum', 'weight_decay')
-"""Settings that are any numbers."""
+"""Settings that are any finite numbers."""
 
 SHARES = ('cat_max_ratio', 'drop_path_rate', 'prob')
 """Settings between 0 and 1."""
@@ -72,23 +72,23 @@ CHOICES: dict[str, Sequence[str | None]] = {
     'SingleLabelMetric.average': ('macro', 'micro', None),
     'SingleLabelMetric.items': RATES,
 }
-"""What a setting is one of, or a list of; by its name, or its class and name. Where
-libraries look at it at all, they do so at the first validation, or give no name."""
+"""Allowed values of settings, single or in a list; by name, or by class and name. If
+libraries check them at all, it is at the first validation or without naming them."""
 
 
 def check_values(
     where: str, kind: Callable[..., Any] | str, settings: Mapping[str, Any]
 ) -> None:
-    """Refuse a setting that has the right type and cannot be.
+    """Refuse settings of the right type with invalid values.
 
     Args:
-        where: What the config is called.
+        where: Path of the settings in the config.
         kind: The class or function that takes the settings, or a name for it.
-        settings: What the config sets.
+        settings: The settings in the config.
 
     Raises:
         ValueError: If there is one; the message says what is allowed.
-        TypeError: If there is text in the place of a number.
+        TypeError: If there is a string instead of a number.
     """
     bases = getattr(kind, '__mro__', ())
     names = ['', *(f'{base.__name__}.' for base in bases), f'{kind}.']
@@ -100,7 +100,7 @@ def check_values(
                 _check_choice(where, name, value, choices)
         least = next((NOTHING_BELOW[key] for key in keys if key in NOTHING_BELOW), None)
         if least is not None:
-            range_ = f'a whole number from {least} on'
+            range_ = f'an integer of at least {least}'
             _check_range(where, name, value, range_, least, whole=True)
         elif name in POSITIVE:
             _check_range(where, name, value, 'greater than 0', math.ulp(0.0))
@@ -115,10 +115,10 @@ def _check_choice(
 ) -> None:
     known = [str(choice) for choice in choices]
     for one in several(value):
-        # A head may take a number by the name of another part's choice.
+        # A head may take a number under the name of another part's choice.
         if isinstance(one, str) and one not in choices:
             raise ValueError(
-                f'{where}: {name} must be among {", ".join(known)}, got {one!r}.'
+                f'{where}: {name} must be one of {", ".join(known)}, got {one!r}.'
                 + did_you_mean(one, known)
             )
 
@@ -137,7 +137,7 @@ def _check_range(
         raise ValueError(f'{where}: {name} is an empty list.')
     if any(isinstance(one, str) for one in numbers):
         raise TypeError(f'{where}: {name} must be {range_}, got {value!r}.')
-    # Lists of lists are left alone, and so is what says "of no size" as None.
+    # Lists of lists are not checked, nor is None, which stands for "no size".
     numbers = [one for one in numbers if isinstance(one, Real)]
     if any(not least <= one <= most or whole > (one == int(one)) for one in numbers):
         raise ValueError(f'{where}: {name} must be {range_}, got {value!r}.')

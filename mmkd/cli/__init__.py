@@ -1,1 +1,1 @@
-"""The command ``mmkd``, and what the programs of tools/ share."""
+"""The command ``mmkd``, and code shared by the programs in tools/."""

@@ -1,4 +1,4 @@
-"""What the commands share."""
+"""Options and behaviour shared by the commands."""
 
 import argparse
 import os
@@ -23,7 +23,7 @@ from mmkd.resilience.resume import LAST
 
 
 class KeyValues(DictAction):
-    """MMEngine's ``KEY=VALUE`` options, with a word on one that is none."""
+    """MMEngine's ``KEY=VALUE`` options, with an error message for malformed ones."""
 
     def __call__(
         self,
@@ -32,47 +32,47 @@ class KeyValues(DictAction):
         values: Any,
         option_string: str | None = None,
     ) -> None:
-        """Add the options to what is there."""
+        """Add the options to the namespace."""
         for value in values:
             key, sign, _ = value.partition('=')
             if not sign or not all(key.split('.')):
                 parser.error(
                     f'{option_string} takes {self.metavar}, without spaces around '
-                    f'the =, and got {value!r}.'
+                    f'the =, got {value!r}.'
                 )
         try:
             super().__call__(parser, namespace, values, option_string)
         except (AssertionError, RecursionError) as error:
-            # MMEngine's reader splits some of what it cannot read without an end.
+            # MMEngine's parser recurses without end on some malformed values.
             reason = error if isinstance(error, AssertionError) else values
             parser.error(
                 f'{option_string}: {reason}. A value is a number, a word or a list of '
-                'them; change what is inside of a dict by its own key.'
+                'them; to change an entry of a dict, use its dotted key.'
             )
 
 
 def positive(text: str) -> int:
-    """Read a number from 1."""
+    """Parse an integer of at least 1."""
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f'must be a number from 1, got {text!r}')
+        raise argparse.ArgumentTypeError(f'must be an integer >= 1, got {text!r}')
     return int(text)
 
 
 def seed(text: str) -> int:
-    """Read a number from 0."""
+    """Parse an integer of at least 0."""
     if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f'must be a number from 0, got {text!r}')
+        raise argparse.ArgumentTypeError(f'must be an integer >= 0, got {text!r}')
     return int(text)
 
 
 def parse_with_common_options(
     parser: argparse.ArgumentParser, example: str
 ) -> argparse.Namespace:
-    """Read the command line, with the options that every command knows.
+    """Parse the command line, with the options that all commands share.
 
     Args:
-        parser: Knows the command's own options.
-        example: An override that is useful to the command, as ``key=value``.
+        parser: The parser with the command's own options.
+        example: A useful override for the command, as ``key=value``.
     """
     parser.add_argument('--data-root', metavar='DIR', help='folder of the data set')
     parser.add_argument(
@@ -83,7 +83,7 @@ def parse_with_common_options(
         nargs='+',
         action=KeyValues,
         metavar='KEY=VALUE',
-        help=f'override config keys, as {example}',
+        help=f'override config keys, e.g. {example}',
     )
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
     args = parser.parse_args()
@@ -92,7 +92,7 @@ def parse_with_common_options(
 
 
 def take_common_options(cfg: Config, args: argparse.Namespace) -> None:
-    """Set launcher and data root, and look at the overrides, which come last."""
+    """Set launcher and data root, and check the overrides, which are merged last."""
     check_options(cfg, args.cfg_options or {})
     cfg.launcher = args.launcher
     if args.data_root:
@@ -100,9 +100,9 @@ def take_common_options(cfg: Config, args: argparse.Namespace) -> None:
 
 
 def set_work_dir(cfg: Config, args: argparse.Namespace) -> None:
-    """Choose the work directory: the asked one, the config's, or one by its name.
+    """Set the work directory: from the option, the config, or the config's name.
 
-    Methods that the command line names are part of the name.
+    Methods given on the command line become part of the name.
     """
     if args.work_dir:
         cfg.work_dir = args.work_dir
@@ -114,11 +114,11 @@ def set_work_dir(cfg: Config, args: argparse.Namespace) -> None:
 def launch(cfg: Config, task: Literal['train', 'test']) -> None:
     """Run a config in this process, which may be one of several.
 
-    Ctrl-C ends it in one line, which says how a training goes on, and with the
+    Ctrl-C ends it with one line, which says how to resume the training, and the
     exit code 130.
 
     Raises:
-        RuntimeError: If a data loader's worker has been killed.
+        RuntimeError: If a data loader worker has been killed.
     """
     if cfg.get('launcher') == 'pytorch':
         end_with_launcher()
@@ -149,8 +149,8 @@ def launch(cfg: Config, task: Literal['train', 'test']) -> None:
 
 def _how_to_go_on(cfg: Config, task: str) -> str:
     if task == 'test':
-        return 'The same command tests again.'
+        return 'Run the same command to test again.'
     last = Path(cfg.work_dir, LAST)
     if not last.exists():
-        return 'There is no checkpoint yet: the same command begins anew.'
-    return f'The same command with --resume goes on from {last.read_text()}.'
+        return 'There is no checkpoint yet: run the same command to restart.'
+    return f'Run the same command with --resume to go on from {last.read_text()}.'

@@ -1,4 +1,4 @@
-"""What people see of a command, whose log file has all there is."""
+"""Console output of the commands; the log file has the complete output."""
 
 import logging
 import sys
@@ -17,28 +17,28 @@ FOR_THE_FILE = {
     ('_flexible_runner.py', '_log_env'),
     ('_flexible_runner.py', '__init__'),
 }
-"""Where MMEngine logs the environment, the whole config, the list of its hooks, and
-that one process needs no SyncBatchNorm."""
+"""Where MMEngine logs the environment, the whole config, the list of hooks, and that
+a single process does not need SyncBatchNorm."""
 
 NOTHING_TO_DO = (
     '"FileClient" will be deprecated',
     '"HardDiskBackend" is the alias',
     'The prefix is not set in metric class',
 )
-"""How warnings begin that are meant for the authors of libraries."""
+"""Beginnings of warnings that are meant for library authors."""
 
 WARNINGS = 'py.warnings'
-"""The logger that Python's warnings come to."""
+"""The logger that receives Python's warnings."""
 
 
 @contextmanager
 def console() -> Iterator[None]:
-    """Show people what is for them; the log file has the rest.
+    """Show only what matters to users; the log file has the rest.
 
-    The environment, the config and the list of hooks do not appear, nor do warnings of
-    libraries, most of which come at the start and from code that no user of a command
-    calls: they are held until there is a log file. What mmkd has to say to its users it
-    logs or raises.
+    The environment, the config and the list of hooks are hidden, and so are Python
+    warnings, most of which libraries issue at the start about code that users do not
+    call: they are buffered until there is a log file. Messages of mmkd to its users are
+    logged or raised.
     """
     logger = logging.getLogger(WARNINGS)
     held = MemoryHandler(1000, flushLevel=logging.CRITICAL)
@@ -64,10 +64,10 @@ def console() -> Iterator[None]:
 
 @contextmanager
 def ending_in_words(*errors: type[Exception]) -> Iterator[None]:
-    """Let a command whose input is wrong end in a line that says so.
+    """Exit with a one-line message if the input of a command is wrong.
 
     Args:
-        errors: What tells of wrong input beside ``OSError`` and ``ValueError``.
+        errors: Exceptions for wrong input besides ``OSError`` and ``ValueError``.
     """
     name = Path(sys.argv[0]).name
     wrong: tuple[type[Exception], ...] = (OSError, ValueError, *errors)
@@ -88,14 +88,14 @@ def _quieten(logger: MMLogger, held: MemoryHandler) -> None:
     held.capacity = 1
     held.flush()
     where = Path(files[0].baseFilename)
-    logger.info(f'Settings, environment and warnings of libraries: {where}')
+    logger.info(f'Config, environment and library warnings: {where}')
 
 
 def console_handlers(logger: MMLogger) -> list[logging.StreamHandler]:
     """The handlers that write to the console.
 
     Args:
-        logger: MMEngine's.
+        logger: MMEngine's logger.
     """
     return [
         handler
@@ -106,10 +106,10 @@ def console_handlers(logger: MMLogger) -> list[logging.StreamHandler]:
 
 
 def is_for_people(record: logging.LogRecord) -> bool:
-    """Whether something logged is to be seen in the console too.
+    """Whether a log record is also shown in the console.
 
     Args:
-        record: What was logged.
+        record: The log record.
     """
     if record.levelno >= logging.ERROR:
         return True

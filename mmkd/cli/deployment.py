@@ -1,4 +1,4 @@
-"""What the commands that deploy a trained network share."""
+"""Options shared by the commands that deploy a trained network."""
 
 import argparse
 
@@ -11,12 +11,12 @@ from mmkd.config.keys import check_options
 
 
 def add_network_options(parser: argparse.ArgumentParser) -> None:
-    """Add what names a trained network and its images.
+    """Add the options for a trained network and its images.
 
     Args:
-        parser: The command's.
+        parser: The command's parser.
     """
-    parser.add_argument('config', help='config file, of a distillation or a student')
+    parser.add_argument('config', help='config file of a distillation or a student')
     parser.add_argument('checkpoint', help='checkpoint of the student')
     parser.add_argument('--data-root', metavar='DIR', help='folder of the data set')
     parser.add_argument(
@@ -24,22 +24,22 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
         nargs=2,
         type=positive,
         metavar=('HEIGHT', 'WIDTH'),
-        help='of images; that of the first validation image',
+        help='image size (that of the first validation image)',
     )
     parser.add_argument(
         '--cfg-options',
         nargs='+',
         action=KeyValues,
         metavar='KEY=VALUE',
-        help='override config keys, as val_dataloader.dataset.data_root=DIR',
+        help='override config keys, e.g. val_dataloader.dataset.data_root=DIR',
     )
 
 
 def config_of(args: argparse.Namespace) -> Config:
-    """Read the config that a command line names, with its changes.
+    """Read the config given on the command line, with its overrides.
 
     Args:
-        args: With the options of :func:`add_network_options`.
+        args: The parsed options of :func:`add_network_options`.
     """
     cfg = load_config(args.config)
     check_options(cfg, args.cfg_options or {})

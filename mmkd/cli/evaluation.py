@@ -1,4 +1,4 @@
-"""What a test does beside scoring, by the options of both libraries' tools."""
+"""What a test does besides scoring, named like the options of both libraries."""
 
 import copy
 from pathlib import Path
@@ -12,7 +12,7 @@ from mmkd.checks.places import several
 
 
 class Library(NamedTuple):
-    """What a library brings for a test.
+    """What a library provides for a test.
 
     Attributes:
         average: Its model that averages over augmentations.
@@ -29,14 +29,14 @@ LIBRARIES = {
         'mmpretrain.AverageClsScoreTTA', 'mmpretrain.VisualizationHook'
     ),
 }
-"""By the ``default_scope`` of their configs."""
+"""The libraries by the ``default_scope`` of their configs."""
 
 
 def average_augmentations(cfg: Config) -> None:
     """Test with test-time augmentation.
 
-    What the config says in ``tta_model`` and ``tta_pipeline`` counts; without,
-    predictions are averaged over each image and its mirror image.
+    Uses ``tta_model`` and ``tta_pipeline`` of the config; by default averages
+    predictions over each image and its mirror image.
 
     Args:
         cfg: The config of a student's test; changed in place.
@@ -49,7 +49,7 @@ def average_augmentations(cfg: Config) -> None:
     pipeline = cfg.get('tta_pipeline')
     if pipeline is None:
         *steps, packing = copy.deepcopy(dataset.pipeline)
-        # As it is first: what is scored are the labels of the first one.
+        # The unflipped image first: scores use the labels of the first one.
         flips = [dict(type='RandomFlip', prob=prob) for prob in (0.0, 1.0)]
         both = dict(type='TestTimeAug', transforms=[flips, [packing]])
         pipeline = [*steps, both]
@@ -57,15 +57,15 @@ def average_augmentations(cfg: Config) -> None:
 
 
 def save_predictions(cfg: Config, place: str) -> None:
-    """Save what is predicted: label maps to a folder, scores of classes to a file.
+    """Save the predictions: label maps to a folder, class scores to a file.
 
     Args:
         cfg: The config of a student's test; changed in place.
-        place: A folder where a metric of the config writes into one, as those of
-            segmentation do, else a file that ends in ``.pkl``.
+        place: A folder if a metric of the config can write to one, as segmentation
+            metrics can; otherwise a file that ends in ``.pkl``.
 
     Raises:
-        ValueError: If it is to be a file and ends otherwise.
+        ValueError: If a file is required and the name does not end in ``.pkl``.
     """
     metrics = several(cfg.test_evaluator)
     scope = cfg.get('default_scope')
@@ -80,8 +80,8 @@ def save_predictions(cfg: Config, place: str) -> None:
     if not into_folder:
         if Path(place).suffix not in ('.pkl', '.pickle'):
             raise ValueError(
-                f'--out {place}: predictions of classes are written to a file that '
-                'ends in .pkl.'
+                f'--out {place}: class predictions are saved to a file that must '
+                'end in .pkl.'
             )
         cfg.test_evaluator = [*metrics, dict(type='DumpResults', out_file_path=place)]
 
@@ -94,8 +94,8 @@ def draw_predictions(cfg: Config, folder: str) -> None:
         folder: The folder.
 
     Raises:
-        ValueError: If the visualisation hook of the config is of no known kind, or
-            draws no averages and is asked to.
+        ValueError: If the type of the config's visualisation hook is unknown, or it
+            cannot draw averages with test-time augmentation.
     """
     hooks = cfg.setdefault('default_hooks', {})
     if hooks.get('visualization') is None:
@@ -105,8 +105,8 @@ def draw_predictions(cfg: Config, folder: str) -> None:
     if {'enable', 'out_dir'} <= arguments.keys():
         if 'module' in cfg.model:
             raise ValueError(
-                f'--show-dir: {hook["type"]} draws what the model was given, of which '
-                'there are several with --tta. Draw in a test without it.'
+                f'--show-dir: {hook["type"]} draws the input of the model, and --tta '
+                'gives it several. Draw in a test without --tta.'
             )
         hook.update(enable=True, interval=1, out_dir=folder)
     elif 'draw' in arguments:
@@ -116,8 +116,8 @@ def draw_predictions(cfg: Config, folder: str) -> None:
         visualizer['save_dir'] = folder
     else:
         raise ValueError(
-            f'--show-dir: default_hooks.visualization is a {hook["type"]}; the hooks '
-            f'that draw are {", ".join(lib.hook for lib in LIBRARIES.values())}.'
+            f'--show-dir: default_hooks.visualization is a {hook["type"]}; hooks that '
+            f'can draw are {", ".join(lib.hook for lib in LIBRARIES.values())}.'
         )
 
 
@@ -125,7 +125,7 @@ def _library(cfg: Config, option: str) -> Library:
     scope = cfg.get('default_scope')
     if scope not in LIBRARIES:
         raise ValueError(
-            f'{option} asks for what a library brings, and default_scope is {scope!r}: '
+            f'{option} needs a class of a library, but default_scope is {scope!r}: '
             f'set it to one of {", ".join(LIBRARIES)}.'
         )
     return LIBRARIES[scope]

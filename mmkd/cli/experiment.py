@@ -1,4 +1,4 @@
-"""What the commands that begin with a distillation share."""
+"""Options shared by the commands that start from a distillation."""
 
 import argparse
 
@@ -9,10 +9,10 @@ from mmkd.config.experiments import drop_parts, load_config, set_methods, set_va
 
 
 def add_experiment_options(parser: argparse.ArgumentParser) -> None:
-    """Add what names an experiment: config, methods, their settings, the teacher.
+    """Add the options for an experiment: config, methods, their settings, teacher.
 
     Args:
-        parser: The command's.
+        parser: The command's parser.
     """
     parser.add_argument(
         'config', help='config file, or the name of a pair in configs/_base_/pairs'
@@ -21,7 +21,7 @@ def add_experiment_options(parser: argparse.ArgumentParser) -> None:
         '--method',
         nargs='+',
         metavar='NAME',
-        help='methods of configs/_base_/methods in place of those of the config; '
+        help='methods from configs/_base_/methods instead of those in the config; '
         'none for the student alone',
     )
     parser.add_argument(
@@ -29,21 +29,21 @@ def add_experiment_options(parser: argparse.ArgumentParser) -> None:
         nargs='+',
         action=KeyValues,
         metavar='METHOD.SETTING=VALUE',
-        help='change methods, as dual_head.weight=0.5',
+        help='change settings of methods, e.g. dual_head.weight=0.5',
     )
     parser.add_argument('--teacher', metavar='CKPT', help='checkpoint of the teacher')
     parser.add_argument(
         '--no-teacher-check',
         action='store_true',
-        help='do not evaluate the teacher before the training',
+        help='do not evaluate the teacher before training',
     )
 
 
 def experiment_of(args: argparse.Namespace) -> Config:
-    """Read the experiment that a command line names, before its own changes.
+    """Read the experiment given on the command line, before overrides are merged.
 
     Args:
-        args: With the options of :func:`add_experiment_options` and the common ones.
+        args: The options of :func:`add_experiment_options` and the common ones.
     """
     cfg = load_config(args.config)
     if args.method:

@@ -1,4 +1,4 @@
-"""What Python's garbage collector need not look at."""
+"""Objects that Python's garbage collector does not need to scan."""
 
 import gc
 from collections.abc import Iterator
@@ -7,10 +7,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Let nothing be looked at while more and more is made that is kept.
+    """Disable garbage collection while many objects are created that will be kept.
 
-    Where a library is imported or networks are built, the collector looks at all that
-    is there again and again: that took a third of a start's time.
+    While libraries are imported or networks are built, the collector scans all existing
+    objects again and again, which took a third of the start-up time.
     """
     gc.disable()
     try:
@@ -21,10 +21,10 @@ def uncollected() -> Iterator[None]:
 
 @contextmanager
 def lasting() -> Iterator[None]:
-    """Let what is there, and what is made inside this context, last to the end.
+    """Exempt all objects that exist at the end of this context from collection.
 
-    What is there at the end the collector never looks at again, nor copies into the
-    memory of a data loader's workers by doing so.
+    The collector never scans them again, so it also does not copy their memory pages in
+    the data loader workers.
     """
     with uncollected():
         try:

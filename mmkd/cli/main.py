@@ -1,4 +1,4 @@
-"""The command ``mmkd``, which runs the programs of tools/, as a package ships them."""
+"""The command ``mmkd``, which runs the programs of tools/ from the package."""
 
 import ast
 import sys
@@ -29,11 +29,11 @@ COMMANDS = {
     'analyse gradients': 'analysis/gradients.py',
     'analyse tsne': 'analysis/tsne.py',
 }
-"""Programs by the one or two words that follow ``mmkd``."""
+"""Programs by the one or two words after ``mmkd``."""
 
 
 def main() -> None:
-    """Run the command that ``sys.argv`` names; each reads the rest by itself."""
+    """Run the command in ``sys.argv``; each command parses the rest itself."""
     given = sys.argv[1:]
     if given == ['--version']:
         print(mmkd.__version__)
@@ -56,12 +56,12 @@ def main() -> None:
 
 
 def run(program: Path) -> None:
-    """Run a program as ``python PROGRAM`` does, but under the name in ``sys.argv``.
+    """Run a program as ``python PROGRAM`` does, but with the name in ``sys.argv``.
 
     Args:
-        program: Its file.
+        program: Path of the program.
     """
-    # runpy would put the file's name in the place of what people have typed.
+    # runpy would replace the command as typed by the file name.
     module = ModuleType('__main__')
     module.__file__ = str(program)
     sys.modules['__main__'] = module
@@ -69,7 +69,7 @@ def run(program: Path) -> None:
 
 
 def overview(names: Collection[str]) -> str:
-    """What commands there are, and what each does.
+    """List commands and what each does.
 
     Args:
         names: Some of :data:`COMMANDS`.
@@ -81,7 +81,7 @@ def overview(names: Collection[str]) -> str:
 
 
 def purpose(name: str) -> str:
-    """What a command does, in one line, without importing what it needs.
+    """What a command does, in one line, without importing its dependencies.
 
     Args:
         name: One of :data:`COMMANDS`.

@@ -1,4 +1,4 @@
-"""What the commands share that draw trainings."""
+"""Options and output shared by the commands that plot trainings."""
 
 import argparse
 import json
@@ -17,30 +17,30 @@ from mmkd.cli.command_line import positive
 def add_run_options(
     parser: argparse.ArgumentParser, runs: str, out: str, images: int
 ) -> None:
-    """Add what names trainings, the picture and how much is looked at.
+    """Add the options for trainings, the picture and the number of images.
 
     Args:
-        parser: The command's.
-        runs: What the trainings are.
-        out: The picture, unless another is named.
-        images: How many validation images are looked at, unless told else.
+        parser: The command's parser.
+        runs: Help text for the trainings.
+        out: Default file of the picture.
+        images: Default number of validation images.
     """
     parser.add_argument('runs', nargs='+', metavar='[LABEL=]WORK_DIR', help=runs)
     parser.add_argument('--out', type=Path, default=Path(out))
-    parser.add_argument('--data-root', metavar='DIR', help='if it is now another')
+    parser.add_argument('--data-root', metavar='DIR', help='if the data has moved')
     parser.add_argument(
-        '--images', type=positive, default=images, help=f'at most ({images})'
+        '--images', type=positive, default=images, help=f'maximum number ({images})'
     )
-    parser.add_argument('--positions', type=positive, default=64, help='of a map (64)')
+    parser.add_argument('--positions', type=positive, default=64, help='per map (64)')
 
 
 def write(figure: Figure, out: Path, **numbers: Any) -> None:
-    """Write a picture and, beside it, its numbers with the command as JSON.
+    """Write a picture and, next to it, its numbers and the command as JSON.
 
     Args:
         figure: The picture.
         out: Its file.
-        numbers: What is drawn.
+        numbers: The plotted values.
     """
     save(figure, out)
     command = f'{Path(sys.argv[0]).name} {shlex.join(sys.argv[1:])}'.strip()
@@ -50,7 +50,7 @@ def write(figure: Figure, out: Path, **numbers: Any) -> None:
 
 
 def _without_nan(value: Any) -> Any:
-    """The same with None for NaN and infinity, which JSON does not have."""
+    """The same with None for NaN and infinity, which JSON does not support."""
     if isinstance(value, dict):
         return {key: _without_nan(each) for key, each in value.items()}
     if isinstance(value, list):

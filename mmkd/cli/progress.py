@@ -1,4 +1,4 @@
-"""How far a command is, where its output is a terminal."""
+"""Progress of a command, if its output is a terminal."""
 
 import logging
 import sys
@@ -25,24 +25,24 @@ from mmkd.cli.console import console_handlers
 from mmkd.runs.scores import SCORES
 
 IN_THE_BAR = ('after_train_iter', 'after_val_iter', 'after_test_iter')
-"""What MMEngine's LoggerHook logs of single steps."""
+"""Methods of MMEngine's LoggerHook that log single steps."""
 
 DISTILL = 'distill.'
 CALLED = {'val': 'validation', 'test': 'test'}
-"""What evaluations are called on their bars."""
+"""Names of evaluations on their bars."""
 
 SECONDS = 0.5
-"""Between two drawings of the bar."""
+"""Minimum time between two updates of the bar."""
 
 
 @contextmanager
 def progress_bar(runner: Runner, terminal: Console | None = None) -> Iterator[None]:
     """Show a bar with the time left, losses and the best score while a runner runs.
 
-    Where the output is no terminal, MMEngine's lines stand in its place.
+    If the output is not a terminal, MMEngine's log lines remain instead.
 
     Args:
-        runner: The runner; a hook is registered that shows the bar.
+        runner: The runner; a hook that shows the bar is registered with it.
         terminal: Where to show it; None for the standard output.
     """
     terminal = terminal or Console(file=sys.stdout)
@@ -59,14 +59,14 @@ def progress_bar(runner: Runner, terminal: Console | None = None) -> Iterator[No
         TextColumn('{task.fields[score]}'),
         console=terminal,
         expand=True,
-        # A thread that draws could hold the lock that a data loader's worker, forked
-        # from this process, waits for.
+        # A refresh thread could hold a lock while a data loader worker is forked, which
+        # would then wait for it forever.
         auto_refresh=False,
     ) as progress:
         runner.register_hook(ProgressHook(progress), 'LOWEST')
         streams = [handler.stream for handler in handlers]
         for handler in handlers:
-            # The bar's own stream writes above it.
+            # The progress bar's own stream writes above the bar.
             handler.setStream(sys.stdout)
             handler.addFilter(_is_no_step)
         try:
@@ -83,10 +83,10 @@ def _is_no_step(record: logging.LogRecord) -> bool:
 
 
 class ProgressHook(Hook):
-    """Tells a progress bar how far a runner is.
+    """Updates a progress bar while a runner runs.
 
     Losses are read when MMEngine's ``LoggerHook`` logs them, so that the bar
-    waits for no GPU by itself.
+    does not block on the GPU by itself.
 
     Args:
         progress: The bars, with the fields ``losses`` and ``score``.
@@ -100,7 +100,7 @@ class ProgressHook(Hook):
         self._interval = 50
 
     def before_train(self, runner: Runner) -> None:
-        """Begin at where the training is, which may have been resumed."""
+        """Start at the current iteration, as the training may have been resumed."""
         loggers = [hook for hook in runner.hooks if isinstance(hook, LoggerHook)]
         if loggers:
             self._interval = loggers[0].interval
@@ -113,26 +113,26 @@ class ProgressHook(Hook):
         data_batch: Any = None,
         outputs: Mapping[str, Any] | None = None,
     ) -> None:
-        """Count an iteration, and show its losses now and then."""
+        """Count an iteration, and update the losses at the logging interval."""
         fields = {}
         if outputs and self.every_n_inner_iters(batch_idx, self._interval):
             fields['losses'] = losses_text(outputs)
         self._count('training', runner.iter + 1, **fields)
 
     def after_train(self, runner: Runner) -> None:
-        """End the bar where it is."""
+        """Stop the bar where it is."""
         self.progress.stop_task(self._tasks['training'])
 
     def after_val_epoch(
         self, runner: Runner, metrics: Mapping[str, Any] | None = None
     ) -> None:
-        """Take the second bar away, and show the score beside the best one."""
+        """Remove the validation bar, and show the score next to the best one."""
         self.progress.remove_task(self._tasks.pop('validation'))
         if 'training' in self._tasks:
             self._count('training', runner.iter, score=self._score(metrics or {}))
 
     def _before_epoch(self, runner: Runner, mode: str = 'train') -> None:
-        """Show a bar of its own for an evaluation."""
+        """Show a separate bar for an evaluation."""
         if mode != 'train':
             self._begin(CALLED[mode], len(getattr(runner, f'{mode}_dataloader')))
 
@@ -171,10 +171,10 @@ class ProgressHook(Hook):
 
 
 def losses_text(outputs: Mapping[str, Any]) -> str:
-    """The losses of a step, in a few words.
+    """The losses of a step as short text.
 
     Args:
-        outputs: What a training step returned, by the names of the log.
+        outputs: The results of a training step, by log key.
     """
     shown = {
         name.removeprefix(DISTILL).removesuffix('.loss'): float(value)

@@ -1,4 +1,4 @@
-"""torchrun, with one line for what usually goes wrong when it starts or ends."""
+"""torchrun with one-line messages for the usual errors at start and end."""
 
 import socket
 import sys
@@ -16,7 +16,7 @@ from torch.distributed.elastic.multiprocessing.errors import (
 def main() -> None:
     """Run torchrun's command line.
 
-    A signal ends it without a traceback: what is to be said, its processes say.
+    A signal ends it without a traceback, as its processes report the reason.
     """
     ChildFailedError.get_first_failure = first_failure  # type: ignore[assignment, method-assign]
     try:
@@ -31,13 +31,13 @@ def main() -> None:
 
 
 def first_failure(error: ChildFailedError) -> tuple[int, ProcessFailure]:
-    """The failure that the others followed from, and its rank.
+    """The failure that caused the others, and its rank.
 
-    PyTorch times failures by whole seconds and takes the lowest rank of one second
-    (``ChildFailedError.get_first_failure`` in 2.13): where rank 1 fails, rank 0 loses
-    its connection in the same second and would be named. The files that the processes
-    left say which was first; a process that a signal ended left none, and the others
-    lost it.
+    PyTorch records failures in whole seconds and picks the lowest rank within a second
+    (``ChildFailedError.get_first_failure`` in 2.13): if rank 1 fails, rank 0 loses its
+    connection in the same second and is blamed. The times of the processes' error files
+    tell which was first; a process killed by a signal has no such file and counts as
+    first, because the others lost their connection to it.
     """
 
     def when(rank: int) -> tuple[int, int]:
@@ -51,7 +51,7 @@ def first_failure(error: ChildFailedError) -> tuple[int, ProcessFailure]:
 
 
 def check(args: Namespace) -> None:
-    """Look whether the processes can be started, and can meet.
+    """Check whether the processes can be started and can connect.
 
     Args:
         args: torchrun's arguments.
@@ -64,7 +64,7 @@ def check(args: Namespace) -> None:
         count.isdecimal() and int(count)
     ):
         raise ValueError(
-            f'the number of processes must be a whole number from 1, got {count!r}.'
+            f'the number of processes must be an integer >= 1, got {count!r}.'
         )
     if args.standalone or args.node_rank or args.rdzv_backend != 'static':
         return
@@ -73,7 +73,7 @@ def check(args: Namespace) -> None:
         raise ValueError(f'MASTER_PORT must be from 1 to 65535, got {port}.')
     if not _is_free(port):
         raise ValueError(
-            f'port {port} is taken, perhaps by another training of this machine: set '
+            f'port {port} is taken, perhaps by another training on this machine: set '
             f'MASTER_PORT to a free one, as in MASTER_PORT={_free_port()} bash '
             'tools/dist_train.sh ...'
         )
@@ -81,7 +81,7 @@ def check(args: Namespace) -> None:
 
 def _is_free(port: int) -> bool:
     with socket.socket() as listener:
-        # As the store of torchrun does: a port that was left just now is free.
+        # As torchrun's store does: a recently released port counts as free.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind(('', port))

@@ -1,1 +1,1 @@
-"""Configs: read, put together from pairs and methods, and changed by commands."""
+"""Reading configs, assembling them from pairs and methods, and changing them."""

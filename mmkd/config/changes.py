@@ -1,4 +1,4 @@
-"""What the command line changes in a config, without naming nested keys."""
+"""Changes by command-line options that do not name nested keys."""
 
 from collections.abc import Sequence
 from itertools import islice
@@ -29,10 +29,10 @@ MMENGINE_HOOKS = (
     'param_scheduler',
     'checkpoint',
 )
-"""Default hooks that MMEngine adds where a config does not name them."""
+"""Default hooks that MMEngine adds if a config does not define them."""
 
 SUFFIXES = {'img_path': 'img_suffix', 'seg_map_path': 'seg_map_suffix'}
-"""MMSegmentation's settings of how files in its folders end."""
+"""MMSegmentation's settings for the file suffixes in its folders."""
 
 
 def set_data_root(cfg: Config, root: str) -> None:
@@ -57,17 +57,17 @@ def set_data_root(cfg: Config, root: str) -> None:
 
 
 def check_data(cfg: Config, loaders: Sequence[str] = LOADERS) -> None:
-    """Look whether every folder that a dataset reads holds a file of its suffix.
+    """Check that every folder that a dataset reads has a file with its suffix.
 
     Args:
         cfg: The config.
-        loaders: The dataloaders whose datasets are to be read.
+        loaders: The dataloaders whose datasets will be read.
 
-    Folders are looked at through MMEngine's file backends; one that cannot list
-    is taken at its word.
+    Folders are accessed through MMEngine's file backends; those of a backend that
+    cannot list files are not checked.
 
     Raises:
-        ValueError: If one is missing or empty, or all of its files have other
+        ValueError: If a folder is missing or empty, or all of its files have other
             suffixes; the message names it.
     """
     scope = cfg.get('default_scope') or 'mmengine'
@@ -87,18 +87,18 @@ def check_data(cfg: Config, loaders: Sequence[str] = LOADERS) -> None:
                 )
             setting = SUFFIXES.get(name, '')
             suffix = _value(dataset, setting, scope)
-            # A list of names takes the place of what is in the folder.
+            # With an annotation file the folder is not scanned for the suffix.
             listed = suffix is None or dataset.get('ann_file')
             if not listed and not _files_in(folder, options, suffix):
                 raise ValueError(
                     f'{dataset.type} looks for files that end in {suffix!r} in the '
-                    f'folder {folder!r}, and none does: it holds {", ".join(held)}. '
-                    f'Set {setting} of the dataset.'
+                    f'folder {folder!r}, but there are none: it holds '
+                    f'{", ".join(held)}. Set {setting} of the dataset.'
                 )
 
 
 def _value(dataset: ConfigDict, setting: str, scope: str) -> Any:
-    """A dataset's setting, or the default of its class where it is a text."""
+    """A dataset's setting, or the default of its class if that is a string."""
     if setting in dataset:
         return dataset[setting]
     parameters = parameters_of(DATASETS, dataset, scope)
@@ -115,7 +115,7 @@ def _joined(root: str, prefix: str) -> str:
 def _files_in(
     folder: str, options: dict[str, Any] | None, suffix: str | None = None
 ) -> list[str]:
-    """A few files of a folder; of one that cannot be listed, that there are some."""
+    """The first few files of a folder; a placeholder if it cannot be listed."""
     backend = get_file_backend(folder, backend_args=options, enable_singleton=True)
     try:
         listed = backend.list_dir_or_file(
@@ -129,9 +129,9 @@ def _files_in(
 
 
 def drop_unwanted_hooks(cfg: Config) -> None:
-    """Let None switch any default hook off, as it does MMEngine's own.
+    """Allow None to disable any default hook, as it does for MMEngine's own.
 
-    MMEngine fails on a None under a name that it has no hook for.
+    MMEngine fails on None for a hook that is not one of its own.
 
     Args:
         cfg: The config; changed in place.
@@ -151,18 +151,18 @@ def set_teacher(cfg: Config, checkpoint: str) -> None:
     if 'teacher' not in cfg.model:
         raise ValueError(
             f'{cfg.filename} trains {cfg.model.type} without a teacher: '
-            '--teacher has no meaning here.'
+            '--teacher does not apply.'
         )
     cfg.model.teacher.checkpoint = checkpoint
 
 
 def set_record(cfg: Config, folder: str, live: bool = False) -> None:
-    """Let a recorded teacher take the place of one that runs.
+    """Replace the running teacher by a recorded one.
 
     Args:
         cfg: The config of a distillation; changed in place.
         folder: The record.
-        live: Whether the teacher runs for what was not recorded.
+        live: Whether the teacher also runs, for outputs that were not recorded.
 
     Raises:
         ValueError: If the config has no teacher.
@@ -170,11 +170,11 @@ def set_record(cfg: Config, folder: str, live: bool = False) -> None:
     if 'teacher' not in cfg.model:
         raise ValueError(
             f'{cfg.filename} trains {cfg.model.type} without a teacher: '
-            '--recorded has no meaning here; --views and --view-seed show it the views '
-            'of a record.'
+            '--recorded does not apply. Use --views and --view-seed to train on the '
+            'views of a record.'
         )
     settings = {**cfg.model.teacher, 'type': 'RecordedTeacher', 'record': folder}
-    # How a teacher runs has no meaning for one that does not.
+    # Settings of how a teacher runs apply only to the live part.
     running = {name: settings.pop(name) for name in RUNNING if name in settings}
     cfg.model.teacher = ConfigDict(**settings, live=live and (running or True))
 
@@ -182,18 +182,17 @@ def set_record(cfg: Config, folder: str, live: bool = False) -> None:
 def enable_amp(cfg: Config) -> None:
     """Train with automatic mixed precision and dynamic loss scaling.
 
-    The teacher's weights are held in half precision then, unless its ``dtype`` says
-    otherwise.
+    The teacher's weights are then kept in half precision, unless its ``dtype`` is set.
 
     Raises:
-        ValueError: If the optimiser wrapper has no form for it.
+        ValueError: If the optimiser wrapper has no mixed-precision form.
     """
     wrapper = cfg.optim_wrapper
     kind = wrapper.get('type', 'OptimWrapper')
     if kind not in {*AMP_WRAPPERS, *AMP_WRAPPERS.values()}:
         raise ValueError(
             f'--amp does not know a mixed-precision form of {kind!r}; '
-            f'it knows those of {", ".join(AMP_WRAPPERS)}.'
+            f'it supports {", ".join(AMP_WRAPPERS)}.'
         )
     if kind in AMP_WRAPPERS:
         wrapper.type = AMP_WRAPPERS[kind]
@@ -210,11 +209,11 @@ def enable_amp(cfg: Config) -> None:
 
 
 def set_views(cfg: Config, count: int | None, seed: int | None) -> None:
-    """Choose which views of its samples a training sees.
+    """Set which views of its samples a training sees.
 
     Args:
-        cfg: The config, protected; changed in place.
-        count: How many views each sample has; None leaves it as it is.
+        cfg: The config, after ``protect``; changed in place.
+        count: How many views each sample has; None keeps the config's.
         seed: The seed of the views; likewise.
 
     Raises:
@@ -225,7 +224,7 @@ def set_views(cfg: Config, count: int | None, seed: int | None) -> None:
     loop = cfg.get('train_cfg') or {}
     if given and loop.get('type') not in RESUMABLE.values():
         raise ValueError(
-            f"--{'/--'.join(given).replace('_', '-')}: views are counted by the loops "
-            f'{", ".join(RESUMABLE)}, and train_cfg.type is {loop.get("type")!r}.'
+            f"--{'/--'.join(given).replace('_', '-')}: views need one of the loops "
+            f'{", ".join(RESUMABLE)}, but train_cfg.type is {loop.get("type")!r}.'
         )
     loop.update(given)

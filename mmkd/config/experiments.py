@@ -1,7 +1,7 @@
-"""Pairs and methods: how experiments are put together from the command line.
+"""Pairs and methods: assembling experiments from the command line.
 
-A pair (``configs/_base_/pairs``) is a student, a teacher, data and a schedule,
-and says in ``settings`` what a method needs differently there. A method
+A pair (``configs/_base_/pairs``) is a student, a teacher, data and a schedule;
+its ``settings`` override those of methods for this pair. A method
 (``configs/_base_/methods``) is a file of variables, each the config of one
 method under its own name.
 """
@@ -29,7 +29,7 @@ from mmkd.setup import setup
 
 CONFIGS = Path(mmkd.__file__).parent / '.mim' / 'configs'
 NONE = 'none'
-"""The name that stands for the student alone."""
+"""The name for the student alone."""
 
 TOGETHER = '+'
 """Separator of methods that are used together."""
@@ -39,22 +39,22 @@ TAKEN_BY = {
     'distill_hooks': 'default_hooks',
     'distill_optim_wrapper': 'optim_wrapper',
 }
-"""The variables that a pair hands on, and to what."""
+"""The variables that a pair passes on, and the keys that they go to."""
 
 
 def load_config(name: str) -> Config:
     """Read a config, as the tools do.
 
     Args:
-        name: Path of a config file, one in a package (``mmkd::...``,
+        name: Path of a config file, of one in a package (``mmkd::...``,
             ``mmseg::...``), or the name of a pair.
 
     Raises:
-        FileNotFoundError: If there is none; the message names the nearest pair.
+        FileNotFoundError: If there is none; the message names the closest pair.
         ConfigError: If it cannot be read.
-        TypeError: If something in it must be a dict and is none.
-        ValueError: If it has no model, or a name that is most likely one that a
-            runner reads, misspelt.
+        TypeError: If something in it must be a dict but is not.
+        ValueError: If it has no model, or a name that is most likely a misspelt
+            key of the runner.
     """
     setup()
     cfg = _read(name)
@@ -86,17 +86,17 @@ def _read(name: str) -> Config:
 
 
 def set_methods(cfg: Config, names: Iterable[str]) -> None:
-    """Let a distillation use these methods, with the pair's settings.
+    """Set the methods of a distillation, with the pair's settings.
 
     Args:
         cfg: The config of a pair or a distillation; changed in place.
         names: Names of files in ``configs/_base_/methods``, each by itself or
-            several joined by ``+``, or ``none`` alone for the student without a
+            several joined by ``+``, or only ``none`` for the student without a
             teacher, with all else equal.
 
     Raises:
-        ValueError: If a name is unknown, ``none`` is not alone, or the config has
-            no teacher.
+        ValueError: If a name is unknown, ``none`` is combined with others, or the
+            config has no teacher.
     """
     names = [name for several in names for name in several.split(TOGETHER)]
     if names == [NONE]:
@@ -108,13 +108,13 @@ def set_methods(cfg: Config, names: Iterable[str]) -> None:
             'needs a pair of a student and a teacher.'
         )
     if NONE in names:
-        raise ValueError(f'--method {NONE} is the student alone: it stands alone too.')
+        raise ValueError(f'--method {NONE} is the student alone: name no other method.')
     files = {file.stem: file for file in _files('methods')}
     settings, methods = cfg.get('settings') or {}, {}
     for name in names:
         if name not in files:
             raise ValueError(
-                f'--method knows no {name!r}.{nearest_and_known(name, [*files, NONE])}'
+                f'--method: unknown {name!r}.{nearest_and_known(name, [*files, NONE])}'
             )
         for method, values in Config.fromfile(files[name]).to_dict().items():
             methods[method] = {**values, **settings.get(method, {})}
@@ -122,11 +122,11 @@ def set_methods(cfg: Config, names: Iterable[str]) -> None:
 
 
 def set_values(cfg: Config, values: Mapping[str, Any]) -> None:
-    """Change settings of methods, which are no published ones then.
+    """Change settings of methods, which no longer count as published then.
 
     Args:
         cfg: The config of a distillation; changed in place.
-        values: Values by ``METHOD.SETTING``, as ``dual_head.weight``.
+        values: Values by ``METHOD.SETTING``, such as ``dual_head.weight``.
 
     Raises:
         ValueError: If the distillation has no such method.
@@ -135,10 +135,10 @@ def set_values(cfg: Config, values: Mapping[str, Any]) -> None:
     for name in values:
         method, _, setting = name.partition('.')
         if not methods:
-            raise ValueError(f'--set {name}: there is no method whose setting it is.')
+            raise ValueError(f'--set {name}: there is no method in the config.')
         if method not in methods or not setting:
             raise ValueError(
-                f'--set takes METHOD.SETTING=VALUE, and got {name!r}.'
+                f'--set takes METHOD.SETTING=VALUE, got {name!r}.'
                 f'{nearest_and_known(method, methods)}'
             )
     before = copy.deepcopy(methods)
@@ -147,11 +147,11 @@ def set_values(cfg: Config, values: Mapping[str, Any]) -> None:
 
 
 def name_missing_hooks(cfg: Config) -> None:
-    """Warn of what a distillation's config, written by hand, goes without.
+    """Warn of usual hooks that a handwritten config of a distillation lacks.
 
     Args:
-        cfg: The config of any training. A hook under its usual name that is None
-            is done without on purpose.
+        cfg: The config of any training. A hook that is None under its usual name
+            counts as disabled on purpose.
     """
     if 'teacher' not in cfg.model:
         return
@@ -165,24 +165,24 @@ def name_missing_hooks(cfg: Config) -> None:
     ]
     if missing:
         print_log(
-            'not all that a distillation has is done here: default_hooks lacks '
-            f'{", ".join(missing)}. Add them, or None under their names.',
+            'some hooks that a distillation should have are missing: default_hooks '
+            f'lacks {", ".join(missing)}. Add them, or set them to None.',
             'current',
             logging.WARNING,
         )
 
 
 def drop_parts(cfg: Config) -> None:
-    """Drop the variables that an experiment was put together from.
+    """Drop the variables that an experiment was assembled from.
 
-    What trains stands in ``model.methods`` and ``default_hooks``.
+    What is trained is in ``model.methods`` and ``default_hooks``.
 
     Args:
         cfg: The config; changed in place.
 
     Raises:
         ValueError: If the file, or one that it inherits from, changes such a
-            variable after its base has used it: that would do nothing.
+            variable after its base has used it, which would have no effect.
     """
     parts = {name for file in _files('methods') for name in Config.fromfile(file)}
     parts |= {'settings', *TAKEN_BY}
@@ -213,9 +213,9 @@ def _check_changes(
                 advice = f'model = dict(methods=dict({part}=dict(...)))'
             if advice:
                 raise ValueError(
-                    f'{file} changes the variable {part!r}, which the config that it '
-                    f'inherits from has already used: that does nothing. Write '
-                    f'{advice}, which merges into what trains.'
+                    f'{file} changes the variable {part!r} after the config that it '
+                    f'inherits from has used it: that has no effect. Write '
+                    f'{advice}, which merges into the result.'
                 )
         if parts & base.keys():
             _check_changes(path, base, parts, methods)

@@ -16,7 +16,7 @@ from mmkd.config.reading import facts_of, files_of
 from mmkd.nearest import LIKELY, did_you_mean, listed
 
 OWN = Path(mmkd.__file__).parent.joinpath('.mim', 'configs').resolve()
-"""Where mmkd's configs are."""
+"""The folder of mmkd's configs."""
 
 BESIDE_ARGUMENTS = (
     'activation_checkpointing',
@@ -29,7 +29,7 @@ BESIDE_ARGUMENTS = (
     'tta_model',
     'tta_pipeline',
 )
-"""What MMEngine's runners and the tools read of a config beside their arguments."""
+"""Keys that MMEngine's runners and the tools read besides the runners' arguments."""
 
 
 @cache
@@ -56,21 +56,21 @@ FORMER = {
     'seed': 'randomness.seed',
     'total_epochs': 'train_cfg.max_epochs',
 }
-"""What the names of configs from before MMEngine are called now."""
+"""Keys of configs from before MMEngine, and their replacements."""
 
 
 def check_names(cfg: Config) -> None:
     """Refuse a name that is very close to one that a runner reads.
 
-    A config may have variables of any names. Of one that no line of its files uses a
-    warning is given; so it is of one in a published config, close as it may be. A dump,
-    whose lines use no variables, may have any.
+    A config may have variables of any names. Those that no line of its files uses get a
+    warning; near misses in published configs get only a warning too. A dump, whose
+    lines use no variables, may have any.
 
     Args:
-        cfg: The config as its file has it.
+        cfg: The config as read from its file.
 
     Raises:
-        ValueError: If there is such a name; the message says which is meant.
+        ValueError: If there is such a name; the message suggests the right one.
     """
     used = _used(Path(cfg.filename))
     published: set[str] = set()
@@ -79,12 +79,12 @@ def check_names(cfg: Config) -> None:
         names = published if _is_published(file) else own
         names |= facts_of(file).assigned
     if not used - {'dict'}:
-        # A dump, where what variables were for has been written out.
+        # A dump, in which variables have been expanded.
         own = set()
     # Every other config has a `test_pipeline`.
     meant = runner_keys() - {'tta_pipeline'}
     idle = []
-    # The `settings` of a pair are for --method.
+    # --method reads the `settings` of a pair.
     for name in sorted(cfg.keys() - runner_keys() - used - {'settings'}):
         hint = did_you_mean(name, meant, LIKELY)
         if hint and name not in published:
@@ -106,17 +106,17 @@ def _is_published(file: Path) -> bool:
 
 
 def check_options(cfg: Config, options: Mapping[str, Any]) -> None:
-    """Refuse overrides of keys that neither the config nor the runner knows.
+    """Refuse overrides without effect.
 
-    Nor do overrides of a variable that the config has used already change anything.
+    These are unknown keys, and variables that the config has already used.
 
     Args:
-        cfg: The config that is to be changed.
+        cfg: The config to be changed.
         options: Values by key, with dots between the levels.
 
     Raises:
-        ValueError: If there is such a key; the message names the nearest, or where
-            the value of the variable went.
+        ValueError: If there is such a key; the message names the closest one, or
+            where the value of the variable went.
     """
     known = runner_keys()
     for key in options:
@@ -128,9 +128,9 @@ def check_options(cfg: Config, options: Mapping[str, Any]) -> None:
             if not places:
                 continue
             there = ', '.join(f'{place}{dot}{tail}' for place in places[:3])
-            hint = f' The config has put its value elsewhere: change {there}.'
+            hint = f' The config has copied its value: change {there}.'
         elif head in (cfg.get('model') or {}).get('methods', {}):
-            hint = f' Settings of methods are changed by --set {key}=...'
+            hint = f' Change settings of methods with --set {key}=...'
         else:
             hint = did_you_mean(head, known) or ' See the config for its keys.'
         raise ValueError(f'--cfg-options {key}: nothing reads {head!r}.{hint}')
@@ -139,17 +139,17 @@ def check_options(cfg: Config, options: Mapping[str, Any]) -> None:
 def warn_of_idle_changes(file: Path) -> None:
     """Warn of variables that a config changes after its base has used them.
 
-    A base that builds its optimiser wrapper from ``optimizer`` is done with that
-    name. An error would stop published recipes, some of which do it.
+    For example, a base has built its optimiser wrapper from ``optimizer``. It is not an
+    error because some published recipes do it.
 
     Args:
         file: The config file.
     """
     for path, name in _idle_changes(file, frozenset()):
         print_log(
-            f'{path} changes {name!r}, which the config that it inherits from has used '
-            'already and nothing reads any more: that changes nothing. Change what it '
-            'stands in.',
+            f'{path} changes {name!r} after the config that it inherits from has used '
+            'it; nothing reads it afterwards: that has no effect. Change the key that '
+            'uses it.',
             'current',
             logging.WARNING,
         )
@@ -165,15 +165,15 @@ def _idle_changes(path: Path, above: frozenset[str]) -> Iterator[tuple[Path, str
 
 
 def _used(file: Path) -> set[str]:
-    """The names that lines of a config and of its bases use."""
+    """The names used in a config and its bases."""
     return {name for path in files_of(file) for name in facts_of(path).used}
 
 
 def _places(cfg: Config, known: frozenset[str], name: str, value: Any) -> Iterator[str]:
-    """Where a variable's value stands in what the runner reads.
+    """Keys that the runner reads and that have a variable's value.
 
-    A single number or word may stand anywhere by chance; under the variable's own
-    name it does not.
+    A single number or word may occur anywhere by chance, so it counts only under the
+    variable's own name.
     """
 
     def look(part: Any, place: str) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Config files read so that what is wrong in one is said with its file and line."""
+"""Read config files, with errors that name the file and line."""
 
 import ast
 import traceback
@@ -37,11 +37,11 @@ def read_config(path: str | Path) -> Config:
     try:
         cfg = Config.fromfile(path)
     except Exception as error:
-        # A config is a program and may fail in any way.
+        # A config is a program and may raise any exception.
         file, line = _place(error)
         place = f'{file or path}{f", line {line}" if line else ""}'
         raise ConfigError(f'{place}: {type(error).__name__}: {error}') from error
-    # MMEngine takes them out unless there is a read_base, and cannot write them.
+    # MMEngine removes them only without read_base, and cannot dump them.
     for name, value in list(cfg._cfg_dict.items()):
         if isinstance(value, (FunctionType, ModuleType)):
             cfg.pop(name)
@@ -49,10 +49,10 @@ def read_config(path: str | Path) -> Config:
 
 
 def files_of(path: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
-    """A config file and all that it inherits from, itself first.
+    """A config file and all files that it inherits from, itself first.
 
     Raises:
-        FileNotFoundError: If one does not exist; the message says who names it.
+        FileNotFoundError: If one does not exist; the message says which file needs it.
         ConfigError: If one is not Python, or inherits from itself.
     """
     _check_file(path, above)
@@ -66,12 +66,12 @@ def files_of(path: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
 
 
 class Facts(NamedTuple):
-    """What a file of a config says by itself.
+    """What a single file of a config contains.
 
     Attributes:
         bases: The files that it inherits from.
-        used: The names that its lines use; none where it is not Python.
-        assigned: The names that it gives a value to; likewise.
+        used: The names that its lines use; none if it is not Python.
+        assigned: The names that it assigns to; likewise.
     """
 
     bases: tuple[Path, ...]
@@ -80,7 +80,7 @@ class Facts(NamedTuple):
 
 
 def facts_of(path: Path) -> Facts:
-    """Read what a file of a config says by itself, once as long as it stays the same.
+    """Read a single file of a config; cached until the file changes.
 
     Raises:
         ConfigError: If it cannot be read.
@@ -107,7 +107,7 @@ def _facts_of(path: Path, *_: int) -> Facts:
         names = Config._get_base_files(str(path))
         bases = [Path(Config._get_cfg_path(name, str(path))[0]) for name in names]
     except Exception as error:
-        # Readers of JSON and YAML fail each in their own way, as do packages.
+        # Each reader of JSON or YAML and each package lookup fails in its own way.
         raise ConfigError(f'{path}: {type(error).__name__}: {error}') from error
     return Facts(tuple(bases), frozenset(used), frozenset(assigned))
 
@@ -124,7 +124,7 @@ def _check_file(path: Path, above: tuple[Path, ...]) -> None:
         )
     if path.suffix not in SUFFIXES:
         raise ConfigError(
-            f'the config file {str(path)!r}{of} is none: it must end with '
+            f'the config file {str(path)!r}{of} must end with '
             f'{", ".join(SUFFIXES)}.'
         )
 
@@ -136,11 +136,11 @@ def _parsed(path: Path) -> ast.Module:
         text = (error.text or '').strip()
         raise ConfigError(f'{path}, line {error.lineno}: {error.msg}: {text}') from None
     except ValueError as error:
-        raise ConfigError(f'{path} is no text: {error}') from None
+        raise ConfigError(f'{path} is not a text file: {error}') from None
 
 
 def _place(error: Exception) -> tuple[str | None, int | None]:
-    """Which file of a config was being read, and the line that ran."""
+    """The config file that was being read, and the line being executed."""
     file, line = None, None
     for frame, number in traceback.walk_tb(error.__traceback__):
         if frame.f_code.co_name in READERS:

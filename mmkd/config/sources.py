@@ -1,4 +1,4 @@
-"""Where the settings of methods come from: one that was changed is not published."""
+"""Sources of the settings of methods: a changed one is not published."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,11 +9,11 @@ from mmengine.config import Config
 from mmkd.config.reading import facts_of
 
 CHANGED = 'changed'
-"""The source of a setting that somebody has changed and given no other source."""
+"""The source of a setting that was changed without naming a new source."""
 
 
 class _Known(NamedTuple):
-    """Settings of a method, what they name as their source, and what that is."""
+    """Settings of a method, the source that they name, and their actual source."""
 
     settings: dict[str, Any]
     named: str | None
@@ -21,12 +21,12 @@ class _Known(NamedTuple):
 
 
 def mark_changes(cfg: Config, before: Mapping[str, Any]) -> None:
-    """Let methods say that they are not as they were.
+    """Mark methods that have been changed.
 
     Args:
         cfg: The config of a distillation; changed in place.
-        before: Its methods before something may have changed them. A method whose
-            source is another one too is left alone.
+        before: Its methods before possible changes. A method whose source was changed
+            as well is left alone.
     """
     for name, method in methods_of(cfg).items():
         old = before.get(name)
@@ -35,10 +35,10 @@ def mark_changes(cfg: Config, before: Mapping[str, Any]) -> None:
 
 
 def mark_changes_by_files(cfg: Config, path: Path) -> None:
-    """Let methods say that a file has changed what it inherits.
+    """Mark methods that a file changes after inheriting them.
 
     Args:
-        cfg: What was read from the file; changed in place.
+        cfg: The config read from the file; changed in place.
         path: The file.
     """
     for name, source in _sources(cfg, path).items():
@@ -47,7 +47,7 @@ def mark_changes_by_files(cfg: Config, path: Path) -> None:
 
 
 def methods_of(cfg: Config) -> dict[str, Any]:
-    """The methods of a config, itself; an empty dict if it has none."""
+    """The methods of a config, not copied; an empty dict if it has none."""
     methods = (cfg.get('model') or {}).get('methods')
     return methods if isinstance(methods, dict) else {}
 
@@ -67,7 +67,7 @@ def _sources(cfg: Config, path: Path) -> dict[str, str | None]:
 
 
 def _variables(cfg: Config, name: str) -> Iterator[_Known]:
-    """The setting that a file of methods defines, and the pair's form of it."""
+    """The settings in a file of methods, and those with the pair's overrides."""
     variable = cfg.get(name)
     if isinstance(variable, dict) and 'type' in variable:
         settings = (cfg.get('settings') or {}).get(name) or {}

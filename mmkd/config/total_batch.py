@@ -1,4 +1,4 @@
-"""Batch and learning rate belong together."""
+"""Keep the learning rate consistent with the total batch size."""
 
 from mmengine.config import Config
 from mmengine.dist import get_world_size
@@ -6,33 +6,33 @@ from mmengine.runner import FlexibleRunner, Runner
 
 
 def scale_learning_rate(cfg: Config) -> None:
-    """Let MMEngine scale the learning rate to the batch of a run.
+    """Enable MMEngine's scaling of the learning rate with the batch size.
 
     Args:
         cfg: The config; changed in place.
 
     Raises:
-        ValueError: If it does not name the total batch that its rate is meant for.
+        ValueError: If it does not state the total batch size for its learning rate.
     """
     if not (cfg.get('auto_scale_lr') or {}).get('base_batch_size'):
         raise ValueError(
-            f'--auto-scale-lr: {cfg.filename} does not say what batch its learning '
-            'rate is meant for, all processes together. Add auto_scale_lr = '
+            f'--auto-scale-lr: {cfg.filename} does not say which total batch size its '
+            'learning rate is meant for. Add auto_scale_lr = '
             'dict(base_batch_size=...).'
         )
     cfg.auto_scale_lr.enable = True
 
 
 def compare_total_batch(runner: Runner | FlexibleRunner, cfg: Config) -> None:
-    """Say in one line if a run has another batch than its config is meant for.
+    """Warn if the total batch size of a run differs from that of its config.
 
-    A run's batch is that of all processes, and of all iterations whose gradients
-    the optimiser wrapper accumulates. MMEngine, which scales the learning rate where
-    ``auto_scale_lr`` is enabled, counts the processes alone: here the rest too.
+    The total batch size covers all processes, and all iterations whose gradients the
+    optimiser wrapper accumulates. MMEngine, which scales the learning rate if
+    ``auto_scale_lr`` is enabled, counts only processes; this corrects its base.
 
     Args:
-        runner: Before its training.
-        cfg: What it was built from.
+        runner: The runner, before training.
+        cfg: The config that it was built from.
     """
     base = (cfg.get('auto_scale_lr') or {}).get('base_batch_size')
     batch = (cfg.get('train_dataloader') or {}).get('batch_size')
@@ -50,7 +50,7 @@ def compare_total_batch(runner: Runner | FlexibleRunner, cfg: Config) -> None:
         own['base_batch_size'] = base / steps
     does = 'it is multiplied' if scaled else '--auto-scale-lr multiplies it'
     runner.logger.warning(
-        f'The learning rate is meant for batches of {base} in all, and this run has '
+        f'The learning rate is meant for a total batch size of {base}, this run has '
         f'{total} (batch_size {batch}, processes {processes}, accumulated '
         f'iterations {steps}): {does} by {total / base:g}.'
     )

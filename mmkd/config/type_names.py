@@ -1,4 +1,4 @@
-"""The names of types, however a config gives them."""
+"""Registered names of types, in whichever form a config gives them."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +11,7 @@ from mmengine.utils import get_object_from_string
 from mmkd import registry as own
 
 KEYS = ('type', 'constructor', 'runner_type')
-"""Where a config names what is built."""
+"""Keys under which a config names what to build."""
 
 
 BARE = (
@@ -24,23 +24,23 @@ BARE = (
     'MMDistributedDataParallel',
     'OptimWrapper',
 )
-"""MMEngine's types that the tools know, by the bare names that they know them by.
+"""MMEngine's types that the tools look for by their bare names.
 
-The others keep their scope: another library may have one of the same name.
+Other types keep their scope, as another library may have one of the same name.
 """
 
 LIBRARIES = ('mmcv', 'mmengine', 'mmkd', 'mmpretrain', 'mmseg')
 
 
 def type_names(cfg: Config) -> None:
-    """Let types be the names that they are registered by.
+    """Replace types by the names that they are registered under.
 
-    In a config with ``read_base`` a type is a class, and in the dump of one the path
-    of its module. By its name the tools know loops, hooks and optimiser wrappers.
+    In a config with ``read_base`` a type is a class, and in a dump of it the class's
+    import path. The tools identify loops, hooks and optimiser wrappers by name.
 
     Args:
-        cfg: The config; changed in place. A class that is not registered is named by
-            its module, where MMEngine finds it too.
+        cfg: The config; changed in place. A class that is not registered is replaced
+            by its import path, which MMEngine can resolve too.
     """
     places = list(_types_in(cfg._cfg_dict))
     if not places:
@@ -61,7 +61,7 @@ def type_names(cfg: Config) -> None:
 
 
 def _types_in(value: Any) -> Iterator[tuple[dict[str, Any], str]]:
-    """Where a type stands that is a class, or text with more than a scope before it."""
+    """Locations of types that are classes, or names with more than a scope."""
     if isinstance(value, dict):
         for key in list(value):
             kind = value[key]

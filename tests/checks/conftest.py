@@ -21,7 +21,7 @@ def _distillation(pair: str) -> Config:
 
 @pytest.fixture
 def changed() -> Callable[..., Config]:
-    """A pair's config, as a command line changes it."""
+    """A pair's config after changes from the command line."""
 
     def change(
         pair: str = 'deeplabv3-w48_deeplabv3-w16_camvid', **options: Any

@@ -78,7 +78,7 @@ HOOK = 'default_hooks__checkpoint__'
         (
             'val_dataloader__dataset__pipeline',
             [dict(type='LoadBiomedicalAnnotation', decode_backend='pickle')],
-            r"pipeline\[0\]: decode_backend='pickle' would run what the files hold",
+            r"pipeline\[0\]: decode_backend='pickle' would run code in the files",
         ),
     ],
 )
@@ -113,7 +113,7 @@ def test_values_of_a_wrong_type(
 @pytest.mark.parametrize(
     ('key', 'value', 'message'),
     [
-        ('default_scope', 'mmsegg', "'mmsegg' is no package .* Did you mean 'mmseg'"),
+        ('default_scope', 'mmsegg', "'mmsegg' is not .* Did you mean 'mmseg'"),
         ('param_scheduler', [dict(type='PolyLr')], r"\[0\]: .*'PolyLr'.*'PolyLR'"),
         ('optim_wrapper__optimizer__type', 'SDG', "no type 'SDG'. Did .*'SGD'"),
         ('train_dataloader__sampler__type', 'Alphabetic', "no type 'Alphabetic'"),

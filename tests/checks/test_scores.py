@@ -15,11 +15,11 @@ IMAGES = 'vgg13_vgg8_cifar100'
     ('options', 'message'),
     [
         ({BEST: 'mIou'}, "checkpoint.save_best: .*'mIou'. Did you mean 'mIoU'"),
-        ({BEST: ['mIoU', 'mDice']}, "gives 'mDice'.*Known: aAcc, mIoU, mAcc"),
-        ({RULE: 'less'}, "checkpoint: the rule 'less' is of no score"),
+        ({BEST: ['mIoU', 'mDice']}, "reports 'mDice'.*Known: aAcc, mIoU, mAcc"),
+        ({RULE: 'less'}, "checkpoint: the rule 'less' applies to no score"),
         ({BEST: 'mIoU', RULE: 'less'}, "the worst 'mIoU'"),
         ({BEST: ['aAcc', 'mIoU'], RULE: ['greater', 'less']}, "the worst 'mIoU'"),
-        (dict(pair=IMAGES, **{BEST: 'top1'}), "gives 'top1'. Known: accuracy/top1"),
+        (dict(pair=IMAGES, **{BEST: 'top1'}), "reports 'top1'. Known: accuracy/top1"),
         (dict(pair=IMAGES, **{BEST: 'accuracy/top3'}), 'Known: accuracy/top1'),
         (
             dict(custom_hooks=[dict(type='EarlyStoppingHook', monitor='mioU')]),
@@ -61,5 +61,5 @@ def test_scores_that_are_given_or_unknown(
 def test_a_score_without_a_validation(changed: Callable[..., Config]) -> None:
     cfg = changed(**{BEST: 'mIoU'})
     cfg.val_dataloader = cfg.val_cfg = cfg.val_evaluator = None
-    with pytest.raises(ValueError, match=r"'mIoU' is ever given, as nothing validates"):
+    with pytest.raises(ValueError, match=r"no score 'mIoU' without validation"):
         check_config(cfg)

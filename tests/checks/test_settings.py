@@ -10,7 +10,7 @@ import pytest
         ('env_cfg__dist_cfg__timout', 9, r"env_cfg\.dist_cfg: .*'timout'.*'timeout'"),
         ('env_cfg__cudnn_benchmrk', True, "env_cfg: .*'cudnn_benchmark'"),
         ('env_cfg__mp_cfg__start_method', 'fork', "mp_cfg: .*'mp_start_method'"),
-        ('log_level', 'LOUD', "log_level 'LOUD' is none of DEBUG"),
+        ('log_level', 'LOUD', "log_level 'LOUD' is not DEBUG"),
         ('randomness__sed', 3, "randomness: .*'sed'.*'seed'"),
         ('auto_scale_lr__base_batch', 3, "auto_scale_lr: .*'base_batch_size'"),
         (

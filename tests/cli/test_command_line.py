@@ -43,15 +43,15 @@ def test_an_interrupted_training_says_how_to_go_on(
         launched(KeyboardInterrupt(), monkeypatch, cfg)
     assert end.value.code == 130
     assert capfd.readouterr().err == (
-        'Interrupted. There is no checkpoint yet: the same command begins anew.\n'
+        'Interrupted. There is no checkpoint yet: run the same command to restart.\n'
     )
     (tmp_path / 'last_checkpoint').write_text('a/iter_4.pth')
     with pytest.raises(SystemExit):
         launched(KeyboardInterrupt(), monkeypatch, cfg)
     assert capfd.readouterr().err == (
-        'Interrupted. The same command with --resume goes on from a/iter_4.pth.\n'
+        'Interrupted. Run the same command with --resume to go on from a/iter_4.pth.\n'
     )
-    with pytest.raises(RuntimeError, match=r'killed\. The same .* from a/iter_4\.pth'):
+    with pytest.raises(RuntimeError, match=r'killed\. Run .* from a/iter_4\.pth'):
         launched(RuntimeError('DataLoader worker was killed.'), monkeypatch, cfg)
     with pytest.raises(RuntimeError, match=r'^out of memory$'):
         launched(RuntimeError('out of memory'), monkeypatch, cfg)

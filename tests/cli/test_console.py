@@ -1,4 +1,4 @@
-"""The console shows what is for people, the log file has everything."""
+"""The console shows what matters to users, the log file has everything."""
 
 import logging
 import sys
@@ -20,7 +20,7 @@ __all__ = ['distiller', 'runner_of', 'tiny']
 
 @pytest.fixture(autouse=True)
 def own_loggers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is logged later must not go to this test's console."""
+    """Later log records must not go to this test's console."""
     monkeypatch.setattr(MMLogger, '_instance_dict', OrderedDict())
 
 
@@ -55,7 +55,7 @@ def test_what_nobody_reads_in_a_console_stands_in_the_file(
     ):
         assert text in file
         assert text not in shown.out
-    for text in ('the teacher is worse', 'Epoch(train)', 'environment and warnings of'):
+    for text in ('the teacher is worse', 'Epoch(train)', 'environment and library'):
         assert text in file
         assert text in shown.out
     assert len(shown.out.partition('Epoch(train)')[0].splitlines()) < 10

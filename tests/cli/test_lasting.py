@@ -1,4 +1,4 @@
-"""What lasts is collected no more, and all else is as before."""
+"""Lasting objects are exempt from collection, and nothing else changes."""
 
 import gc
 import runpy

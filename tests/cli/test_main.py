@@ -1,4 +1,4 @@
-"""The command ``mmkd``: every program is found, explained and understood."""
+"""The command ``mmkd``: it finds, describes and runs every program."""
 
 import argparse
 import re
@@ -18,12 +18,12 @@ TypeIn = Callable[[str], None]
 
 
 class UnderstoodError(BaseException):
-    """A command line was read."""
+    """A command line was parsed."""
 
 
 @pytest.fixture
 def type_in(monkeypatch: pytest.MonkeyPatch) -> TypeIn:
-    """Type in a command line in an environment that commands change."""
+    """Run a command line, and restore what commands change in the environment."""
     monkeypatch.setitem(sys.modules, '__main__', sys.modules['__main__'])
     monkeypatch.setenv('LOCAL_RANK', '0')
 
@@ -35,7 +35,7 @@ def type_in(monkeypatch: pytest.MonkeyPatch) -> TypeIn:
 
 
 def examples() -> list[str]:
-    """The lines of each program's text that begin with its command."""
+    """The lines of each program's docstring that begin with its command."""
     return [
         line.strip()
         for name in COMMANDS

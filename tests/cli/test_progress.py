@@ -23,7 +23,7 @@ __all__ = ['distiller', 'runner_of', 'tiny']
 
 @pytest.fixture(autouse=True)
 def own_loggers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is logged later must not go to this test's console."""
+    """Later log records must not go to this test's console."""
     monkeypatch.setattr(MMLogger, '_instance_dict', OrderedDict())
 
 
@@ -33,7 +33,7 @@ def test_a_bar_shows_losses_and_the_best_score(
     runner_of: Callable[..., Runner],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Every step, while lines of single steps stand in the log file alone."""
+    """Every step; log lines of single steps go only to the log file."""
     monkeypatch.setattr(progress, 'SECONDS', -1)
     loader = dict(
         batch_size=4,

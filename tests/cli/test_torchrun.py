@@ -16,9 +16,9 @@ from mmkd.cli import torchrun
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
-        (['--nproc-per-node=0'], "a whole number from 1, got '0'"),
-        (['--nproc-per-node=-2'], "a whole number from 1, got '-2'"),
-        (['--nproc-per-node=two'], "a whole number from 1, got 'two'"),
+        (['--nproc-per-node=0'], "an integer >= 1, got '0'"),
+        (['--nproc-per-node=-2'], "an integer >= 1, got '-2'"),
+        (['--nproc-per-node=two'], "an integer >= 1, got 'two'"),
         (['--master-port=99999'], 'MASTER_PORT must be from 1 to 65535, got 99999'),
     ],
 )
@@ -39,7 +39,7 @@ def test_a_taken_port_is_named_with_a_free_one(monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setattr(sys, 'argv', ['torchrun', *options])
         with pytest.raises(SystemExit, match=f'port {port} is taken.*MASTER_PORT='):
             torchrun.main()
-        # The machines that join do not open it.
+        # Machines that join do not open the port.
         torchrun.check(torchrun.run.parse_args(['--node-rank=1', *options]))
     torchrun.check(torchrun.run.parse_args(list(options)))
 
@@ -59,7 +59,7 @@ def test_a_signal_ends_it_without_a_traceback(
 
 
 def failure(rank: int, file: Path | None, second: int, code: int = 1) -> ProcessFailure:
-    # As PyTorch makes it: the time is read from the file, else it is now.
+    # As in PyTorch: the time comes from the file, otherwise it is now.
     failed = ProcessFailure(rank, 100 + rank, code, str(file or '<N/A>'))
     failed.timestamp = second
     return failed

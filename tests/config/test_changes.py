@@ -33,7 +33,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def wrapped() -> Config:
-    """Datasets in every wrapper, one of them twice deep."""
+    """Datasets in every wrapper, one of them nested twice."""
     concat = dict(
         type='ConcatDataset',
         datasets=[leaf(), dict(type='RepeatDataset', times=2, dataset=leaf())],
@@ -155,7 +155,7 @@ def distillation() -> Config:
 
 def test_folders_behind_a_file_backend_are_looked_at(tmp_path: Path) -> None:
     class Elsewhere(LocalBackend):
-        """Local files by another name."""
+        """Local files under another URL scheme."""
 
         def join_path(self, path: str, *more: str) -> str:
             return '/'.join([path, *more])
@@ -165,7 +165,7 @@ def test_folders_behind_a_file_backend_are_looked_at(tmp_path: Path) -> None:
             return super().list_dir_or_file(place, **kwargs)
 
     class Deaf(BaseStorageBackend):
-        """Gives what it is asked for and lists nothing."""
+        """Reads files but cannot list them."""
 
         def get(self, filepath: str) -> bytes:
             return b''
@@ -200,7 +200,7 @@ def test_teacher_is_set(distillation: Config) -> None:
 
 
 def test_a_record_takes_the_place_of_a_teacher(distillation: Config) -> None:
-    """How it runs goes with what still runs of it."""
+    """Settings of how it runs go to its live part."""
     distillation.model.teacher.update(fold=False, num_classes=5)
     partly = copy.deepcopy(distillation)
     kept = {**distillation.model.teacher, 'type': 'RecordedTeacher', 'record': 'r'}

@@ -56,7 +56,7 @@ def test_the_command_line_says_what_a_file_says(
 
 @pytest.mark.parametrize('pair', PAIRS)
 def test_none_is_the_students_own_config(pair: str) -> None:
-    """All else is the pair's."""
+    """Everything else is the pair's."""
     alone, with_methods = composed(pair, 'none'), composed(pair, 'dhkd')
     student = with_methods.model.student
     assert alone.model == student
@@ -117,9 +117,9 @@ def test_the_dump_is_the_same_experiment(pair: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ('methods', 'message'),
     [
-        (['fitnett'], r"no 'fitnett'\. Did you mean 'fitnet'"),
-        (['dhkd', 'none'], '--method none .*stands alone'),
-        (['dhkd+none'], '--method none .*stands alone'),
+        (['fitnett'], r"unknown 'fitnett'\. Did you mean 'fitnet'"),
+        (['dhkd', 'none'], '--method none .*no other method'),
+        (['dhkd+none'], '--method none .*no other method'),
     ],
 )
 def test_unknown_methods(methods: list[str], message: str) -> None:

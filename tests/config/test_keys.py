@@ -125,7 +125,7 @@ def test_variables_that_nothing_reads_are_named(tmp_path: Path) -> None:
 
 
 def test_published_configs_have_names_of_their_own(tmp_path: Path) -> None:
-    """MMSegmentation's for BiSeNetV2 with OHEM has a model that is misspelt."""
+    """MMSegmentation's config of BiSeNetV2 with OHEM misspells `model`."""
     setup()
     file = tmp_path / 'a.py'
     ohem = 'bisenetv2/bisenetv2_fcn_4xb4-ohem-160k_cityscapes-1024x1024.py'
@@ -172,7 +172,7 @@ def test_the_variables_of_a_dump_are_done_with(tmp_path: Path) -> None:
     with mock.patch('mmkd.config.keys.print_log') as log:
         load_config(str(dump))
     log.assert_not_called()
-    # A name that is nearly one which counts is no variable.
+    # A near miss of a key is not taken for a variable.
     dump.write_text(f'{dump.read_text()}\ntrain_dataloder = dict(batch_size=1)\n')
     with pytest.raises(ValueError, match="nothing reads 'train_dataloder'"):
         load_config(str(dump))

@@ -20,7 +20,7 @@ def folder(tmp_path: Path) -> Path:
         ('a = 1\nb = (\n', r'child\.py, line 2: .*never closed'),
         ('a = 1\n\nb = missing + 1\n', r'child\.py, line 3: NameError: .*missing'),
         ('a = 1\nb = dict(**a)\n', r'child\.py, line 2: TypeError'),
-        ('a = \udcff', 'child.py is no text'),
+        ('a = \udcff', 'child.py is not a text file'),
         ("_base_ = 'child.py'", r'inherits from itself: .*child.* -> .*child'),
         ("_base_ = 'other.py'", 'inherits from itself: .*child.*other.*child'),
         ("_base_ = '.'", r'from which .*child\.py inherits, is a folder'),
@@ -52,7 +52,7 @@ with read_base():
 
 @pytest.mark.parametrize('first', ['import math\n', f'{LAZY}import math\n'])
 def test_functions_of_a_config_are_no_settings(first: str, folder: Path) -> None:
-    """They are what a config is written with, and have no text."""
+    """They help to write a config, and cannot be dumped."""
     (folder / 'child.py').write_text(
         f"{first}def net(width):\n    return dict(type='A', width=width)\n"
         'model = net(math.gcd(4, 6))\n'

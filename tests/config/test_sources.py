@@ -35,7 +35,7 @@ def test_a_child_that_changes_a_setting_has_no_claim_to_its_source(
 ) -> None:
     child = tmp_path / 'child.py'
     assert source(child, DHKD + changes, 'dual_head') == expected
-    # And what inherits from the child is no better.
+    # The same holds for a file that inherits from the child.
     grandchild = tmp_path / 'grandchild.py'
     assert source(grandchild, "_base_ = './child.py'", 'dual_head') == expected
 

@@ -34,7 +34,7 @@ def config(base: int | None = 32, steps: int = 1) -> Config:
 def trained(
     tiny: Any, cfg: Config, caplog: pytest.LogCaptureFixture, kind: Any = Runner
 ) -> tuple[float, list[str]]:
-    """The learning rate that a run trains with, and what it says of its batch."""
+    """The learning rate that a run trains with, and its warnings on the batch size."""
     given = cfg.to_dict()
     del given['train_dataloader']
     runner = tiny.runner(tiny.plain('images'), kind=kind, **given)
@@ -56,7 +56,7 @@ def test_the_rate_follows_the_whole_batch(
     rate, said = trained(tiny, cfg, caplog, kind)
     assert rate == pytest.approx(RATE * BATCH * steps / 32)
     [line] = said
-    assert f'batches of 32 in all, and this run has {4 * steps} ' in line
+    assert f'total batch size of 32, this run has {4 * steps} ' in line
     assert f'it is multiplied by {BATCH * steps / 32:g}.' in line
 
 

@@ -13,7 +13,7 @@ from mmkd.config.changes import set_data_root
 
 @pytest.fixture(scope='session')
 def data_roots(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A folder of a few small images for each type of data set."""
+    """A folder with a few small images for each type of data set."""
     folder = tmp_path_factory.mktemp('data')
     roots = {kind: folder / kind for kind in WRITERS}
     for kind, write in WRITERS.items():
@@ -31,8 +31,8 @@ def teachers() -> Iterator[Teachers]:
 def trained(
     teachers: Teachers, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., Runner]]:
-    """Train two steps of a config and evaluate once, on a few small images."""
-    # Laying a config out for the log takes longer than training.
+    """Train a config for two steps and evaluate once, on a few small images."""
+    # Formatting a config for the log takes longer than training.
     monkeypatch.setattr(Config, 'pretty_text', '')
     with TemporaryDirectory() as work_dir:
 
@@ -43,7 +43,7 @@ def trained(
             if 'teacher' in cfg.model:
                 give_teacher(cfg, teachers)
             cfg.work_dir = work_dir
-            # MMEngine keeps loggers and visualisers by these names.
+            # MMEngine keeps loggers and visualisers under these names.
             cfg.experiment_name = cfg.visualizer.name = Path(work_dir).name
             cfg.log_level = 'ERROR'
             runner = Runner.from_cfg(cfg)

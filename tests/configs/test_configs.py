@@ -23,7 +23,7 @@ DATASETS = {
 }
 
 PROCESSES = {'cityscapes': (4, 8), 'imagenet': (8,)}
-"""Those of a config that is not meant for one."""
+"""The numbers of processes that configs are meant for, if more than one."""
 
 
 @pytest.mark.parametrize('name', EXPERIMENTS)

@@ -21,7 +21,7 @@ FILES = dict(
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with the files of the page and images as it describes them."""
+    """A folder with the files of the page and images as described there."""
     monkeypatch.chdir(tmp_path)
     for name, text in FILES.items():
         Path(name).write_text(text)

@@ -1,4 +1,4 @@
-"""Settings, starts and levels are those of the published codes."""
+"""Settings, initialisation and loss values match the published code."""
 
 import math
 import re
@@ -28,7 +28,7 @@ def view_of(config: Any) -> ModelView:
 
 
 def built(pair: str, name: str, **views: ModelView) -> tuple[Method, ModelView]:
-    """A pair's method with its settings, and the student it is for."""
+    """A pair's method with its settings, and its student."""
     cfg = load_config(pair)
     set_methods(cfg, [name])
     [settings] = cfg.model.methods.to_dict().values()
@@ -89,7 +89,7 @@ def test_auxiliary_heads_start_as_published(pair: str, std: float | None) -> Non
     layers = [layer for layer in method.modules() if isinstance(layer, nn.Linear)]
     assert layers
     for layer in layers:
-        # A uniform distribution within 1 / sqrt(d) is PyTorch's own.
+        # PyTorch's default is uniform within 1 / sqrt(d).
         expected = std or 1 / math.sqrt(3 * layer.in_features)
         assert layer.weight.std().item() == pytest.approx(expected, rel=0.1)
         assert (layer.weight.abs().max() > 3 * expected) == (std is not None)
@@ -109,7 +109,7 @@ def test_auxiliary_heads_start_as_published(pair: str, std: float | None) -> Non
     ],
 )
 def test_fitnet_takes_the_published_hint_layer(model: str, stage: str) -> None:
-    """The third of the published networks' maps, the stem's among them."""
+    """The third of the published networks' maps, counting the stem's."""
     cfg = Config.fromfile(ROOT / f'_base_/models/{model}_cifar.py')
     view = view_of(cfg.model.to_dict())
     method = FitNet(student=view, teacher=view)
@@ -175,7 +175,7 @@ def test_levels_of_reviewkd(
 
 
 def test_value_of_reviewkd_on_vgg() -> None:
-    """The published loss, from maps of a forward by hand."""
+    """The published loss, computed from maps of a forward pass by hand."""
     pair = 'vgg13_vgg8_cifar100'
     teacher = view_of(load_config(pair).model.teacher.config)
     method, student = built(pair, 'reviewkd', teacher=teacher)
@@ -214,7 +214,7 @@ def test_value_of_reviewkd_on_vgg() -> None:
 
 
 def maps(model: nn.Module, images: Tensor) -> list[tuple[Tensor, Tensor]]:
-    """Of each of VGG's stages the map after and before its ReLU; last the pooled."""
+    """For each VGG stage the map after and before its ReLU; the pooled one last."""
     x, found = images, []
     for stage in range(1, 6):
         before = getattr(model.backbone, f'layer{stage}')[:-1](x)
@@ -225,7 +225,7 @@ def maps(model: nn.Module, images: Tensor) -> list[tuple[Tensor, Tensor]]:
 
 
 def published() -> list[tuple[str, str]]:
-    """The configs beside which a README puts a published figure."""
+    """The configs with a published result in a README."""
     found = []
     for readme in sorted(ROOT.glob('*/README.md')):
         text = readme.read_text()

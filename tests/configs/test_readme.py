@@ -25,7 +25,7 @@ README = (ROOT / 'README.md').read_text()
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder outside the clone, to work in."""
+    """An empty working directory outside the clone."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -40,7 +40,7 @@ def train_child(text: str, train: Callable[..., Runner]) -> Runner:
 
 
 def classes_of(runner: Runner) -> set[int]:
-    """How many classes models and data sets have."""
+    """Numbers of classes of models and data sets."""
     model = runner.model
     loaders = runner.train_dataloader, runner.val_dataloader
     return {
@@ -121,13 +121,13 @@ def test_a_second_method_changes_no_other_weight(
     weights = {name: part.weight for name, part in runner.model.methods.items()}
     assert weights == {'dual_head': 0.5, 'kd': 0.5}
     assert runner.model.task_weight == 1.0
-    # In its warm-up the second method has begun to count.
+    # The second method is in its warm-up, with some weight already.
     scalars = runner.message_hub.log_scalars
     assert 0 < scalars['train/kd_schedule_factor'].current() < 0.01
 
 
 def commands() -> list[str]:
-    """The trainings that are shown, without those of no named config."""
+    """The trainings shown that name a config."""
     texts = [README, *(path.read_text() for path in sorted(ROOT.glob('*/*/README.md')))]
     texts += [path.read_text() for path in sorted(ROOT.glob('docs/*.md'))]
     lines = '\n'.join(texts).replace('\\\n', ' ').splitlines()

@@ -57,7 +57,7 @@ def test_metafile_holds_what_was_measured(method: str) -> None:
 
 
 def measured(pair: str, method: str, settings: list[str]) -> list[float]:
-    """The scores, one a seed, that docs/results.md has of a processor."""
+    """The CPU scores in docs/results.md, one per seed."""
     text = '\n'.join((LINES / f'{name}.jsonl').read_text() for name in MEASURED)
     lines = [json.loads(line) for line in text.splitlines() if line]
     return [

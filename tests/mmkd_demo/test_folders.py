@@ -24,7 +24,7 @@ def test_writing_that_was_cut_short_is_done_anew(tmp_path: Path) -> None:
 
 def test_files_of_others_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / 'mine').touch()
-    with pytest.raises(ValueError, match='holds other files'):
+    with pytest.raises(ValueError, match='has other files'):
         write_once(tmp_path, {'count': 1}, fill)
     assert (tmp_path / 'mine').exists()
 

@@ -76,7 +76,8 @@ def test_a_student_that_it_wrote_itself_is_its_end(tmp_path: Path) -> None:
     for name in ('iter_50.pth', 'student.pth'):
         (tmp_path / name).touch()
     (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'iter_50.pth'))
-    text, begun = f'The student is saved in {tmp_path}/student.pth.', {10: dict(loss=1.0)}
+    text = f'The student is saved in {tmp_path}/student.pth.'
+    begun = {10: dict(loss=1.0)}
     write_session(tmp_path, begun, config=settings(), name='1', text=text)
     run = read_run(tmp_path)
     assert run.finished

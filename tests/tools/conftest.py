@@ -10,7 +10,7 @@ __all__ = ['in_this_process', 'run_tool']
 
 @pytest.fixture(scope='session')
 def streets(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Eight tiny images in the Cityscapes folder layout, of two classes."""
+    """Eight tiny images in the Cityscapes folder layout, with two classes."""
     root = tmp_path_factory.mktemp('streets')
     random = np.random.default_rng(0)
     for split in ('train', 'val'):

@@ -1,4 +1,4 @@
-"""The analyses by their commands, on the embedded digits."""
+"""The commands of ``mmkd analyse``, on the embedded digits."""
 
 import json
 import shutil
@@ -93,4 +93,4 @@ def test_counts_begin_at_1(
     runs = () if tool == 'collapse' else ('run',)
     with pytest.raises(SystemExit):
         run_tool(f'analysis/{tool}.py', *runs, f'--{option}', 0)
-    assert f'--{option}: must be a number from 1' in capsys.readouterr().err
+    assert f'--{option}: must be an integer >= 1' in capsys.readouterr().err

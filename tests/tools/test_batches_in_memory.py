@@ -1,4 +1,4 @@
-"""A training whose batches are augmented as a whole, by the tools."""
+"""Training with whole-batch augmentation, run by the tools."""
 
 import json
 import multiprocessing
@@ -40,7 +40,7 @@ LENGTH = 15
 
 @pytest.fixture(scope='module')
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Forty images, five batches, and a teacher."""
+    """Forty images in five batches, and a teacher."""
     root = tmp_path_factory.mktemp('data')
     folder, rng = root / 'cifar-100-python', np.random.default_rng(0)
     folder.mkdir()
@@ -56,7 +56,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def arguments(data: Path, folder: Path, workers: int) -> list[str]:
-    """Those of ``tools/train.py``, for a config that is written for it."""
+    """The arguments of ``tools/train.py`` for a config written for it."""
     config = folder.parent / f'{workers}_workers' / 'kd.py'
     config.parent.mkdir(exist_ok=True)
     base = CONFIGS / 'kd' / 'resnet20_resnet8_tin100.py'
@@ -94,7 +94,7 @@ def kill_after(iterations: int, given: list[str], folder: Path) -> None:
 def test_killed_and_tested(
     data: Path, tmp_path: Path, run_tool: Callable[..., None]
 ) -> None:
-    """It ends as if it had been left alone, and its student needs none of it."""
+    """It ends as if uninterrupted, and its student needs no batch augmentation."""
     whole, killed = tmp_path / 'whole', tmp_path / 'killed'
     expected = finish(arguments(data, whole, workers=0), whole)
     kill_after(7, arguments(data, killed, workers=0), killed)
@@ -112,7 +112,7 @@ def test_killed_and_tested(
     for name in ('kd.py', 'student.py'):
         out = tmp_path / f'test_{name}'
         files = killed / name, killed / 'student.pth'
-        # The hook that takes notes is unknown here.
+        # The hook that notes iterations is not registered here.
         hooks = '--cfg-options', 'custom_hooks=[]'
         run_tool('test.py', *files, '--work-dir', out, *hooks)
         [log] = out.glob('*/*.json')

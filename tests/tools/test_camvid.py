@@ -21,7 +21,7 @@ def load(path: Path) -> ModuleType:
 
 tool = load(ROOT / 'tools/dataset_converters/camvid.py')
 
-# SegNet's classes, in its order, as Cityscapes calls them.
+# SegNet's classes, in its order, with Cityscapes' names.
 CLASSES = ('sky', 'building', 'pole', 'road', 'sidewalk', 'vegetation', 'traffic sign')
 CLASSES += ('fence', 'car', 'person', 'rider')
 
@@ -37,7 +37,7 @@ def original(tmp_path: Path) -> Path:
 
 
 def made(folder: Path) -> Path:
-    """As many images as the original has, all the same but for one a split."""
+    """As many images as the original has, identical except for one per split."""
     rng = np.random.default_rng(0)
     for split, count in (('train', 367), ('val', 101)):
         for number in range(count):
@@ -55,7 +55,7 @@ def made(folder: Path) -> Path:
 
 @pytest.fixture(scope='module')
 def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of an original, ``CamVid``, and what was made of it, ``camvid``."""
+    """A folder with an original, ``CamVid``, and its conversion, ``camvid``."""
     folder = tmp_path_factory.mktemp('data')
     run(made(folder / 'CamVid'), folder / 'camvid')
     return folder
@@ -93,7 +93,7 @@ def test_the_config_reads_what_is_written(converted: Path) -> None:
             dataset = DATASETS.build(settings)
         assert len(dataset) == count
         sample = dataset[0]
-        # A pixel is the mean of one and a half of the original in each direction.
+        # A pixel averages 1.5 pixels of the original in each direction.
         source = cv2.imread(str(original / split / '0001TP_000000.png')).astype(float)
         whole = source.repeat(2, 0).repeat(2, 1).reshape(240, 3, 320, 3, 3)
         expected = whole.mean((1, 3)).transpose(2, 0, 1)
@@ -122,23 +122,23 @@ def test_twice_the_same_bytes(
 
 def test_a_missing_split(original: Path) -> None:
     (original / 'val').rename(original / 'validation')
-    assert 'val and valannot must hold the same names' in refused(original)
+    assert 'val and valannot must have the same file names' in refused(original)
 
 
 def test_no_original_at_all(tmp_path: Path) -> None:
     (tmp_path / 'CamVid').mkdir()
-    assert 'must hold 367 images' in refused(tmp_path / 'CamVid')
+    assert 'must have 367 images' in refused(tmp_path / 'CamVid')
 
 
 def test_a_missing_label(original: Path) -> None:
     (original / 'trainannot' / '0001TP_000007.png').unlink()
-    assert 'in one of them alone: 0001TP_000007.png.' in refused(original)
+    assert 'only in one of them: 0001TP_000007.png.' in refused(original)
 
 
 def test_a_part_of_the_images(original: Path) -> None:
     for folder in ('val', 'valannot'):
         (original / folder / '0001TP_000100.png').unlink()
-    assert 'must hold 101 images' in refused(original)
+    assert 'must have 101 images' in refused(original)
 
 
 @pytest.mark.parametrize('folder', ['val', 'valannot'])
@@ -167,4 +167,4 @@ def test_an_unknown_class(original: Path) -> None:
     write(path, np.full((360, 480), 12, np.uint8))
     message = refused(original)
     assert str(path) in message
-    assert 'labels are 0 to 11, got 12' in message
+    assert 'labels must be 0 to 11, got 12' in message

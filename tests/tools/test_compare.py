@@ -1,4 +1,4 @@
-"""A comparison by its command, on the embedded digits."""
+"""``mmkd compare`` on the embedded digits."""
 
 import json
 from collections.abc import Callable
@@ -29,7 +29,7 @@ def test_methods_are_compared_with_the_student_alone(
     in_this_process: list[str],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Teacher trained and recorded, compared, collected again; one run by itself."""
+    """Train and record the teacher, compare, collect again, and run one by itself."""
     write_digits(Path('data/demo/digits'))
     Path('teacher.py').write_text(TEACHER.format(DEMO))
     Path('pair.py').write_text(
@@ -39,7 +39,7 @@ def test_methods_are_compared_with_the_student_alone(
     command += ['--epochs', 1, '--train-teacher', '--record']
     command += ['--no-teacher-check', '--cfg-options', *SHORT]
 
-    with pytest.raises(SystemExit, match=r'a trained teacher, which is not there yet'):
+    with pytest.raises(SystemExit, match='a trained teacher, which does not exist'):
         run_tool('compare.py', *command, '--plan')
     run_tool('compare.py', *command)
     assert len(in_this_process) == 6

@@ -161,7 +161,7 @@ def test_dhkd_students_lose_their_auxiliary_head(
 def rejected(tmp_path: Path, content: object, arch: str) -> str:
     with pytest.raises(SystemExit) as stop:
         run(tmp_path, content, arch)
-    # A text is printed to standard error, and the exit status is 1.
+    # A string goes to standard error, with exit status 1.
     message = stop.value.code
     assert isinstance(message, str)
     assert str(tmp_path / 'src.pth') in message
@@ -206,7 +206,7 @@ def test_a_file_without_a_state_dict(tmp_path: Path, content: object) -> None:
 
 
 class Command:
-    """Unpickled by an ordinary unpickler, it makes a folder."""
+    """Creates a folder if loaded by the ordinary unpickler."""
 
     def __init__(self, path: str) -> None:
         self.path = path

@@ -1,4 +1,4 @@
-"""The shell scripts, on the demo's data and in processes of CPUs."""
+"""The shell scripts, on the demo's data and with CPU processes."""
 
 import os
 import signal
@@ -54,7 +54,7 @@ Start = Callable[..., subprocess.Popen]
 
 @pytest.fixture(scope='module')
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[object, ...]:
-    """Options that name drawn scenes and a teacher."""
+    """Options for drawn scenes and a teacher."""
     folder = tmp_path_factory.mktemp('made')
     write_street_scenes(folder / 'data', train=8, val=4)
     teacher = build_model(str(DEMO / 'teacher.py')).state_dict()
@@ -66,7 +66,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[object, ...]:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Start a script in a session of its own, with its output in a file."""
+    """Start a script in its own session, with its output in a file."""
     started = []
 
     def run(
@@ -98,7 +98,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 
 def end(process: subprocess.Popen) -> None:
-    """Kill torchrun; its worker, in a session of its own, dies with it."""
+    """Kill torchrun; its worker, in its own session, dies with it."""
     workers = children(process.pid)
     for pid in (*workers, process.pid):
         try:

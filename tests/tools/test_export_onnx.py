@@ -64,7 +64,7 @@ def test_what_is_missing_is_said(
     command = ('export_onnx.py', STREETS, checkpoint, 'x.onnx')
     with pytest.raises(SystemExit, match='2'):
         run_tool(*command, '--images', 1)
-    assert '--images must be 2 at least' in capsys.readouterr().err
+    assert '--images must be at least 2' in capsys.readouterr().err
 
 
     def refuse(*given: object) -> None:
@@ -75,7 +75,7 @@ def test_what_is_missing_is_said(
         with pytest.raises(SystemExit, match=r'export_onnx\.py: opset 5 is not known'):
             run_tool(*command, '--opset', 5)
     told = capsys.readouterr().out
-    assert "noise, no validation images: the folder 'data/camvid/' of" in told
+    assert "as there are no validation images: the folder 'data/camvid/' of" in told
     assert not Path('x.onnx').exists()
     monkeypatch.setitem(sys.modules, needs.NEEDED[1], None)
     with pytest.raises(SystemExit, match=r'onnxruntime .* pip install -r require'):
@@ -83,6 +83,6 @@ def test_what_is_missing_is_said(
 
 
 def test_no_tool_hides_a_module_of_python() -> None:
-    # Python looks for modules beside the script that it runs first.
+    # Python looks for modules next to the main script first.
     names = {path.stem for path in (ROOT / 'tools').glob('*.py')}
     assert not names & sys.stdlib_module_names

@@ -1,4 +1,4 @@
-"""A checkpoint that would run code, given to every tool that reads one."""
+"""Checkpoints that would run code, given to every tool that reads one."""
 
 import shutil
 from collections.abc import Callable
@@ -34,7 +34,7 @@ WAYS: dict[str, Callable[[Path], tuple[object, ...]]] = {
 }
 
 
-# The one that needs most to be seen through; the others are tried on the reader.
+# The hardest one to detect; the others are tested on the reader only.
 @pytest.mark.parametrize('hostile', ['globals of a function'], indirect=True)
 @pytest.mark.parametrize('way', WAYS)
 def test_it_is_refused(
@@ -72,7 +72,7 @@ def test_conversion_refuses_it(
 def test_a_training_goes_on_and_nothing_is_run_or_removed(
     streets: Path, tmp_path: Path, run_tool: Callable[..., None]
 ) -> None:
-    """MMEngine would run the config in it, and remove what it calls the best."""
+    """MMEngine would run its config, and remove the file it names as the best."""
     victim, marker = tmp_path / 'victim', tmp_path / 'ran'
     victim.mkdir()
     work_dir = tmp_path / 'work_dir'

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import mmpretrain  # noqa: F401 -- once, for all that are forked from here
+import mmpretrain  # noqa: F401 -- once, for all processes forked from here
 import numpy as np
 import pytest
 import torch
@@ -62,7 +62,7 @@ default_hooks = dict(
 
 @pytest.fixture(scope='module')
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Forty images, five batches, and a teacher."""
+    """Forty images in five batches, and a teacher."""
     root = tmp_path_factory.mktemp('data')
     generator = np.random.default_rng(0)
     for split in ('train', 'val'):
@@ -77,7 +77,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Training:
-    """A training in a folder, which can be started any number of times."""
+    """A training in a folder that can be started any number of times."""
 
     def __init__(
         self, folder: Path, data: Path, length: int, by_epoch: bool, workers: int
@@ -102,7 +102,7 @@ class Training:
         ]
 
     def start(self, fresh: bool = False) -> Any:
-        """Start in a process forked from this one, or in a fresh one."""
+        """Start in a process forked from this one, or in a new one."""
         if fresh:
             return self._open(SCRIPT)
         process = multiprocessing.get_context('fork').Process(target=self._run)
@@ -123,7 +123,7 @@ class Training:
         runpy.run_path(str(SCRIPT))['main'](self.arguments)
 
     def notes(self) -> list[str]:
-        """The iterations made so far, and where a process started."""
+        """The iterations done so far, and where each process started."""
         path = self.folder / 'iterations'
         return path.read_text().split() if path.exists() else []
 
@@ -131,23 +131,23 @@ class Training:
         return any(self.folder.glob('*.partial'))
 
     def finish(self) -> dict[str, Any]:
-        """Let it come to its end."""
+        """Wait until it ends."""
         process = self.start()
         process.join(3600)
         assert process.exitcode == 0, self.output()
         return self.results()
 
     def output(self) -> str:
-        """What its processes have printed."""
+        """The output of its processes."""
         return (self.folder / 'output').read_text()
 
     def launch(self) -> subprocess.Popen:
-        """Start it in two fresh processes."""
+        """Start it in two new processes."""
         torchrun = ('torch.distributed.run', '--standalone', '--nproc_per_node=2')
         return self._open('-m', *torchrun, SCRIPT, '--launcher', 'pytorch')
 
     def results(self) -> dict[str, Any]:
-        """Read what it has left at its end."""
+        """Read the files that it has left at the end."""
         checkpoint = safe_load((self.folder / 'last_checkpoint').read_text())
         # With max_keep_ckpts=1: the last one, the best one and the student.
         assert len(list(self.folder.glob('*.pth*'))) == 3
@@ -158,7 +158,7 @@ class Training:
         return {**{name: checkpoint[name] for name in names}, 's': student, 'b': best}
 
     def kill(self, process: Any, condition: Callable[[], bool], delay: float) -> bool:
-        """Kill it so long after a condition has come true.
+        """Kill it this long after a condition becomes true.
 
         Returns:
             Whether it was killed before its end.
@@ -181,7 +181,7 @@ def _is_alive(process: Any) -> bool:
 
 
 def most_repeated(notes: list[str]) -> int:
-    """How many iterations were made again after a start, at most."""
+    """The largest number of iterations repeated after a start."""
     most, last = 0, 0
     for before, note in pairwise(notes):
         if note == 'start':
@@ -210,7 +210,7 @@ def assert_equal(first: Any, second: Any) -> None:
 def kill_and_compare(
     folder: Path, data: Path, kills: int, length: int, fresh: int, **kind: Any
 ) -> str:
-    """Kill a training so often, and compare it with one that is left alone."""
+    """Kill a training this often, and compare it with an uninterrupted one."""
     chance = random.Random(7)
     whole = Training(folder / 'whole', data, length, **kind)
     killed = Training(folder / 'killed', data, length, **kind)
@@ -222,7 +222,7 @@ def kill_and_compare(
         write = done % 3 == 1
 
         def condition(made: int = made, write: bool = write) -> bool:
-            # Once it has started, it has removed what the last one left.
+            # Once started, it has removed the leftovers of the previous one.
             started = len(killed.notes()) > made
             return started and (killed.is_writing() or not write)
 
@@ -261,7 +261,7 @@ def test_fifty_kills(kind: dict[str, Any], data: Path, tmp_path: Path) -> None:
 
 @pytest.mark.soak
 def test_sigterm_to_two_processes(data: Path, tmp_path: Path) -> None:
-    """Their launcher passes it on to both."""
+    """The launcher passes it on to both."""
     kind: Any = dict(length=100, by_epoch=False, workers=1)
     whole = Training(tmp_path / 'whole', data, **kind)
     stopped = Training(tmp_path / 'stopped', data, **kind)
@@ -277,7 +277,7 @@ def test_sigterm_to_two_processes(data: Path, tmp_path: Path) -> None:
         process.wait(100)
         stops += 1
         assert stopped.output().count('Stopped by SIGTERM after') == stops
-        # torchrun itself ends by what it calls a SignalException.
+        # torchrun itself ends with a SignalException.
         assert stopped.output().count('Traceback') == stops
     assert stopped.launch().wait(500) == 0
     assert most_repeated(stopped.notes()) == 0

@@ -32,7 +32,7 @@ def test_nothing_but_infinite_values(
     run_tool: Callable[..., None], tmp_path: Path
 ) -> None:
     write_log(tmp_path / 'a', '1', {10: float('nan'), 20: float('inf')})
-    with pytest.raises(ValueError, match="no 'mIoU' under a is finite"):
+    with pytest.raises(ValueError, match="no value of 'mIoU' under a is finite"):
         run_tool('plot_curves.py', 'x=a', '--out', tmp_path / 'c.png')
 
 

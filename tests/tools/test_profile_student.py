@@ -33,7 +33,7 @@ def loader(streets: Path, split: str, *steps: str, **wrapper: Any) -> dict[str, 
 
 @pytest.fixture
 def pair(tiny: Tiny, streets: Path, tmp_path: Path) -> Path:
-    """The config of a tiny pair, with the student's checkpoint beside it."""
+    """The config of a tiny pair, with the student's checkpoint next to it."""
     student = tiny.segmentor(classes=19)
     model = dict(
         type='mmkd.Distiller',
@@ -91,7 +91,7 @@ def test_without_data_and_teacher(
     cfg.model.teacher.checkpoint = 'gone.pth'
     cfg.dump(pair)
     command = ('profile_student.py', pair, 'student.pth', '--seconds', 0)
-    with pytest.raises(SystemExit, match=r'size of images: pass --size HEIGHT WIDTH'):
+    with pytest.raises(SystemExit, match=r'size is unknown: pass --size HEIGHT WIDTH'):
         run_tool(*command)
     run_tool(*command, '--size', 32, 40, '--threads', 1)
     told = capsys.readouterr().out

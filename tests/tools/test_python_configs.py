@@ -1,4 +1,4 @@
-"""Configs in which a type is a class and not its name."""
+"""Configs in which types are classes, not names."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -71,7 +71,7 @@ optim_wrapper.update(constructor=DistillOptimWrapperConstructor)
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    """A distillation, with its data and teacher beside it."""
+    """A distillation, with its data and teacher next to it."""
     for number in range(4):
         path = tmp_path / 'data' / 'train' / 'ab'[number % 2] / f'{number}.png'
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -121,7 +121,7 @@ def test_a_type_gets_its_name_and_no_other_class_does(config: Path) -> None:
         ('mmengine.EpochBasedTrainLoop', 'EpochBasedTrainLoop'),
         ('mmengine.runner.EpochBasedTrainLoop', 'EpochBasedTrainLoop'),
         ('mmengine.runner.loops.EpochBasedTrainLoop', 'EpochBasedTrainLoop'),
-        # MMPretrain has a hook of this name too.
+        # MMPretrain also has a hook of this name.
         ('mmengine.hooks.EMAHook', 'mmengine.EMAHook'),
         ('mmengine.EMAHook', 'mmengine.EMAHook'),
         ('mmkd.models.methods.DualHead', 'mmkd.DualHead'),
@@ -134,7 +134,7 @@ def test_a_type_gets_its_name_and_no_other_class_does(config: Path) -> None:
     ],
 )
 def test_a_type_may_be_a_path(given: str, name: str) -> None:
-    """As in the dump of a config whose types are classes."""
+    """As dumped from a config whose types are classes."""
     cfg = Config(dict(train_cfg=dict(type=given)))
     type_names(cfg)
     assert cfg.train_cfg.type == name

@@ -1,4 +1,4 @@
-"""Trainings on the real data sets beside the repository."""
+"""Trainings on the real data sets next to the repository."""
 
 import subprocess
 import sys
@@ -29,7 +29,7 @@ pytestmark = [
 
 @pytest.fixture
 def score(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[float]]:
-    """Gives the values that the last training logged under a name."""
+    """Returns the values that the last training logged under a name."""
     runners: list[Runner] = []
     train = Runner.train
 
@@ -64,12 +64,12 @@ def test_camvid(
         *('--work-dir', tmp_path, '--cfg-options', *ONE_PROCESS),
         *('train_cfg.max_iters=48', 'train_cfg.val_interval=48'),
         *('train_dataloader.batch_size=4', 'randomness.seed=0'),
-        # What an untrained teacher says leads nowhere.
+        # An untrained teacher would not help.
         'model.methods.dual_head.weight=0',
     )
     task = score('train/decode.loss_ce')
     assert sum(task[-4:]) < 0.9 * sum(task[:4])
-    # What a map of one class alone would score: road, the largest, is 29 %.
+    # The score of a map with one class only: road, the largest, is 29 %.
     assert score('val/aAcc')[-1] > 35
 
 
@@ -91,5 +91,5 @@ def test_tin100(
         *('model.methods.dual_head.weight=0', 'randomness.seed=0'),
     )
     assert len(score('train/loss')) == 2 * (2000 // 64 + 1)
-    # One in a hundred by chance.
+    # One in a hundred is chance level.
     assert score('val/accuracy/top1')[-1] > 2

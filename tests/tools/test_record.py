@@ -1,4 +1,4 @@
-"""A teacher recorded and followed, by the commands."""
+"""Record a teacher and distil from the record, with the commands."""
 
 import json
 import re
@@ -73,7 +73,7 @@ def made(run_tool: Run, streets: Path, teacher: Path, tmp_path: Path) -> Any:
 def trained(
     run_tool: Run, streets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Any:
-    """Train for eight iterations, and see the losses and the weights."""
+    """Train for eight iterations, and return the losses and the weights."""
 
     def train(
         *options: object,
@@ -114,7 +114,7 @@ def assert_alike(one: Any, other: Any) -> None:
 def test_a_float32_record_teaches_what_the_teacher_would(
     made: Any, trained: Any, teacher: Path
 ) -> None:
-    """To the bit, for methods of all kinds, over several passes, with any seed."""
+    """Bit for bit, for methods of all kinds, over several epochs, with any seed."""
     views = ('--views', 2, '--view-seed', 0)
     live = trained('--teacher', teacher, *views, name='live')
     record = made()
@@ -166,7 +166,7 @@ def test_a_training_that_follows_a_record_goes_on_as_if_never_broken(
     for name, value in straight[1].items():
         assert torch.equal(value, again[1][name]), name
 
-    # It is another training than one with the teacher beside it.
+    # With another record it is another training.
     other = made('--dtype', 'int8', name='b')
     with pytest.raises(ValueError, match='is from another training: teacher was'):
         trained('--recorded', other, '--resume', name='broken')
@@ -201,7 +201,7 @@ def test_what_is_missing_or_damaged_is_recorded_again_alone(
         trained('--recorded', record, name='damaged')
     (record / shard_name(1)).unlink()
 
-    # Not by a command that it was not made with.
+    # Not by a command other than the one that started it.
     (record / MANIFEST).write_text('damaged')
     with pytest.raises(RecordError, match='were not recorded by this command'):
         made('--view-seed', 5)
@@ -236,7 +236,7 @@ def test_recording_goes_on_where_a_full_disk_stopped_it(
     with monkeypatch.context() as patch:
         usage = shutil._ntuple_diskusage(10, 10, 100)
         patch.setattr(plan.shutil, 'disk_usage', lambda _: usage)
-        made()  # Nothing is left to be written.
+        made()  # There is nothing left to write.
         (tmp_path / 'record' / shard_name(0)).unlink()
         with pytest.raises(RecordError, match=r'are still to be written .*free there'):
             made()
@@ -299,7 +299,7 @@ def test_other_data_is_named_file_by_file(
     record = made()
     data = tmp_path / 'data'
     shutil.copytree(streets, data)
-    # Elsewhere, and the same.
+    # In another place, but the same.
     trained('--recorded', record, name='elsewhere', data=data)
 
     images = data / 'leftImg8bit' / 'train' / 'town'
@@ -308,7 +308,7 @@ def test_other_data_is_named_file_by_file(
     image.write_bytes(content + b'more')
     with pytest.raises(RecordError, match=r'sample 2 is .*2_left.* and .*2_left'):
         trained('--recorded', record, name='size', data=data)
-    # A file of the same size, with other pixels.
+    # A file of the same size with other pixels.
     image.write_bytes((images / '3_leftImg8bit.png').read_bytes())
     image.write_bytes(image.read_bytes().ljust(len(content), b'\0')[: len(content)])
     both = RecordError, CorruptSampleError
@@ -326,7 +326,7 @@ def test_other_data_is_named_file_by_file(
 def test_network_inputs_that_come_out_otherwise_are_named(
     made: Any, trained: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Such as by another version of what decodes images."""
+    """For example by another version of the image decoder."""
     record = made()
     manifest = read_manifest(record)
     manifest.inputs['hashes']['0'] = 'other'
@@ -366,7 +366,7 @@ def test_a_tap_that_is_too_large(made: Any, trained: Any, teacher: Path) -> None
     assert (tap.shape, tap.held) == ((128, 10, 10), (128, 5, 5))
     trained('--recorded', reduced, name='on_reduced', **both)
 
-    # The teacher stays live for one tap alone.
+    # The teacher stays live for one tap only.
     partly = made('--live', 'decode_head.conv_seg', name='partly', **both)
     assert [tap.name for tap in read_manifest(partly).taps] == ['output of the model']
     with pytest.raises(RecordError, match='pass --teacher too'):

@@ -1,4 +1,4 @@
-"""A teacher recorded by several processes, and by one that is killed."""
+"""Recording a teacher in several processes, and in one that is killed."""
 
 import multiprocessing
 import os
@@ -30,7 +30,7 @@ PATIENCE = 300
 
 @pytest.fixture(scope='module')
 def made(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Options that name drawn scenes and a teacher."""
+    """Options for drawn scenes and a teacher."""
     folder = tmp_path_factory.mktemp('made')
     write_street_scenes(folder / 'data', train=8, val=4)
     teacher = build_model(str(DEMO / 'teacher.py')).state_dict()
@@ -40,7 +40,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 
 def record(made: list[str], folder: Path, rows: int | None = None) -> None:
-    """Record in this process, three views, with shards of some rows."""
+    """Record three views in this process, with shards of this many rows."""
     sys.argv = ['record.py', str(DEMO / 'dhkd.py'), *made, '--out', str(folder)]
     sys.argv += ['--views', '3', '--cfg-options', *SMALL]
     if rows is not None:

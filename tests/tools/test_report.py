@@ -93,7 +93,7 @@ def test_a_run_that_has_logged_nothing_does_not_end_the_others(
     (tmp_path / 'c').mkdir()
     assert '<b>40.00</b>' in report('a', 'b')
     assert 'left out: b holds no log' in capsys.readouterr().err
-    with pytest.raises(SystemExit, match='none of the 2 folders holds a log'):
+    with pytest.raises(SystemExit, match='none of the 2 folders has a log'):
         report('b', 'c')
     with pytest.raises(SystemExit, match='d: there is no such folder'):
         report('a', 'd')
@@ -200,7 +200,7 @@ def test_a_browser_shows_it(
             tab.open(page, width, dark)
             assert not tab.value(OVERFLOW)
             assert tab.value('document.querySelectorAll("figure svg").length') == 3
-            # Four images, each with its truth, two networks, and what changed.
+            # Four images, each with ground truth, two networks, and the changes.
             assert tab.value('document.images.length') == 4 * 5
             assert tab.value(DRAWN)
             tab.picture(tmp_path / 'page.png')

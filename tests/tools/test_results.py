@@ -1,4 +1,4 @@
-"""Nothing in the tables is typed, and nothing that was run is left out."""
+"""No number in the tables is typed by hand, and no run is left out."""
 
 import json
 from collections.abc import Callable

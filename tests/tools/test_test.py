@@ -1,4 +1,4 @@
-"""tools/test.py with the options of both libraries' own."""
+"""tools/test.py with the options that both libraries' tools have."""
 
 import pickle
 from collections.abc import Callable
@@ -83,9 +83,9 @@ def test_scores_are_saved_and_averaged_over_mirror_images(
 def test_what_cannot_be_is_said(run_tool: Tool, digits: Path, tmp_path: Path) -> None:
     random_student(DIGITS, tmp_path)
     command = 'test.py', DIGITS, 'student.pth', '--data-root', digits
-    with pytest.raises(ValueError, match=r'--out x\.txt: .*ends in \.pkl'):
+    with pytest.raises(ValueError, match=r'--out x\.txt: .*end in \.pkl'):
         run_tool(*command, '--out', 'x.txt')
-    with pytest.raises(ValueError, match=r'VisualizationHook draws .* without it'):
+    with pytest.raises(ValueError, match=r'VisualizationHook draws .* without --tta'):
         run_tool(*command, '--tta', '--show-dir', 'x')
     cfg = Config(dict(model={}, default_scope='mmdet'))
     for option in (average_augmentations, lambda cfg: draw_predictions(cfg, 'x')):

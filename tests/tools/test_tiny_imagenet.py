@@ -33,7 +33,7 @@ def jpeg(brightness: int, size: int = 64) -> bytes:
 
 
 def expected_training() -> list[tuple[int, int]]:
-    """Class and number of the first two of each class in the order that is drawn."""
+    """Class and number of the first two of each class in the random order."""
     every = [(label, number) for label in range(100) for number in range(500)]
     random.Random(0).shuffle(every)
     first = {c: [pair for pair in every if pair[0] == c][:2] for c in range(100)}
@@ -44,7 +44,7 @@ TRAINING = expected_training()
 
 
 def files() -> dict[str, bytes]:
-    """An original of one plain colour for each class, training images twice a class.
+    """An original with one plain colour per class, two training images per class.
 
     Validation images are listed in an order of their own.
     """
@@ -119,12 +119,12 @@ def test_the_config_reads_what_is_written(
 
 
 def test_colours_and_sizes_are_kept_in_order(tmp_path: Path) -> None:
-    """Red above blue, which no other order of rows, columns and channels gives."""
+    """Red above blue; any other order of rows, columns and channels differs."""
     image = np.zeros((64, 64, 3), np.uint8)
     image[:32, :, 2] = image[32:, :, 0] = 250
     (tmp_path / 'a.JPEG').write_bytes(cv2.imencode('.png', image)[1].tobytes())
     red, green, blue = tool.small(tmp_path / 'a.JPEG').reshape(3, 32, 32)
-    # JPEG blurs colours where they meet.
+    # JPEG blurs the colours at their border.
     for channel, above, below in ((red, 250, 0), (green, 0, 0), (blue, 0, 250)):
         assert np.abs(channel[:12].astype(int) - above).max() <= 5
         assert np.abs(channel[-12:].astype(int) - below).max() <= 5
@@ -197,5 +197,5 @@ def test_what_is_there_is_left_alone(
     originals: dict[str, bytes], tmp_path: Path
 ) -> None:
     (tmp_path / 'tin100').mkdir()
-    with pytest.raises(SystemExit, match='is there already'):
+    with pytest.raises(SystemExit, match='exists already'):
         run(pack(originals, tmp_path / 'tiny.zip'), tmp_path / 'tin100')

@@ -86,7 +86,7 @@ def test_train_resume_and_test(
         *(PAIR, tmp_path / 'a' / 'iter_4.pth', '--data-root', streets),
         *('--work-dir', tmp_path / 'b', '--cfg-options', *TINY[5:7]),
     )
-    # MMEngine names loggers by the second: two runs of one process may share a log.
+    # MMEngine names loggers by the second: runs in one process may share a log.
     [scores] = (tmp_path / 'b').glob('*/*.json')
     assert 'mIoU' in scores.read_text()
 

@@ -1,4 +1,4 @@
-"""tools/train.py with a slow disk, noting every iteration it has made."""
+"""tools/train.py with a slow disk, which notes every iteration."""
 
 import runpy
 import sys
@@ -18,7 +18,7 @@ PIECES = 20
 
 @HOOKS.register_module(force=True)
 class NoteHook(Hook):
-    """Append each iteration to a file as soon as its step is made."""
+    """Append each iteration to a file as soon as its step is done."""
 
     priority = 'HIGHEST'
 
@@ -37,7 +37,7 @@ def _note(runner: Runner, what: str) -> None:
 
 
 def put_slowly(self: LocalBackend, content: bytes, path: str) -> None:
-    """Write in pieces, so that a kill finds a file half written."""
+    """Write in pieces, so that a kill leaves a half-written file."""
     size = len(content) // PIECES + 1
     with open(path, 'wb') as file:
         for start in range(0, len(content), size):

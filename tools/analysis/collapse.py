@@ -1,10 +1,10 @@
-"""Train the four settings of Dual-Head KD's Figure 2, and draw what came of them.
+"""Train the four settings of Dual-Head KD's Figure 2, and plot the results.
 
 Example:
     mmkd analyse collapse --data digits --work-dir work_dirs/collapse
 
-Cross-entropy alone, BinaryKL alone, both on one head, and DHKD, with all else equal.
-Options that this command does not know are those of ``mmkd train``, as --amp.
+These are cross-entropy only, BinaryKL only, both on one head, and DHKD, all else equal.
+Unknown options, such as --amp, are passed on to ``mmkd train``.
 """
 
 import argparse
@@ -39,31 +39,31 @@ DATA = {
 
 
 def parse_args() -> tuple[argparse.Namespace, list[str]]:
-    """Read the command line, and what of it is for ``mmkd train``."""
+    """Parse the command line, and return the options for ``mmkd train`` too."""
     # An abbreviation might be an option of ``mmkd train``.
     parser = command_parser(__doc__, allow_abbrev=False)
     parser.add_argument(
         '--data',
         default='digits',
         metavar='NAME',
-        help='digits (they need no download), tin100, cifar100, or the config or name '
-        'of any pair',
+        help='digits (no download needed), tin100, cifar100, or the config or name of '
+        'any pair',
     )
-    parser.add_argument('--seeds', type=positive, default=3, help='how many (3)')
+    parser.add_argument('--seeds', type=positive, default=3, help='number of seeds (3)')
     parser.add_argument(
         '--settings', nargs='+', choices=SETTINGS, default=list(SETTINGS)
     )
-    parser.add_argument('--weight', type=float, help="of the method, the paper's alpha")
+    parser.add_argument('--weight', type=float, help="method weight, the paper's alpha")
     parser.add_argument('--tau', type=float, help='temperature of the logit-level loss')
     parser.add_argument('--work-dir', type=Path, metavar='DIR')
-    parser.add_argument('--out', type=Path, metavar='FILE', help='the picture')
-    parser.add_argument('--title', help="above the picture; the data's name")
+    parser.add_argument('--out', type=Path, metavar='FILE', help='picture to write')
+    parser.add_argument('--title', help="title of the picture (the data's name)")
     parser.add_argument(
         '--jobs',
         type=positive,
-        help='trainings at a time; as many as there are processors',
+        help='parallel trainings (one per CPU; one with a GPU)',
     )
-    parser.add_argument('--score', help='its name in the log; accuracy or mIoU')
+    parser.add_argument('--score', help='log key of the score (accuracy or mIoU)')
     args, options = parser.parse_known_args()
     name = Path(args.data).stem
     args.work_dir = args.work_dir or Path('work_dirs', 'collapse', name)
@@ -73,7 +73,7 @@ def parse_args() -> tuple[argparse.Namespace, list[str]]:
 
 
 def digits_teacher(work_dir: Path) -> list[str]:
-    """Write the digits and train their teacher, where that is not done yet."""
+    """Write the digits and train their teacher, unless done already."""
     config = CONFIGS / 'demo' / 'classification' / 'teacher.py'
     cfg = Config.fromfile(config)
     write_digits(Path(cfg.data_root))
@@ -85,7 +85,7 @@ def digits_teacher(work_dir: Path) -> list[str]:
 
 
 def train_settings(args: argparse.Namespace, options: Sequence[str]) -> list[Training]:
-    """Train what is missing."""
+    """Run the trainings that are missing."""
     write_configs(args.work_dir / 'configs', DATA.get(args.data, args.data))
     if args.data == 'digits' and '--teacher' not in options:
         options = [*options, *digits_teacher(args.work_dir)]
@@ -101,10 +101,10 @@ def train_settings(args: argparse.Namespace, options: Sequence[str]) -> list[Tra
 
 
 def score_of(runs: Runs, asked: str | None) -> str:
-    """The name of the score in the logs.
+    """The log key of the score.
 
     Raises:
-        ValueError: If they have none of that name.
+        ValueError: If the logs have none of that name.
     """
     logged = next(curves for each in runs.values() for curves in each)
     found = [name for name in ([asked] if asked else SCORES) if name in logged]
@@ -117,7 +117,7 @@ def score_of(runs: Runs, asked: str | None) -> str:
 
 
 def last_values(runs: Runs, key: str) -> dict[str, list[float]]:
-    """What stands at the end of each training."""
+    """The last value of each training."""
     return {
         name: [curves[key][max(curves[key])] for curves in each]
         for name, each in runs.items()
@@ -148,7 +148,7 @@ def main() -> None:
     title = f'{args.title or Path(args.data).stem}, {seeds}'
     figure = draw(runs, score, title, found[0][1].unit)
     write(figure, args.out, score=score, ends=ends, runs=runs)
-    print(f'{args.out} and, beside it, {args.out.with_suffix(".json").name}')
+    print(f'{args.out} and, next to it, {args.out.with_suffix(".json").name}')
 
 
 if __name__ == '__main__':

@@ -1,11 +1,11 @@
-"""Draw where the gradients of task and distillation point, as measured.
+"""Plot the measured directions of the gradients of task and distillation.
 
 Example:
     mmkd analyse gradients one=work_dirs/one_head two=work_dirs/two_heads
 
-With respect to rows of the classifier and to features of one class, in the plane of its
-row and the two nearest rivals'; and the cosine of both for all features and rows. Give
-trainings with BinaryKL on the one head and on a head of its own to compare them.
+It shows gradients with respect to classifier rows and to features of one class, in the
+plane of its row and the two nearest rivals'; and their cosine over all features and
+rows. To compare, give trainings with BinaryKL on a shared head and on its own head.
 """
 
 import argparse
@@ -25,7 +25,7 @@ def parse_args() -> argparse.Namespace:
     parser = command_parser(__doc__)
     add_run_options(parser, 'distillations', 'gradients.png', images=1000)
     parser.add_argument(
-        '--of', type=int, default=0, metavar='CLASS', help='whose features (0)'
+        '--of', type=int, default=0, metavar='CLASS', help='class of the features (0)'
     )
     return parser.parse_args()
 

@@ -1,11 +1,11 @@
-"""Draw what the classifiers of several students read, side by side, by t-SNE.
+"""Plot the features that classifiers of several students read, side by side by t-SNE.
 
 Example:
     mmkd analyse tsne alone=work_dirs/none_0 dhkd=work_dirs/dhkd_0
 
-The images are the same for all, and layouts begin from principal components, so that
-none depends on chance. With each stands the silhouette of its features: how far apart
-classes are, beside how wide each is.
+All students get the same images, and layouts start from principal components, so that
+they are deterministic. Each plot shows the silhouette of its features, which compares
+the distances between classes with their widths.
 """
 
 import argparse
@@ -24,10 +24,10 @@ def parse_args() -> argparse.Namespace:
     parser = command_parser(__doc__)
     add_run_options(parser, 'trainings', 'tsne.png', images=5000)
     parser.add_argument(
-        '--classes', type=positive, default=10, help='that are drawn (10)'
+        '--classes', type=positive, default=10, help='classes to plot (10)'
     )
     parser.add_argument(
-        '--points', type=positive, default=1000, help='of them all (1000)'
+        '--points', type=positive, default=1000, help='total number (1000)'
     )
     return parser.parse_args()
 
@@ -36,7 +36,7 @@ def main() -> None:
     """Collect, lay out, draw.
 
     Raises:
-        ValueError: If the students classify different places.
+        ValueError: If the students were validated on different images or positions.
     """
     args = parse_args()
     embeddings, chosen, labels, names = {}, None, None, []

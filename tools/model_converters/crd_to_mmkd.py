@@ -1,13 +1,13 @@
-"""Turn a CIFAR checkpoint of the CRD format into one for mmkd and MMPretrain.
+"""Convert a CIFAR checkpoint in the CRD format to one for mmkd and MMPretrain.
 
 Example:
     mmkd convert crd SRC DST --arch resnet32x4
 
 CRD / RepDistiller, mdistiller and DHKD save a dict whose ``model`` entry is the
 state dict; bare state dicts, ``state_dict`` entries and ``module.`` prefixes
-are understood too. DST loads into ``configs/_base_/models/ARCH_cifar.py`` with
-no missing or unexpected key. The auxiliary head of a DHKD student is left out.
-The source is read with ``weights_only=True``: no code of it runs.
+are supported too. DST loads into ``configs/_base_/models/ARCH_cifar.py`` without
+missing or unexpected keys. The auxiliary head of a DHKD student is left out.
+The source is read with ``weights_only=True``, so no code in it is run.
 """
 
 import argparse
@@ -31,7 +31,7 @@ HEAD = re.compile(r'(?:fc|linear|classifier(?:\.0)?)\.(weight|bias)')
 AUXILIARY_HEAD = re.compile(r'(?:fc2|linear2|classifier2)\.')
 
 Rule = tuple[str, str | Callable[[re.Match[str]], str]]
-"""How a name begins in the published model, and in the backbone here."""
+"""Prefix of a name in the published model, and its replacement in the backbone."""
 
 RESNET50: list[Rule] = [(r'(layer\d\.\d+)\.shortcut\.', r'\1.downsample.')]
 WRN: list[Rule] = [
@@ -40,12 +40,12 @@ WRN: list[Rule] = [
     (r'block(\d)\.layer\.', r'layer\1.'),
     (r'bn1\.', 'tail.0.'),
 ]
-# Three stages begin with a pooling here, so that their modules count from 1.
+# Three stages start with a pooling layer here, which shifts their modules by 1.
 VGG: list[Rule] = [
     (r'block([04])\.', lambda m: f'layer{int(m[1]) + 1}.'),
     (r'block([123])\.(\d+)\.', lambda m: f'layer{int(m[1]) + 1}.{int(m[2]) + 1}.'),
 ]
-# The layer of each published group of blocks, and its first block's place there.
+# The layer for each published group of blocks, and the index of its first block.
 MOBILENET_GROUPS = ((1, 0), (1, 1), (2, 0), (3, 0), (3, 4), (4, 0), (4, 3))
 
 
@@ -60,7 +60,7 @@ MOBILENETV2: list[Rule] = [
     (r'blocks\.([0-6])\.(\d+)\.', _place_in_layer),
 ]
 STEM: list[Rule] = [(r'conv1\.', 'stem.0.'), (r'bn1\.', 'stem.1.')]
-# Where the three convolutions stand in the branch, each before its BatchNorm.
+# Indices of the three convolutions in the branch, each before its BatchNorm.
 SHUFFLENETV1: list[Rule] = [
     *STEM,
     (
@@ -105,7 +105,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
         ValueError: If the file is damaged, unsafe, or holds no state dict.
         OSError: If it cannot be opened.
     """
-    # The last checkpoint of a training run holds its command line as well.
+    # The last checkpoint of a training also contains its command-line arguments.
     with safe_globals([argparse.Namespace]):
         content = safe_load(path)
     if isinstance(content, Mapping):
@@ -121,7 +121,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
 
 
 def translate(key: str, rules: Sequence[Rule]) -> str:
-    """Give a published parameter's name in MMPretrain's ``ImageClassifier``."""
+    """Translate a published parameter's name to MMPretrain's ``ImageClassifier``."""
     head = HEAD.fullmatch(key)
     if head:
         return f'head.fc.{head[1]}'
@@ -143,7 +143,7 @@ def convert(source: Mapping[str, Tensor], arch: str) -> dict[str, Tensor]:
         The state dict of ``configs/_base_/models/ARCH_cifar.py``, in its order.
 
     Raises:
-        ValueError: If a key is missing, unexpected or of another shape; the
+        ValueError: If a key is missing or unexpected, or has another shape; the
             message names the first few.
     """
     names = {
@@ -153,7 +153,7 @@ def convert(source: Mapping[str, Tensor], arch: str) -> dict[str, Tensor]:
     }
     bias = source[names['head.fc.bias']] if 'head.fc.bias' in names else None
     target = target_state(arch, None if bias is None else len(bias))
-    # PyTorch before 0.4.1 counted no batches.
+    # BatchNorm did not count batches before PyTorch 0.4.1.
     counts = {key for key in target if key.endswith('num_batches_tracked')}
     problems = {
         'missing': [key for key in target if key not in names and key not in counts],
@@ -178,7 +178,7 @@ def convert(source: Mapping[str, Tensor], arch: str) -> dict[str, Tensor]:
 
 
 def target_state(arch: str, num_classes: int | None) -> dict[str, Tensor]:
-    """The state dict of the model here, to compare names and shapes with."""
+    """The state dict of the model here, for its names and shapes."""
     config: dict[str, Any] = Config.fromfile(CONFIGS / f'{arch}_cifar.py').model
     config['_scope_'] = 'mmpretrain'
     return build_model(config, num_classes).state_dict()

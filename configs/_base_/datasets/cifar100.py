@@ -3,8 +3,8 @@ dataset_type = 'mmkd.CIFAR100'
 data_root = 'data/cifar100'
 data_preprocessor = dict(
     num_classes=100,
-    # RGB mean and standard deviation as the published teachers were trained
-    # with: (0.5071, 0.4867, 0.4408) and (0.2675, 0.2565, 0.2761) times 255.
+    # RGB mean and standard deviation used to train the published teachers:
+    # (0.5071, 0.4867, 0.4408) and (0.2675, 0.2565, 0.2761) times 255.
     mean=[129.3105, 124.1085, 112.404],
     std=[68.2125, 65.4075, 70.4055],
     # The files hold RGB images.

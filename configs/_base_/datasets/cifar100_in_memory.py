@@ -1,5 +1,5 @@
-# CIFAR-100 read in whole batches and augmented in them: the same views as
-# cifar100.py, by other random numbers. Hooks that switch pipelines are an error.
+# CIFAR-100 loaded and augmented in whole batches: the same augmentation as in
+# cifar100.py, with other random numbers. Hooks that switch pipelines are an error.
 _base_ = './cifar100.py'
 data_preprocessor = dict(
     type='mmkd.CropFlipDataPreprocessor', padding=4, flip_prob=0.5)

@@ -1,5 +1,5 @@
-# Cityscapes as CIRKD's code trains on it: without photometric distortion, and
-# crops are taken as they fall.
+# Cityscapes as in CIRKD's code: without photometric distortion, and with
+# random crops without cat_max_ratio.
 _base_ = 'mmseg::_base_/datasets/cityscapes.py'
 train_pipeline = [
     dict(type='LoadImageFromFile'),

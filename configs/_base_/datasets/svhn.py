@@ -1,7 +1,7 @@
-# SVHN, cropped digits, cropped and flipped as CIFAR: flipping digits is no
-# invariance, but it is what MHKD's section 4 does. MHKD speaks of over 600,000
-# images, which is train, test and extra together, and does not say what it
-# trained on; split='train+extra' trains on both.
+# SVHN, cropped digits, cropped and flipped like CIFAR: digits are not invariant
+# to flips, but section 4 of MHKD flips them. MHKD mentions over 600,000 images,
+# which is train, test and extra together, and does not say what it trained on;
+# split='train+extra' trains on both.
 _base_ = './cifar100.py'
 dataset_type = 'mmkd.SVHN'
 data_root = 'data/svhn'

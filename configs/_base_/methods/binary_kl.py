@@ -1,4 +1,4 @@
-# BinaryKL on the main classifier, beside the task's loss: where DHKD sets out from.
+# BinaryKL on the main classifier, besides the task loss: the starting point of DHKD.
 binary_kl = dict(
     type='LogitsKD',
     loss=dict(type='BinaryKLLoss', tau=2.0),

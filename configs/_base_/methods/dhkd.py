@@ -1,4 +1,4 @@
-# Dual-Head KD; weight is its alpha.
+# Dual-Head KD; weight is the paper's alpha.
 dual_head = dict(
     type='DualHead',
     head=dict(type='LinearClassifier'),

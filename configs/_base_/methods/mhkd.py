@@ -1,4 +1,4 @@
-# Multi-Head KD; weight is its beta. Its whole loss has KD on the final outputs.
+# Multi-Head KD; weight is the paper's beta. Its full loss adds KD on the outputs.
 _base_ = './kd.py'
 multi_head = dict(
     type='MultiHead',

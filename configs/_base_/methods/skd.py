@@ -1,4 +1,4 @@
-# Pair-wise structured KD, as in CIRKD's code; KD beside it is LogitsKD.
+# Pair-wise structured KD, as in CIRKD's code; the KD used with it is LogitsKD.
 skd = dict(
     type='SKD',
     loss=dict(type='PairwiseAffinityLoss', region=2),

@@ -1,4 +1,4 @@
-# What every CIFAR classifier shares. <arch>_cifar.py adds the backbone, and the
+# Shared by all CIFAR classifiers. <arch>_cifar.py adds the backbone, and the
 # published model's initialisation of the classifier: None keeps PyTorch's own.
 model = dict(
     type='ImageClassifier',

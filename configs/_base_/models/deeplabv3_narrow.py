@@ -1,4 +1,4 @@
-# DeepLabV3 on a ResNet18 of chosen width at output stride 16, for training
+# DeepLabV3 on a ResNet18 of variable width at output stride 16, for training
 # from scratch on small images. Child configs set the width.
 norm_cfg = dict(type='SyncBN', requires_grad=True)
 data_preprocessor = dict(

@@ -3,7 +3,7 @@ model = dict(
     backbone=dict(type='mmkd.WideResNetCIFAR', depth=16, widen_factor=1),
     head=dict(
         in_channels=64,
-        # As PyTorch initialises a linear layer, but with biases of zero.
+        # PyTorch's initialisation of a linear layer, but with zero biases.
         init_cfg=dict(
             type='Kaiming',
             layer='Linear',

@@ -1,4 +1,4 @@
-# In the schedule that the companions' published figures belong to.
+# With the schedule of the companions' published results.
 _base_ = ['../../students/deeplabv3_r18_40k_cityscapes.py', '../distill.py']
 model = _base_.distiller | dict(
     student={{_base_.model}},
@@ -11,7 +11,7 @@ model = _base_.distiller | dict(
 default_hooks = _base_.distill_hooks
 optim_wrapper = _base_.distill_optim_wrapper
 settings = dict(
-    # CIRKD's code: task loss and KD without temperature count in full.
+    # As in CIRKD's code: task loss and KD without temperature have weight 1.
     kd=dict(
         loss=dict(type='KLDivergenceLoss', tau=1.0),
         weight=1.0,

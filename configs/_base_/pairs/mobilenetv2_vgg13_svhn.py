@@ -8,7 +8,7 @@ default_hooks = _base_.distill_hooks
 optim_wrapper = _base_.distill_optim_wrapper
 settings = dict(
     multi_head=dict(weight=5.0, source="pair's"),
-    # It starts as the student's own classifier does.
+    # Initialised like the student's own classifier.
     dual_head=dict(
         head=dict(type='LinearClassifier', init_cfg=_base_.model.head.init_cfg),
         source="pair's"))

@@ -8,7 +8,7 @@ default_hooks = _base_.distill_hooks
 optim_wrapper = _base_.distill_optim_wrapper
 settings = dict(
     dual_head=dict(gradient_alignment=True, source="pair's"),
-    # The maps of the published code, the teacher's before their ReLU.
+    # Feature maps as in the published code, the teacher's before their ReLU.
     reviewkd=dict(
         weight=1.0,
         teacher_stages=[

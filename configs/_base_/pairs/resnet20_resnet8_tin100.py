@@ -1,4 +1,4 @@
-# A short pair of two small networks, for a processor.
+# A short pair of two small networks, for CPUs.
 _base_ = ['../../students/resnet8_tin100.py', '../distill.py']
 model = _base_.distiller | dict(
     student={{_base_.model}},

@@ -10,7 +10,7 @@ settings = dict(
     dual_head=dict(
         head=dict(type='MLPClassifier'), gradient_alignment=True,
         source="pair's"),
-    # The maps of the published code, the teacher's before their ReLU.
+    # Feature maps as in the published code, the teacher's before their ReLU.
     reviewkd=dict(
         weight=8.0,
         teacher_stages=[

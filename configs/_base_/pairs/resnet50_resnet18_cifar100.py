@@ -1,4 +1,4 @@
-# MMPretrain's own CIFAR ResNets and its zoo's teacher, Dual-Head KD's schedule.
+# MMPretrain's own CIFAR ResNets and teacher checkpoint, with Dual-Head KD's schedule.
 _base_ = ['mmpretrain::resnet/resnet50_8xb16_cifar100.py', '../distill.py']
 model = _base_.distiller | dict(
     student=dict(
@@ -20,7 +20,7 @@ model = _base_.distiller | dict(
         checkpoint='https://mmassets.onedl.ai/mmclassification/v0/resnet/'
         'resnet50_b16x8_cifar100_20210528-67b58a1b.pth'))
 default_hooks = _base_.distill_hooks
-# This class reads CIFAR-100 and a user's own images in its format.
+# This class reads CIFAR-100, and users' own images in the same format.
 train_dataloader = dict(batch_size=64, dataset=dict(type='mmkd.CIFAR100'))
 val_dataloader = dict(dataset=dict(type='mmkd.CIFAR100'))
 test_dataloader = dict(dataset=dict(type='mmkd.CIFAR100'))

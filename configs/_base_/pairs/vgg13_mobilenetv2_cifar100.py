@@ -7,12 +7,12 @@ model = _base_.distiller | dict(
 default_hooks = _base_.distill_hooks
 optim_wrapper = _base_.distill_optim_wrapper
 settings = dict(
-    # As published it starts as the student's own classifier does.
+    # Initialised like the student's own classifier, as published.
     dual_head=dict(
         head=dict(type='MLPClassifier', init_cfg=_base_.model.head.init_cfg),
         gradient_alignment=True,
         source="pair's"),
-    # The maps of the published code, the teacher's before their ReLU.
+    # Feature maps as in the published code, the teacher's before their ReLU.
     reviewkd=dict(
         teacher_stages=[
             'backbone.layer2.5', 'backbone.layer3.5', 'backbone.layer4.5',

@@ -1,5 +1,5 @@
 # The CIFAR schedule of CRD, DHKD and MHKD. MobileNetV2 and the ShuffleNets
-# start from 0.01. Published figures are those of the last epoch.
+# start from 0.01. Published results are those of the last epoch.
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='SGD', lr=0.05, momentum=0.9, weight_decay=5e-4))

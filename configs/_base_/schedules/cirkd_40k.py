@@ -1,4 +1,4 @@
-# CIRKD's schedule on Cityscapes, DIST's too: 16 crops a step, two in each of
+# Schedule of CIRKD and DIST on Cityscapes: 16 crops per step, two in each of
 # eight processes.
 _base_ = './sgd_4k.py'
 optim_wrapper = dict(optimizer=dict(lr=0.02, weight_decay=1e-4))

@@ -1,5 +1,5 @@
-# The methods count as much as the student bears at this learning rate; MHKD's heads are
-# narrow, for two CPU cores.
+# The methods have the largest weights that the student tolerates at this learning rate;
+# MHKD's heads are narrow, for two CPU cores.
 _base_ = ['./student.py', '../../_base_/distill.py']
 model = _base_.distiller | dict(
     student={{_base_.model}},

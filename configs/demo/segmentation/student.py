@@ -1,4 +1,4 @@
-# The teacher at a quarter of its width.
+# The teacher with a quarter of its width.
 _base_ = './teacher.py'
 model = dict(
     backbone=dict(stem_channels=8, base_channels=8),

@@ -1,3 +1,3 @@
-# The second setting: BinaryKL alone, on the only head.
+# The second setting: only BinaryKL, on the only head.
 _base_ = './one_head.py'
 model = dict(task_weight=0.0)

@@ -1,5 +1,5 @@
-# The first setting: cross-entropy alone. The teacher, whose method weighs nothing, does
-# not run.
+# The first setting: only cross-entropy. The teacher does not run, as its method has
+# weight 0.
 _base_ = './pair.py'
 model = dict(methods=dict(
     _delete_=True, binary_kl=_base_.binary_kl | dict(

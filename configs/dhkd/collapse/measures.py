@@ -1,4 +1,4 @@
-# What is logged of each of the four settings beside their scores.
+# Logged for each of the four settings besides the scores.
 measures = dict(
     logger=dict(interval=10),
     validation_loss=dict(type='mmkd.ValidationLossHook'),

@@ -1,5 +1,5 @@
-# What the four settings beside this share: here the digits of `make demo`. On another
-# pair they stand in a copy of the folder whose first line below is another.
+# The pair of the four settings in this folder: here the digits of `make demo`. For
+# another pair, copy the folder and change the first line below.
 _base_ = ['mmkd::demo/classification/pair.py',
           'mmkd::_base_/methods/binary_kl.py',
           'mmkd::_base_/methods/dhkd.py',

@@ -51,6 +51,8 @@ class GradientAlignOptimWrapper(OptimWrapper):
 
     Args:
         args: Arguments of :class:`mmengine.optim.OptimWrapper`.
+        keep_memory: Whether to call :func:`mmkd.freed_memory.keep_freed_memory`,
+            which saves time on CPUs.
         kwargs: Arguments of :class:`mmengine.optim.OptimWrapper`.
 
     Attributes:
@@ -64,12 +66,13 @@ class GradientAlignOptimWrapper(OptimWrapper):
         ...     optimizer=dict(type='SGD', lr=0.05, momentum=0.9))
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, keep_memory: bool = True, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # Otherwise a compiled model frees what the second backward pass reads.
         compiler_config.donated_buffer = False
-        # With a retained graph, memory in use varies more within each step.
-        keep_freed_memory()
+        if keep_memory:
+            # With a retained graph, memory in use varies more within each step.
+            keep_freed_memory()
         self.cosine: Tensor | None = None
         self._task: Gradients = {}
 

@@ -18,6 +18,17 @@ SGD = partial(torch.optim.SGD, lr=0.1, momentum=0.9, weight_decay=0.01)
 close = partial(torch.testing.assert_close, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.parametrize('keep', [True, False])
+def test_freed_memory_is_kept_unless_told_otherwise(
+    net: Any, monkeypatch: pytest.MonkeyPatch, keep: bool
+) -> None:
+    calls: list[bool] = []
+    name = 'mmkd.engine.optim.gradient_align.keep_freed_memory'
+    monkeypatch.setattr(name, lambda: calls.append(True))
+    GradientAlignOptimWrapper(SGD(net.parameters()), keep_memory=keep)
+    assert bool(calls) is keep
+
+
 def task_alone(groups: LossGroups) -> Tensor:
     return sum_of_groups(groups._replace(distillation=None))
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from mmengine.logging import print_log
 from mmengine.model import MMDistributedDataParallel, revert_sync_batchnorm
-from torch import nn
+from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from mmkd.registry import MODEL_WRAPPERS
@@ -63,7 +63,7 @@ class AnyDeviceDataParallel(MMDistributedDataParallel):
         )
 
 
-def learn_layout(model: DistributedDataParallel) -> None:
+def learn_layout(model: nn.Module) -> None:
     """Tell data parallelism that the layout of its model's weights has changed.
 
     It writes gradients into its buffers in the layout that the weights had when it
@@ -71,10 +71,25 @@ def learn_layout(model: DistributedDataParallel) -> None:
     in the first step or, with ``find_unused_parameters``, in all steps.
 
     Args:
-        model: The wrapper, in the default process group.
+        model: A wrapper, or one that wraps the parts of a model each.
+
+    Raises:
+        ValueError: If it does not use the default process group.
     """
-    # The same as unpickling it, which would drop the hooks.
-    hooks, model._comm_hooks = model._comm_hooks, []
-    model.__setstate__(model.__getstate__())
-    for hook, state in hooks:
-        model.register_comm_hook(state, hook)
+    for part in model.modules():
+        if not isinstance(part, DistributedDataParallel):
+            continue
+        # MMSeparateDistributedDataParallel, which only wraps its children, has none.
+        if not hasattr(part, 'reducer'):
+            continue
+        if part.process_group != distributed.group.WORLD:
+            raise ValueError(
+                f'{type(part).__name__} has a process group of its own, with which it '
+                'cannot learn that weights are channels-last now: set '
+                'default_hooks.layout=None.'
+            )
+        # The same as unpickling it, which would drop the hooks.
+        hooks, part._comm_hooks = part._comm_hooks, []
+        part.__setstate__(part.__getstate__())
+        for hook, state in hooks:
+            part.register_comm_hook(state, hook)

@@ -12,7 +12,9 @@ from unittest import mock
 import pytest
 import torch
 from mmengine.config import Config
-from torch import distributed, nn
+from mmengine.model import MMSeparateDistributedDataParallel
+from torch import Tensor, distributed, nn
+from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook
 from torch.nn.parallel import DistributedDataParallel
 
 from mmkd.engine import (
@@ -22,6 +24,7 @@ from mmkd.engine import (
     leave_processes,
     processes,
 )
+from mmkd.engine.data_parallel import learn_layout
 from mmkd.registry import MODEL_WRAPPERS
 
 TYPE = 'mmkd.AnyDeviceDataParallel'
@@ -161,6 +164,47 @@ def test_a_model_on_a_cpu_is_wrapped_with_batch_norm_for_synchronised_one() -> N
     assert not any(isinstance(m, nn.SyncBatchNorm) for m in wrapped.modules())
     wrapped(torch.ones(2, 3, 4, 4)).sum().backward()
     assert weight.grad is not None
+
+
+@pytest.mark.usefixtures('group')
+def test_a_change_of_layout_keeps_the_hooks_of_data_parallelism() -> None:
+    calls = []
+
+    def hook(_: None, bucket: distributed.GradBucket) -> torch.futures.Future[Tensor]:
+        calls.append(bucket)
+        return allreduce_hook(None, bucket)
+
+    model = nn.Conv2d(2, 2, 3)
+    wrapped = AnyDeviceDataParallel(model)
+    wrapped.register_comm_hook(None, hook)
+    model.to(memory_format=torch.channels_last)
+    learn_layout(wrapped)
+    images = torch.randn(1, 2, 4, 4)
+    wrapped(images).square().sum().backward()
+    assert len(calls) == 1
+    (expected,) = torch.autograd.grad(model(images).square().sum(), model.weight)
+    torch.testing.assert_close(model.weight.grad, expected)
+
+
+@pytest.mark.usefixtures('group')
+def test_parts_that_are_wrapped_by_themselves_learn_their_layout() -> None:
+    model = nn.ModuleDict(dict(a=nn.Conv2d(2, 2, 3), b=nn.Conv2d(2, 2, 3)))
+    wrapped = MMSeparateDistributedDataParallel(model, device_ids=None)
+    before = [part.reducer for part in wrapped.module.values()]
+    learn_layout(wrapped)
+    assert all(
+        part.reducer is not reducer
+        for part, reducer in zip(wrapped.module.values(), before, strict=True)
+    )
+
+
+@pytest.mark.usefixtures('group')
+def test_a_process_group_of_its_own_cannot_learn_a_layout() -> None:
+    wrapped = AnyDeviceDataParallel(
+        nn.Conv2d(2, 2, 3), process_group=distributed.new_group([0])
+    )
+    with pytest.raises(ValueError, match=r'default_hooks\.layout=None'):
+        learn_layout(wrapped)
 
 
 def leave(rank: int, folder: Path) -> None:

@@ -7,7 +7,6 @@ from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.optim import AmpOptimWrapper
 from mmengine.runner import Runner
 from torch import nn
-from torch.nn.parallel import DistributedDataParallel
 
 from mmkd.engine.data_parallel import learn_layout
 from mmkd.models.discovery import OUTPUT, view_of
@@ -45,11 +44,11 @@ class ChannelsLastHook(Hook):
 
     def _convert(self, runner: Runner) -> None:
         model = runner.model
-        if isinstance(model, BaseTTAModel):
-            model = model.module
         wrapper = model if is_model_wrapper(model) else None
         if wrapper is not None:
             model = wrapper.module
+        if isinstance(model, BaseTTAModel):
+            model = model.module
         if not gains(model, isinstance(runner.optim_wrapper, AmpOptimWrapper)):
             return
         view = view_of(model)
@@ -59,7 +58,7 @@ class ChannelsLastHook(Hook):
                 f'{type(model).__name__} does not run with channels-last weights: they '
                 'keep their layout.'
             )
-        elif isinstance(wrapper, DistributedDataParallel):
+        elif wrapper is not None:
             learn_layout(wrapper)
 
 

@@ -59,6 +59,8 @@ class DistillOptimWrapperConstructor:
                     f'only {", ".join(ALIGNED)}.'
                 )
             wrapper['type'] = ALIGNED[kind]
+        if not aligned and kind in ALIGNED:
+            wrapper.pop('keep_memory', None)
         return OPTIM_WRAPPER_CONSTRUCTORS.build(
             dict(
                 type=self.kind,

@@ -144,7 +144,8 @@ def average_over_processes(
         any(part is not None for part in parts)
         for parts in zip(*gradients, strict=True)
     ]
-    reached = torch.tensor(present, dtype=torch.int32, device=parameters[0].device)
+    reached = torch.tensor(present, dtype=torch.int32)
+    reached = reached.to(parameters[0].device, non_blocking=True)
     all_reduce(reached, 'max')
     for gradient in gradients:
         for index, parameter in enumerate(parameters):

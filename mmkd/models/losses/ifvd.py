@@ -91,4 +91,5 @@ def variation(features: Tensor, groups: Tensor, count: int) -> Tensor:
     """
     rows, index = features.movedim(1, -1).flatten(0, 2), groups.flatten()
     centres, _ = group_means(rows, index, count)
-    return cosine_similarity(rows, centres[index], dim=1).view_as(groups)
+    centre = centres.index_select(0, index)
+    return cosine_similarity(rows, centre, dim=1).view_as(groups)

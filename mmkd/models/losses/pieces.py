@@ -83,18 +83,22 @@ class _Sum(Function):
         else:
             if gradient is None:
                 _, gradient = _differentiated(ctx.part, ctx.dims, inputs)
-            gradient.mul_(outer)
+            gradient = gradient.mul_(outer).to(inputs[0].dtype)
         return None, None, gradient, *[None] * (len(inputs) - 1)
 
 
 def _differentiated(
     part: Part, dims: Sequence[int], inputs: Sequence[Tensor]
 ) -> tuple[Tensor, Tensor]:
-    """The sum, and its gradient in the layout of the first input."""
-    gradient, totals = torch.empty_like(inputs[0]), []
+    """The sum, and its gradient in the layout of the first input.
+
+    The gradient is at least float32: it is yet to be scaled.
+    """
+    dtype = torch.promote_types(inputs[0].dtype, torch.float32)
+    gradient, totals = torch.empty_like(inputs[0], dtype=dtype), []
     for student, *constants, target in _pieces((*inputs, gradient), dims):
         with torch.enable_grad():
-            leaf = student.detach().requires_grad_()
+            leaf = student.detach().to(dtype).requires_grad_()
             total = part(leaf, *constants)
         target.copy_(grad(total, leaf)[0])
         totals.append(total.detach())

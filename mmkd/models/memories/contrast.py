@@ -137,8 +137,11 @@ class ContrastMemory(nn.Module):
         last = last[rows]
         for memory, fresh in ((self.student, student), (self.teacher, teacher)):
             fresh = torch.cat(rows_of_processes(fresh.detach()))[last]
-            moved = self.momentum * memory[rows] + (1 - self.momentum) * fresh
-            memory[rows] = normalize(moved)
+            kept = memory[rows]
+            moved = normalize(self.momentum * kept + (1 - self.momentum) * fresh)
+            # A half-precision step that overflows is skipped: it must leave no trace.
+            finite = moved.isfinite().all(1, keepdim=True)
+            memory[rows] = moved.where(finite, kept)
         self.seed.add_(1)
 
     def _load_from_state_dict(

@@ -87,7 +87,7 @@ class ImageTask(Task):
         indices = None
         if 'sample_idx' in data_samples[0]:
             numbers = [sample.sample_idx for sample in data_samples]
-            indices = torch.tensor(numbers, device=labels.device)
+            indices = torch.tensor(numbers).to(labels.device, non_blocking=True)
         return Targets(
             labels, scores, indices=indices, exclusive=self.exclusive
         )

@@ -8,6 +8,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
+from mmengine.model import BaseTTAModel, MMDistributedDataParallel
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from mmengine.runner import Runner
 from mmpretrain.structures import DataSample
@@ -73,6 +74,20 @@ def test_the_student_alone_has_the_same_layout() -> None:
     model = build_model(network)
     ChannelsLastHook().before_train(runner(model))
     assert layouts(model) == {True}
+
+
+def test_a_model_that_averages_predictions_may_be_in_data_parallelism(
+    distiller: Distiller,
+) -> None:
+    class Averaging(BaseTTAModel):
+        def merge_preds(self, data_samples_list: Any) -> Any:
+            return data_samples_list
+
+    parallel = MMDistributedDataParallel.__new__(MMDistributedDataParallel)
+    nn.Module.__init__(parallel)
+    parallel.module = Averaging(distiller)
+    ChannelsLastHook().before_test(runner(parallel))
+    assert layouts(distiller) == {True}
 
 
 @pytest.mark.parametrize(('device', 'half'), [('cpu', False), ('meta', True)])

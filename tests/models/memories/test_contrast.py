@@ -60,6 +60,15 @@ def test_the_last_of_a_repeated_sample_counts(memory: ContrastMemory) -> None:
     assert torch.equal(memory.student, other.student)
 
 
+def test_embeddings_that_are_not_finite_leave_no_trace(memory: ContrastMemory) -> None:
+    before = memory.student.clone()
+    rows = torch.randn(2, 3)
+    rows[0, 1] = torch.nan
+    memory.update(rows, rows, torch.tensor([3, 1]))
+    assert torch.equal(memory.student[3], before[3])
+    assert not torch.equal(memory.student[1], before[1])
+
+
 def test_preparing_anew_keeps_a_memory_of_the_same_size(memory: ContrastMemory) -> None:
     memory.normalizers(torch.zeros(2))
     before = memory.student.clone()

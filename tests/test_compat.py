@@ -7,7 +7,7 @@ from unittest import mock
 import pytest
 from fresh_python import run_python
 from mmengine import logging
-from mmengine.config import Config
+from mmengine.config import Config, config
 from mmengine.config import utils as config_utils
 from mmengine.hub import get_config
 from mmengine.utils import get_installed_path
@@ -81,6 +81,12 @@ import torchvision
     assert process.returncode == 0, process.stderr
 
 
+def format_by(function: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let MMEngine format by another function, wherever its version imports yapf's."""
+    for module in (yapf_api, config):
+        monkeypatch.setattr(module, 'FormatCode', function, raising=False)
+
+
 @pytest.mark.parametrize(
     ('raised', 'seen'),
     [
@@ -92,7 +98,7 @@ import torchvision
 def test_what_ends_a_training_ends_the_formatting_of_its_config(
     raised: BaseException, seen: type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(yapf_api, 'FormatCode', mock.Mock(side_effect=raised))
+    format_by(mock.Mock(side_effect=raised), monkeypatch)
     with pytest.raises(seen) as error:
         _ = Config(dict(model=dict(type='Net'))).pretty_text
     assert ('type' in str(error.value)) is (seen is SyntaxError)
@@ -108,7 +114,7 @@ def test_a_config_is_formatted_once_until_it_changes(
         runs.append(text)
         return format_code(text, **settings)
 
-    monkeypatch.setattr(yapf_api, 'FormatCode', counted)
+    format_by(counted, monkeypatch)
     cfg = Config(dict(model=dict(width=4), once=True))
     first = cfg.pretty_text
     assert Config(dict(model=dict(width=4), once=True)).pretty_text == first

@@ -28,6 +28,7 @@ from mmengine.registry import (
     Registry,
 )
 from mmengine.runner import Runner
+from mmpretrain import visualization
 from mmpretrain.models import ImageClassifier
 from mmpretrain.registry import MODELS
 from mmpretrain.utils import register_all_modules as register_mmpretrain
@@ -236,6 +237,9 @@ TRIES: dict[str, dict[str, Any]] = {
     },
     'OneCycleLR': dict(schedule=dict(eta_max=0.2, total_steps=2)),
 }
+if not hasattr(visualization, 'SingleKPVisualizer'):
+    # Only onedl-mmpretrain has it.
+    del TRIES['mmpretrain.SingleKPVisualizer']
 LEFT_OUT = {
     'mmpretrain.SwAVHook': 'acts on a self-supervised algorithm',
     'mmpretrain.MultiTaskDataset': 'holds samples of several tasks',

@@ -3,8 +3,8 @@
 Example:
     mmkd results NOTES.md --lines work_dirs/compare
 
-By default it updates the README and docs/results.md. How to declare a table, and the
-format of a line: mmkd/compare/written.py and docs/compare.md.
+By default it updates the README, docs/results.md and docs/methods.md. How to declare a
+table, and the format of a line: mmkd/compare/written.py and docs/compare.md.
 """
 
 from pathlib import Path
@@ -15,8 +15,9 @@ from mmkd.compare.lines import Results
 from mmkd.compare.written import render
 
 ROOT = Path(__file__).resolve().parents[1]
-TEXTS = [ROOT / 'README.md', ROOT / 'docs' / 'results.md']
-LINES = ROOT / 'docs' / 'results'
+DOCS = ROOT / 'docs'
+TEXTS = [ROOT / 'README.md', DOCS / 'results.md', DOCS / 'methods.md']
+LINES = DOCS / 'results'
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from mmkd.compare.written import render
 
 ROOT = Path(__file__).parents[2]
 LINES = ROOT / 'docs' / 'results'
-TEXTS = [ROOT / 'docs' / 'results.md', ROOT / 'README.md']
+TEXTS = [ROOT / 'README.md', *(ROOT / f'docs/{n}.md' for n in ('results', 'methods'))]
 
 
 @pytest.mark.parametrize('path', TEXTS, ids=lambda path: path.name)

@@ -1,10 +1,9 @@
 """Intra-class feature variation distillation."""
 
-import torch
 from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity
 
-from mmkd.models.group_means import group_means
+from mmkd.models.group_means import class_groups, group_means
 from mmkd.models.losses.inputs import (
     check_mask,
     check_positions,
@@ -67,12 +66,7 @@ class IFVDLoss(nn.Module):
         student, teacher = prepare_pair(student, teacher, ndim=4, same_width=False)
         check_positions('labels', labels, student)
         check_mask(mask, student)
-        # Pixels that do not count form an extra class.
-        if mask is not None:
-            labels = labels.where(mask, num_classes)
-        image = torch.arange(len(labels), device=labels.device)
-        groups = labels + (num_classes + 1) * image.view(-1, 1, 1)
-        count = len(labels) * (num_classes + 1)
+        groups, count = class_groups(labels, mask, num_classes)
         difference = variation(student, groups, count)
         difference = difference - variation(teacher, groups, count)
         return masked_mean(difference.square(), mask)

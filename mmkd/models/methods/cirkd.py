@@ -8,7 +8,7 @@ from torch.nn.functional import normalize
 
 from mmkd.models.adapters import Projector
 from mmkd.models.discovery import ModelView
-from mmkd.models.group_means import group_means
+from mmkd.models.group_means import class_groups, group_means
 from mmkd.models.losses.inputs import widen
 from mmkd.models.memories import ClassQueue
 from mmkd.models.methods.feature import FeatureMethod
@@ -119,14 +119,11 @@ class CIRKD(FeatureMethod):
 
     def _remember(self, teacher: Tensor, targets: Targets) -> None:
         rows = teacher.flatten(2).movedim(1, -1)
-        labels = targets.labels.where(targets.valid, self.classes).flatten(1)
         if self.pixels is not None:
-            self.pixels.push(*self._drawn(rows, labels))
+            labels = targets.labels.where(targets.valid, self.classes)
+            self.pixels.push(*self._drawn(rows, labels.flatten(1)))
         if self.regions is not None:
-            # Pixels without a class form an extra class.
-            count = len(rows) * (self.classes + 1)
-            image = torch.arange(len(rows), device=rows.device).unsqueeze(1)
-            groups = labels + (self.classes + 1) * image
+            groups, count = class_groups(targets.labels, targets.valid, self.classes)
             means, sizes = group_means(rows.flatten(0, 1), groups.flatten(), count)
             regions = means.view(len(rows), -1, rows.shape[2])[:, :-1]
             self.regions.push(regions, sizes.view(len(rows), -1)[:, :-1] > 0)

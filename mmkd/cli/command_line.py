@@ -15,6 +15,7 @@ from mmkd.checks import warn_of_idle_keys
 from mmkd.cli.lasting import uncollected
 from mmkd.cli.progress import progress_bar
 from mmkd.config.changes import set_data_root
+from mmkd.config.experiments import TOGETHER
 from mmkd.config.keys import check_options
 from mmkd.config.total_batch import compare_total_batch
 from mmkd.engine import end_with_launcher, join_processes, leave_processes
@@ -107,7 +108,8 @@ def set_work_dir(cfg: Config, args: argparse.Namespace) -> None:
     if args.work_dir:
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:
-        parts = [Path(args.config).stem, '+'.join(getattr(args, 'method', None) or [])]
+        methods = TOGETHER.join(getattr(args, 'method', None) or [])
+        parts = [Path(args.config).stem, methods]
         cfg.work_dir = str(Path('work_dirs', '_'.join(filter(None, parts))))
 
 

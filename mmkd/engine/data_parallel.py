@@ -71,7 +71,7 @@ def learn_layout(model: nn.Module) -> None:
     in the first step or, with ``find_unused_parameters``, in all steps.
 
     Args:
-        model: A wrapper, or one that wraps the parts of a model each.
+        model: The model as it is trained, in wrappers or not.
 
     Raises:
         ValueError: If it does not use the default process group.

@@ -36,30 +36,31 @@ class ChannelsLastHook(Hook):
         Args:
             runner: Its model may be in a data-parallel wrapper.
         """
-        self._convert(runner)
+        if self._convert(runner):
+            learn_layout(runner.model)
 
     def before_test(self, runner: Runner) -> None:
         """Convert the weights as for training."""
         self._convert(runner)
 
-    def _convert(self, runner: Runner) -> None:
+    def _convert(self, runner: Runner) -> bool:
+        """Convert the weights, if that pays; whether it did."""
         model = runner.model
-        wrapper = model if is_model_wrapper(model) else None
-        if wrapper is not None:
-            model = wrapper.module
+        if is_model_wrapper(model):
+            model = model.module
         if isinstance(model, BaseTTAModel):
             model = model.module
         if not gains(model, isinstance(runner.optim_wrapper, AmpOptimWrapper)):
-            return
+            return False
         view = view_of(model)
         size = view.trace.image_size
-        if not lay_channels_last(model, partial(look, model, size, [OUTPUT])):
+        laid = lay_channels_last(model, partial(look, model, size, [OUTPUT]))
+        if not laid:
             runner.logger.info(
                 f'{type(model).__name__} does not run with channels-last weights: they '
                 'keep their layout.'
             )
-        elif wrapper is not None:
-            learn_layout(wrapper)
+        return laid
 
 
 def gains(model: nn.Module, half: bool) -> bool:

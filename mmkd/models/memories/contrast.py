@@ -93,8 +93,8 @@ class ContrastMemory(nn.Module):
             Rows of the memory, ``(N, 1 + count)``: the sample's own first.
         """
         parts = rows_of_processes(indices)
-        everyone = torch.cat(parts)
-        numbers = uniforms(self.seed.view(1), len(everyone) * count).view(-1, count)
+        total = sum(map(len, parts))
+        numbers = uniforms(self.seed.view(1), total * count).view(-1, count)
         first = sum(len(part) for part in parts[: get_rank()])
         numbers = numbers[first : first + len(indices)]
         labels = self.labels[indices].unsqueeze(1)
@@ -135,8 +135,10 @@ class ContrastMemory(nn.Module):
         places = torch.arange(len(rows), device=rows.device)
         last = rows.new_zeros(len(self.student)).scatter_reduce(0, rows, places, 'amax')
         last = last[rows]
-        for memory, fresh in ((self.student, student), (self.teacher, teacher)):
-            fresh = torch.cat(rows_of_processes(fresh.detach()))[last]
+        views = torch.cat(rows_of_processes(torch.stack([student, teacher], 1)))
+        for memory, fresh in zip(
+            (self.student, self.teacher), views[last].unbind(1), strict=True
+        ):
             kept = memory[rows]
             moved = normalize(self.momentum * kept + (1 - self.momentum) * fresh)
             # A half-precision step that overflows is skipped: it must leave no trace.

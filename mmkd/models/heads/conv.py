@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from mmcv.cnn.bricks import Conv2dAdaptivePadding
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
@@ -25,12 +26,10 @@ class ConvClassifier(BaseModule):
     the paper does not cover, there is no pooling, the linear layers are 1x1
     convolutions, and the logits have the resolution of the coarser map.
 
-    The strides are the cheapest that lose nothing, except that 3 loses the last
-    row and column of maps whose side is a multiple of 3. With 3, the kernels do
-    not overlap; the first convolution costs a ninth and the second an
-    eighty-first of what they cost on the whole map, and the student is as good
-    (``docs/results.md``). With 2 they overlap, and a position is centred on the
-    pixels whose labels it has.
+    The strides are the largest whose kernels, with the padding they need, leave no
+    position of a map out. With 3 they do not overlap; the first convolution costs a
+    ninth and the second an eighty-first of what they cost on the whole map.
+    ``docs/results.md`` says what that does to the student. With 2 they overlap.
 
     Args:
         in_channels: Channels of the feature map.
@@ -58,7 +57,7 @@ class ConvClassifier(BaseModule):
         layers: list[nn.Module] = []
         for width in (in_channels, channels):
             layers += [
-                nn.Conv2d(width, channels, 3, stride, padding=1, bias=False),
+                _convolution(width, channels, stride),
                 BatchNorm2d(channels),
                 nn.ReLU(inplace=True),
             ]
@@ -82,3 +81,11 @@ class ConvClassifier(BaseModule):
             by ``stride`` twice and rounded up.
         """
         return self.layers(features)
+
+
+def _convolution(in_channels: int, channels: int, stride: int) -> nn.Conv2d:
+    """A 3x3 convolution that reads every position of a map."""
+    if stride < 3:
+        return nn.Conv2d(in_channels, channels, 3, stride, padding=1, bias=False)
+    # A position of padding on each side would move the last kernel off the map.
+    return Conv2dAdaptivePadding(in_channels, channels, 3, stride, bias=False)

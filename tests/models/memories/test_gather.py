@@ -4,12 +4,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
+import pytest
 import torch
 from torch import Tensor, distributed
 
 from mmkd.engine import leave_processes
-from mmkd.models.memories import ClassQueue, ContrastMemory
+from mmkd.models.memories import ClassQueue, ContrastMemory, gather
 
 ROOT = Path(__file__).parents[3]
 LABELS = torch.tensor([2, 0, 1, 2, 2, 0, 4, 1])
@@ -39,10 +41,12 @@ def run(rank: int, world: int) -> dict[str, Tensor]:
     }
 
 
-def test_two_processes_are_as_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize('backend', ['gloo', 'nccl'])
+def test_two_processes_are_as_one(backend: str, tmp_path: Path) -> None:
+    """Where processes meet on GPUs, sizes are exchanged in a group of hosts."""
     processes = [
         subprocess.Popen(
-            [sys.executable, __file__, str(rank), str(tmp_path)],
+            [sys.executable, __file__, str(rank), str(tmp_path), backend],
             cwd=ROOT,
             env={**os.environ, 'PYTHONPATH': str(ROOT)},
         )
@@ -67,9 +71,12 @@ def test_two_processes_are_as_one(tmp_path: Path) -> None:
 
 
 if __name__ == '__main__':
-    rank, folder = int(sys.argv[1]), Path(sys.argv[2])
+    rank, folder, backend = int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
     distributed.init_process_group(
         'gloo', init_method=f'file://{folder}/store', rank=rank, world_size=2
     )
-    torch.save(run(rank, 2), folder / f'{rank}.pth')
+    with mock.patch.object(gather, 'get_backend', lambda: backend):
+        torch.save(run(rank, 2), folder / f'{rank}.pth')
+    assert gather._hosts.cache_info().currsize == 1
+    assert (gather._hosts() is None) == (backend == 'gloo')
     leave_processes()

@@ -68,6 +68,11 @@ class ModelView:
         except ValueError as error:
             raise ValueError(f'The {self.role}: {error}') from error
 
+    @property
+    def class_count(self) -> int:
+        """How many classes it separates: one channel of logits separates two."""
+        return max(self.num_classes, 2)
+
     @cached_property
     def num_classes(self) -> int:
         """Channels of the logits.

@@ -136,9 +136,8 @@ def _why_not(runner: Runner, distiller: Distiller) -> str | None:
         return 'it does not run, and was checked when it was recorded'
     if runner.val_loop is None:
         return 'the config has no validation'
-    # One output channel separates two classes.
-    own = max(distiller.student_view.num_classes, 2)
-    others = max(distiller.teacher.view.num_classes, 2)
+    own = distiller.student_view.class_count
+    others = distiller.teacher.view.class_count
     if own != others:
         return f'it has {others} classes and the student {own}'
     return None

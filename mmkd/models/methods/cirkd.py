@@ -79,7 +79,7 @@ class CIRKD(FeatureMethod):
             region_contrast=region_contrast,
         )
         super().__init__(student, teacher, **kwargs)
-        self.classes = classes = max(student.num_classes, 2)
+        self.classes = classes = student.class_count
         self.pixels_per_image = pixels_per_image
         self.contrasts = (
             pixel_contrast // classes + 1,

@@ -33,7 +33,7 @@ class IFVD(FeatureMethod):
 
     def __init__(self, student: ModelView, teacher: ModelView, **kwargs: Any) -> None:
         super().__init__(student, teacher, **kwargs)
-        self.classes = max(student.num_classes, 2)
+        self.classes = student.class_count
 
     def loss(
         self, student_taps: Taps, teacher_taps: Taps, targets: Targets

@@ -60,7 +60,7 @@ class TeacherClasses:
         Raises:
             ValueError: If the classes differ.
         """
-        known, count = self.view.class_names, max(self.view.num_classes, 2)
+        known, count = self.view.class_names, self.view.class_count
         if known is None:
             return
         if not names:

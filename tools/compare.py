@@ -8,10 +8,8 @@ Unknown options, such as --amp, are passed on to ``mmkd train``.
 
 import argparse
 import math
-import shlex
-import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,22 +23,32 @@ from mmkd.compare.held_back import hold_back
 from mmkd.compare.length import LENGTHS
 from mmkd.compare.outcome import (
     BEST,
-    LINES,
+    label_of,
     markdown,
     read_done,
     rows_of,
     table,
     verdicts,
     write_best,
-    write_lines,
 )
-from mmkd.compare.ranges import read_ranges
+from mmkd.compare.ranges import Settings, read_ranges
+from mmkd.compare.saved import LINE, LINES
+from mmkd.compare.stages import Stages
+from mmkd.compare.timing import durations, lasting
 from mmkd.compare.tuning import FOLDER, Tuning, write_choices
 from mmkd.report.page import render, write
 from mmkd.runs.run import last_checkpoint
-from mmkd.runs.training import Training, train_all
+from mmkd.runs.training import Training, in_hours
 
 TOOLS = Path(__file__).resolve().parent
+
+
+def key_and_value(text: str) -> str:
+    """Check ``KEY=VALUE``."""
+    key, sign, _ = text.partition('=')
+    if not sign or not all(key.split('.')):
+        raise argparse.ArgumentTypeError(f'must be KEY=VALUE, got {text!r}')
+    return text
 
 
 def parse_args(given: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
@@ -86,7 +94,20 @@ def parse_args(given: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     )
     parser.add_argument('--data-root', metavar='DIR', help='folder of the data set')
     parser.add_argument(
-        '--set', nargs='+', metavar='METHOD.SETTING=VALUE', help='change settings'
+        '--set',
+        nargs='+',
+        default=[],
+        type=key_and_value,
+        metavar='METHOD.SETTING=VALUE',
+        help='change settings of methods, for those that have them',
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        default=[],
+        type=key_and_value,
+        metavar='KEY=VALUE',
+        help='override config keys in all runs, the student alone included',
     )
     parser.add_argument(
         '--tune',
@@ -98,12 +119,17 @@ def parse_args(given: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument(
         '--jobs', type=positive, default=1, help='parallel trainings (1)'
     )
-    parser.add_argument(
+    less = parser.add_mutually_exclusive_group()
+    less.add_argument(
+        '--estimate',
+        action='store_true',
+        help='time a few steps of each method and print the hours that all runs take',
+    )
+    less.add_argument(
         '--plan', action='store_true', help='print one command per run, do not train'
     )
-    parser.add_argument('--only', metavar='RUN', help='train only this run of a plan')
+    less.add_argument('--only', metavar='RUN', help='train only this run of a plan')
     args, options = parser.parse_known_args(given)
-    args.given = list(given)
     if args.minutes is not None and not 0 < args.minutes < math.inf:
         parser.error(f'--minutes must be greater than 0, got {args.minutes:g}.')
     if len(set(args.method)) < len(args.method):
@@ -119,7 +145,6 @@ def parse_args(given: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
 def comparison_of(args: argparse.Namespace, options: Sequence[str]) -> Comparison:
     """The comparison that the command line asks for."""
     lengths = [(unit, n) for unit in LENGTHS if (n := getattr(args, unit)) is not None]
-    teaching = ['--teacher', args.teacher] if args.teacher else []
     return Comparison(
         pair=args.pair,
         methods=args.method,
@@ -128,96 +153,80 @@ def comparison_of(args: argparse.Namespace, options: Sequence[str]) -> Compariso
         tools=TOOLS,
         data=['--data-root', args.data_root] if args.data_root else [],
         options=options,
-        teaching=teaching + (['--set', *args.set] if args.set else []),
+        changes=args.cfg_options,
+        teaching=['--teacher', args.teacher] if args.teacher else [],
+        settings=args.set,
         lengths=dict.fromkeys(args.method, lengths[0]) if lengths else {},
         recorded=args.recorded,
     )
 
 
-def commit() -> str | None:
-    """The commit of the code, if it is a clone."""
-    if not (TOOLS.parent / '.git').exists():
-        return None  # not the commit of a repository that mmkd is installed in
-    command = ['git', '-C', str(TOOLS), 'rev-parse', 'HEAD']
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return done.stdout.strip() or None
+def prepared(
+    wanted: Comparison, stages: Stages, args: argparse.Namespace
+) -> Comparison | None:
+    """The comparison, with the teacher trained and recorded if requested.
 
-
-def prepared(wanted: Comparison, args: argparse.Namespace) -> Comparison:
-    """The comparison, with the teacher trained or recorded if requested."""
+    Returns:
+        None if that has yet to be done, but must not be now.
+    """
     if args.train_teacher:
         training = wanted.teachers_training()
-        first(training, 'a trained teacher', args)
+        if not stages.run([training]):
+            return None
         checkpoint = last_checkpoint(training.work_dir)
         teaching = ['--teacher', str(checkpoint), *wanted.teaching]
         wanted = replace(wanted, teaching=teaching)
-    if args.record:
-        folder = wanted.out / 'record'
-        first(wanted.recording(folder), 'a record of the teacher', args)
-        wanted = replace(wanted, recorded=folder)
-    return wanted
+    return with_record(wanted, stages) if args.record else wanted
 
 
-def first(training: Training, what: str, args: argparse.Namespace) -> None:
-    """Run a training that all others need, unless it is done.
-
-    Raises:
-        ValueError: If it is not done, but runs are only planned or run one by one.
-    """
-    if training.is_done:
-        return
-    if args.plan or args.only is not None:
-        raise ValueError(
-            f'the runs need {what}, which does not exist yet. Make it first: '
-            f'python {shlex.join(training.command)}, or run the command without '
-            '--plan.'
-        )
-    print(f'first: {what}', flush=True)
-    training.run()
+def with_record(wanted: Comparison, stages: Stages) -> Comparison | None:
+    """The comparison with a record of the teacher; None as for :func:`prepared`."""
+    folder = wanted.out / 'record'
+    if not stages.run([wanted.recording(folder)]):
+        return None
+    return replace(wanted, recorded=folder)
 
 
-def trained(trainings: Sequence[Training], args: argparse.Namespace) -> bool:
-    """Run the trainings, or print their commands.
+def threads_of(args: argparse.Namespace) -> int | None:
+    """The number of threads of each training; None for PyTorch's own choice."""
+    return 1 if args.jobs > 1 else None
 
-    Returns:
-        Whether all of them were run, rather than planned or run one by one.
-    """
-    names = {str(each.work_dir.relative_to(args.out)): each for each in trainings}
-    if args.plan:
-        rest = [each for each in args.given if each != '--plan']
-        for name, each in names.items():
-            if not each.is_done:
-                print(shlex.join([sys.executable, __file__, *rest, '--only', name]))
-    elif args.only is None:
-        train_all(trainings, args.jobs)
-        return True
-    elif args.only not in names:
-        raise ValueError(f'--only {args.only}: the runs are {", ".join(names)}.')
-    else:
-        train_all([names[args.only]], 1)
-    return False
+
+def estimate(wanted: Comparison, args: argparse.Namespace) -> None:
+    """Print how long the trainings of each method take, and all together."""
+    tries: Mapping[str, Sequence[Settings]] = {}
+    if args.tune:
+        tries = Tuning(wanted, args.out, read_ranges(args.tune)).settings
+    total = 0.0
+    for method, minutes in durations(wanted, threads_of(args)):
+        count = wanted.seeds + len(tries.get(method, ()))
+        total += count * minutes
+        print(f'{label_of(method)}: {count} trainings of {minutes:.1f} min', flush=True)
+    print(f'in all {in_hours(total / args.jobs)}, plus start-ups and validations')
 
 
 def tuned(
-    wanted: Comparison, args: argparse.Namespace
+    wanted: Comparison, stages: Stages, args: argparse.Namespace
 ) -> tuple[Comparison, list[str]] | None:
     """The comparison with the chosen settings, and sentences about the choice.
 
     Returns:
-        None if the trainings to choose from are only planned or run one by one.
+        None if the trainings to choose from have yet to be run, but must not be now.
     """
-    ranges = read_ranges(args.tune)
     pair = args.out / FOLDER / 'pair.py'
-    held_back = hold_back(args.pair, pair, args.data_root)
-    tuning = Tuning(wanted, pair, ranges)
+    held_back = hold_back(args.pair, pair, args.data_root, wanted.changed)
+    tuning = Tuning(wanted, pair, read_ranges(args.tune))
     if args.record:
-        tuning.wanted = replace(tuning.wanted, recorded=None)
-        folder = tuning.wanted.out / 'record'
-        first(tuning.wanted.recording(folder), 'a record for the choice', args)
-        tuning.wanted = replace(tuning.wanted, recorded=folder)
-    trainings = tuning.trainings()
-    if not all(each.is_done for each in trainings) and not trained(trainings, args):
-        return None
+        recorded = with_record(replace(tuning.wanted, recorded=None), stages)
+        if recorded is None:
+            return None
+        tuning.wanted = recorded
+    try:
+        if not stages.run(tuning.trainings()):
+            return None
+    except RuntimeError as error:
+        # A learning rate with which it fails is not chosen.
+        print(error)
     choices = tuning.choices()
     write_choices(choices, args.out / 'tuned.json')
     chosen = {method: choice.settings for method, choice in choices.items()}
@@ -229,8 +238,9 @@ def report(
     trainings: Sequence[Training], words: Sequence[str], args: argparse.Namespace
 ) -> None:
     """Write and print the results of the runs that are done."""
-    done = read_done(trainings)
-    write_lines(done, args.out, commit())
+    done = read_done(each for each in trainings if (each.work_dir / LINE).exists())
+    if not done:
+        return
     words = [*verdicts(rows_of(done, args.out)), *words]
     text = markdown(done, args.out).lstrip() + '\n'.join(words)
     (args.out / 'table.md').write_text(text + '\n')
@@ -244,23 +254,52 @@ def report(
     )
 
 
-def main(given: Sequence[str]) -> None:
-    """Train, and report."""
-    args, options = parse_args(given)
-    wanted = comparison_of(args, options)
+def compare(wanted: Comparison, stages: Stages, args: argparse.Namespace) -> None:
+    """Train what can be trained now, and report once all of it is done."""
     before = [wanted.teachers_training()] if args.train_teacher else []
-    wanted = prepared(wanted, args)
-    words: list[str] = []
+    ready = prepared(wanted, stages, args)
+    if args.estimate and ready is None:
+        raise ValueError(
+            '--estimate times steps with the teacher or its record, which do not exist '
+            'yet: make them first, with the same options and --only teacher or --only '
+            'recording instead.'
+        )
+    if ready is None:
+        return
     if args.minutes is not None:
-        wanted = replace(wanted, lengths=wanted.lasting(args.minutes))
+        lengths = lasting(ready, args.minutes, threads_of(args))
+        ready = replace(ready, lengths=lengths)
+    if args.estimate:
+        estimate(ready, args)
+        return
+    words: list[str] = []
     if args.tune:
-        choice = tuned(wanted, args)
+        choice = tuned(ready, stages, args)
         if choice is None:
             return
-        wanted, words = choice
-    trainings = wanted.trainings()
-    if trained(trainings, args):
+        ready, words = choice
+    trainings = ready.trainings()
+    try:
+        stages.run(trainings)
+    except RuntimeError:
         report([*before, *trainings], words, args)
+        raise
+    if args.only is None and not args.plan:
+        report([*before, *trainings], words, args)
+
+
+def main(given: Sequence[str]) -> None:
+    """Check everything that can be, then compare."""
+    args, options = parse_args(given)
+    wanted = comparison_of(args, options)
+    wanted.check()
+    if args.tune:
+        Tuning(wanted, args.out, read_ranges(args.tune))
+    rest = [each for each in given if each != '--plan']
+    plan = [sys.executable, __file__, *rest] if args.plan else None
+    stages = Stages(args.out, args.method, args.jobs, args.only, plan, args.estimate)
+    compare(wanted, stages, args)
+    stages.check()
 
 
 if __name__ == '__main__':

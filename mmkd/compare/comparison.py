@@ -1,23 +1,29 @@
 """What is compared: methods on one pair, each with several seeds, all else equal."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
-from mmengine.config import Config
+from mmengine.config import Config, DictAction
 
-from mmkd.compare.length import length_options, unit_of
-from mmkd.compare.trial import SOON, timed_length
+from mmkd.checkpoints.identity import file_hash
+from mmkd.compare.length import length_options
 from mmkd.config.experiments import NONE, TOGETHER, load_config, set_methods
 from mmkd.config.sources import methods_of
+from mmkd.nearest import nearest_and_known
 from mmkd.records import read_manifest
 from mmkd.runs.training import Training
 
 TEACHER = 'teacher'
 """Name of the teacher's training."""
+
+NOT_IN_RECORD = ('--amp', '--auto-scale-lr')
+"""Options of ``mmkd train`` that ``mmkd record`` does not have."""
+
+CHANGED = '--cfg-options'
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,9 @@ class Comparison:
         tools: The folder of the commands.
         data: Options that locate the data, for every command including the teacher's.
         options: Options of ``mmkd train`` for all trainings but the teacher's.
+        changes: ``KEY=VALUE`` for ``--cfg-options``, for the same.
         teaching: Additional options for the distillations.
+        settings: ``METHOD.SETTING=VALUE``, for the methods that they belong to.
         lengths: By method, ``'epochs'`` or ``'iterations'``, and how many; methods
             that are not listed keep the pair's length.
         recorded: The record that distillations read; the student alone sees its views.
@@ -48,10 +56,41 @@ class Comparison:
     tools: Path
     data: Sequence[str] = ()
     options: Sequence[str] = ()
+    changes: Sequence[str] = ()
     teaching: Sequence[str] = ()
+    settings: Sequence[str] = ()
     lengths: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     recorded: Path | None = None
     chosen: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def check(self) -> None:
+        """Check what can be before anything is trained.
+
+        Raises:
+            ValueError: If a method is unknown, a setting belongs to none of them, the
+                pair's length has another unit, the pair has no validation, or the
+                changes set what the comparison sets itself.
+        """
+        keys = dict(_split(change) for change in self.changes)
+        for key in ('randomness.seed', 'work_dir'):
+            if key in keys:
+                raise ValueError(f'{CHANGED} {key}: the comparison sets that itself.')
+        cfgs = {method: self.config_of(method) for method in self.methods}
+        for cfg in cfgs.values():
+            if cfg.get('val_dataloader') is None:
+                raise ValueError(
+                    f'{self.pair} has no val_dataloader: there is no score to compare '
+                    'by.'
+                )
+        known = {name for cfg in cfgs.values() for name in methods_of(cfg)}
+        for setting in self.settings:
+            name = setting.partition('.')[0]
+            if name not in known:
+                raise ValueError(
+                    f'--set {setting}: no method that is compared has it.'
+                    f'{nearest_and_known(name, known)}'
+                )
+        self.trainings()
 
     def trainings(self) -> list[Training]:
         """All trainings, seed by seed, so that comparisons are complete early.
@@ -59,13 +98,11 @@ class Comparison:
         Raises:
             ValueError: If a method is unknown, or the pair's length has another unit.
         """
-        lengths = {method: self.length_of(method) for method in self.methods}
         return [
             self.training(
                 method,
                 seed,
                 self.out / f'{method}_seed{seed}',
-                lengths[method],
                 self.chosen.get(method, {}),
             )
             for seed in range(self.seeds)
@@ -88,8 +125,9 @@ class Comparison:
         folder = self.out / TEACHER
         command = [str(self.tools / 'train.py'), config, '--resume']
         command += ['--work-dir', str(folder), *self.data]
-        command += ['--cfg-options', 'randomness.seed=0']
-        return Training(TEACHER, 0, tuple(command), folder)
+        command += [CHANGED, 'randomness.seed=0']
+        facts = dict(config=load_config(config).to_dict())
+        return Training(TEACHER, 0, tuple(command), folder, facts)
 
     def recording(self, folder: Path) -> Training:
         """The command that records the teacher, for all methods at once.
@@ -100,48 +138,20 @@ class Comparison:
         apart = (method.split(TOGETHER) for method in self.methods if method != NONE)
         names = list(dict.fromkeys(chain.from_iterable(apart)))
         command = [str(self.tools / 'record.py'), self.pair, '--method', *names]
-        command += ['--out', str(folder), *self.data, *self.options, *self.teaching]
-        return Training('record', 0, tuple(command), self.out / 'recording')
-
-    def lasting(self, minutes: float) -> dict[str, tuple[str, int]]:
-        """The length of each method's training for equal minutes, from timed trials.
-
-        The lengths are saved in the folder: a second call returns the same ones.
-
-        Args:
-            minutes: Minutes per training.
-
-        Raises:
-            RuntimeError: If a trial fails.
-            ValueError: If the folder's lengths are for other minutes.
-        """
-        path = self.out / 'lengths.json'
-        known = json.loads(path.read_text()) if path.exists() else {}
-        if known.setdefault('minutes', minutes) != minutes:
-            raise ValueError(
-                f'{path} has lengths for {known["minutes"]:g} minutes, not for '
-                f'{minutes:g}: choose another folder.'
-            )
-        unit = unit_of(load_config(self.pair).train_cfg)
-        lengths = known.setdefault(unit, {})
-        for method in self.methods:
-            if method not in lengths:
-                lengths[method] = timed_length(self._trial(method), minutes, unit)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(json.dumps(known, indent=1))
-        return {method: (unit, lengths[method]) for method in self.methods}
-
-    def _trial(self, method: str) -> Training:
-        folder = self.out / 'trials' / method
-        return self.training(method, 0, folder, SOON)
+        command += ['--out', str(folder), *self.data, *self.teaching]
+        command += [each for each in self.options if each not in NOT_IN_RECORD]
+        command += ['--set', *self.settings] if self.settings else []
+        command += [CHANGED, *self.changes] if self.changes else []
+        facts = self._facts(TOGETHER.join(names))
+        return Training('record', 0, tuple(command), self.out / 'recording', facts)
 
     def training(
         self,
         method: str,
         seed: int,
         folder: Path,
-        changes: Sequence[str] = (),
         chosen: Mapping[str, str] | None = None,
+        extra: Sequence[str] = (),
     ) -> Training:
         """The training of one method with one seed.
 
@@ -149,8 +159,8 @@ class Comparison:
             method: One of the methods.
             seed: Its seed.
             folder: Its work directory.
-            changes: Further ``--cfg-options``.
             chosen: Settings, see :attr:`chosen`.
+            extra: Further ``--cfg-options``.
         """
         command = [str(self.tools / 'train.py'), self.pair]
         command += ['--method', *method.split(TOGETHER), '--resume']
@@ -159,11 +169,34 @@ class Comparison:
             command += self.teaching
         if self.recorded is not None:
             command += self._views(method, self.recorded)
-        settings = {key: f'{key}={value}' for key, value in (chosen or {}).items()}
-        own = [settings.pop(key) for key in self.own(method, settings)]
-        command += ['--set', *own] if own else []
-        command += ['--cfg-options', f'randomness.seed={seed}', *changes]
-        return Training(method, seed, (*command, *settings.values()), folder)
+        given = dict(map(_split, self.settings)) | dict(chosen or {})
+        own = {key: given[key] for key in self.own(method, given)}
+        if own:
+            command += ['--set', *map('='.join, own.items())]
+        others = {key: value for key, value in (chosen or {}).items() if key not in own}
+        # The last one of a key counts.
+        command += [CHANGED, f'randomness.seed={seed}', *self._length(method, own)]
+        command += [*self.changes, *map('='.join, others.items()), *extra]
+        return Training(method, seed, tuple(command), folder, self._facts(method))
+
+    def _length(self, method: str, own: Iterable[str]) -> list[str]:
+        """The options that give a method its length, but for times that are set."""
+        if method not in self.lengths:
+            return []
+        options = length_options(_read(self.pair, method), *self.lengths[method])
+        taken = {f'model.methods.{key}' for key in own}
+        return [option for option in options if _split(option)[0] not in taken]
+
+    def _facts(self, method: str) -> dict[str, Any]:
+        """What a training of a method depends on that its command only names."""
+        cfg = _read(self.pair, method)
+        teacher = (cfg.model.get('teacher') or {}).get('checkpoint')
+        if '--teacher' in self.teaching:
+            teacher = self.teaching[self.teaching.index('--teacher') + 1]
+        facts: dict[str, Any] = dict(config=cfg.to_dict())
+        if method != NONE and teacher is not None and Path(teacher).is_file():
+            facts['teacher: SHA-256 of the file'] = _hashed(Path(teacher).resolve())
+        return facts
 
     def own(self, method: str, keys: Iterable[str]) -> list[str]:
         """Select the settings that belong to a method itself.
@@ -172,8 +205,27 @@ class Comparison:
             method: One of the methods.
             keys: Keys of settings.
         """
-        names = methods_of(_config(self.pair, method))
+        names = methods_of(_read(self.pair, method))
         return [key for key in keys if key.partition('.')[0] in names]
+
+    def config_of(self, method: str) -> Config:
+        """The config of a method, with the changes.
+
+        Args:
+            method: One of the methods.
+
+        Raises:
+            ValueError: If it is unknown.
+        """
+        cfg = Config(_read(self.pair, method).to_dict())
+        cfg.merge_from_dict(self.changed)
+        return cfg
+
+    @property
+    def changed(self) -> dict[str, Any]:
+        """The changes, with their values read as ``--cfg-options`` reads them."""
+        pairs = map(_split, self.changes)
+        return {key: DictAction._parse_iterable(value) for key, value in pairs}
 
     def _views(self, method: str, record: Path) -> list[str]:
         if method != NONE:
@@ -181,22 +233,20 @@ class Comparison:
         views = read_manifest(record).views
         return ['--views', str(views['count']), '--view-seed', str(views['seed'])]
 
-    def length_of(self, method: str) -> list[str]:
-        """The options that give a method its training length.
 
-        Args:
-            method: One of the methods.
-
-        Raises:
-            ValueError: See :meth:`trainings`.
-        """
-        known = self.lengths.get(method)
-        return length_options(_config(self.pair, method), *known) if known else []
+def _split(change: str) -> tuple[str, str]:
+    key, _, value = change.partition('=')
+    return key, value
 
 
 @cache
-def _config(pair: str, method: str) -> Config:
+def _read(pair: str, method: str) -> Config:
     """The config of a method, read once for all seeds and settings."""
     cfg = load_config(pair)
     set_methods(cfg, [method])
     return cfg
+
+
+@cache
+def _hashed(file: Path) -> str:
+    return file_hash(file)

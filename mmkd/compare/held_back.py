@@ -1,6 +1,7 @@
 """A pair that is scored on images held back from its training set."""
 
 import copy
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,22 @@ from mmengine.registry import DATASETS
 from mmkd.config.changes import set_data_root
 from mmkd.config.experiments import load_config
 from mmkd.registry import scope_of
+from mmkd.resilience.files import whole_or_nothing
 
 SHARE = 0.2
 """The fraction of the training set that is held back."""
 
 
-def hold_back(pair: str, path: Path, data_root: str | None = None) -> int:
+DATA = ('train_dataloader.dataset', 'val_dataloader')
+"""Beginnings of the keys that decide which images there are."""
+
+
+def hold_back(
+    pair: str,
+    path: Path,
+    data_root: str | None = None,
+    changes: Mapping[str, Any] | None = None,
+) -> int:
     """Write the config of a pair that trains on part of its images.
 
     The rest replaces the validation set, with its pipeline. The split depends only on
@@ -26,6 +37,8 @@ def hold_back(pair: str, path: Path, data_root: str | None = None) -> int:
         pair: A pair's name, or the config of a distillation.
         path: The file to write.
         data_root: The folder of the data set; None for the config's own.
+        changes: Changes of the config by key, of which those count that begin with
+            :data:`DATA`. They must not be made again to the written one.
 
     Returns:
         How many images are held back.
@@ -36,9 +49,12 @@ def hold_back(pair: str, path: Path, data_root: str | None = None) -> int:
     cfg = load_config(pair)
     if data_root is not None:
         set_data_root(cfg, data_root)
+    changes = {k: v for k, v in (changes or {}).items() if k.startswith(DATA)}
+    cfg.merge_from_dict(changes)
     dataset = cfg.train_dataloader.dataset
-    whole = _size(cfg, dataset)
-    order = np.random.default_rng(0).permutation(whole).tolist()
+    places = _places(cfg, dataset)
+    whole = len(places)
+    order = np.random.default_rng(0).permutation(places).tolist()
     count = round(SHARE * whole)
     if not 0 < count < whole or _size(cfg, dataset, [0]) != 1:
         raise ValueError(
@@ -52,14 +68,29 @@ def hold_back(pair: str, path: Path, data_root: str | None = None) -> int:
     dataset.indices = sorted(order[count:])
     cfg.val_dataloader.dataset = held
     path.parent.mkdir(parents=True, exist_ok=True)
-    cfg.dump(path)
+    # Trainings of a plan may be reading it.
+    if not path.exists() or path.read_text() != cfg.pretty_text:
+        with whole_or_nothing(path) as partial:
+            partial.write_text(cfg.pretty_text)
     return count
 
 
+def _places(cfg: Config, dataset: Any) -> list[int]:
+    """The indices of its images in the data set that it may be a part of."""
+    count, indices = _size(cfg, dataset), dataset.get('indices')
+    if indices is None:
+        return list(range(count))
+    if isinstance(indices, int):
+        total = _size(cfg, {**dataset, 'indices': None})
+        # MMEngine takes the first ones, or the last ones if it is negative.
+        return list(range(total)[:indices] if indices >= 0 else range(total)[indices:])
+    return list(indices)
+
+
 def _size(cfg: Config, dataset: Any, indices: list[int] | None = None) -> int:
-    settings = copy.deepcopy(dataset)
+    settings = copy.deepcopy(dict(dataset))
     if indices is not None:
-        settings.indices = indices
+        settings['indices'] = indices
     with scope_of(cfg):
         try:
             return len(DATASETS.build(settings))

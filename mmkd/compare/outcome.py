@@ -1,28 +1,26 @@
-"""The outcome of a comparison: a line per run, a row per method."""
+"""The outcome of a comparison: a row per method."""
 
-import json
-import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import rich.table
-import torch
+from mmengine.config import Config
 
-import mmkd
 from mmkd.compare.comparison import TEACHER
 from mmkd.compare.lines import Results, Row
+from mmkd.compare.saved import LINES
 from mmkd.compare.written import Table, head_of
 from mmkd.config.experiments import NONE
 from mmkd.report.groups import score_key
-from mmkd.report.seen.networks import student_of
 from mmkd.runs import Run, read_run
 from mmkd.runs.scalars import LOGS
 from mmkd.runs.training import Training
 from mmkd.spread import number, paired_gain
 
-LINES = 'runs.jsonl'
 BEST = 'best.py'
+OF_ONE_RUN = ('work_dir', 'resume', 'launcher')
+"""Keys of a dumped config that belong to that run."""
+
 ALONE = 'student alone'
 COLUMNS = ('seeds', 'mean', 'gain', 'minutes', 'step_ms')
 
@@ -54,79 +52,11 @@ def key_of(done: Done) -> str:
     return key
 
 
-def last(run: Run, key: str) -> float:
-    """The last score of a run.
-
-    Raises:
-        ValueError: If it has none.
-    """
-    curve = run.score(key)
-    if not curve:
-        raise ValueError(f'{run.folder} has not logged {key}.')
-    return curve[max(curve)]
-
-
-def line(training: Training, run: Run, key: str, commit: str | None) -> dict[str, Any]:
-    """The result line of a finished run.
-
-    Args:
-        training: The training.
-        run: Its run.
-        key: The score.
-        commit: Commit of the code; None if it is not a clone.
-    """
-    return dict(
-        method=training.name,
-        seed=training.seed,
-        score=key,
-        last=round(last(run, key), 4),
-        best=round(max(run.score(key).values()), 4),
-        minutes=run.minutes and round(run.minutes, 2),
-        step_ms=run.step_ms and round(run.step_ms, 1),
-        parameters=_parameters(run),
-        iterations=run.iterations,
-        command=['tools/train.py', *training.command[1:]],
-        mmkd=mmkd.__version__,
-        torch=torch.__version__,
-        commit=commit,
-    )
-
-
-def _parameters(run: Run) -> int | None:
-    """The parameter count of its student; None if that cannot be built."""
-    try:
-        model = student_of(run).model
-    except Exception:
-        # Building a model or loading its checkpoint may raise anything.
-        return None
-    return sum(parameter.numel() for parameter in model.parameters())
-
-
-def write_lines(done: Done, out: Path, commit: str | None) -> None:
-    """Append a line for each finished run that has none yet.
-
-    Args:
-        done: From :func:`read_done`.
-        out: The folder of the comparison.
-        commit: See :func:`line`.
-
-    Raises:
-        ValueError: See :func:`key_of`.
-    """
-    key, path = key_of(done), out / LINES
-    known = path.read_text().splitlines() if path.exists() else []
-    there = {(old['method'], old['seed']) for old in map(json.loads, known)}
-    with path.open('a') as file:
-        for each, run in done:
-            if (each.name, each.seed) not in there:
-                file.write(f'{json.dumps(line(each, run, key, commit))}\n')
-
-
 def markdown(done: Done, out: Path) -> str:
     """The table of completed trainings, in Markdown.
 
     Args:
-        done: From :func:`read_done`; their lines must have been written.
+        done: From :func:`read_done`; their lines must have been gathered.
         out: The folder of the comparison.
     """
     rows = _wanted(done)
@@ -139,7 +69,7 @@ def table(done: Done, out: Path) -> rich.table.Table:
     """The same for a terminal.
 
     Args:
-        done: From :func:`read_done`; their lines must have been written.
+        done: From :func:`read_done`; their lines must have been gathered.
         out: The folder of the comparison.
     """
     rows = rows_of(done, out)
@@ -159,7 +89,7 @@ def rows_of(done: Done, out: Path) -> list[Row]:
     """The rows of the methods.
 
     Args:
-        done: From :func:`read_done`; their lines must have been written.
+        done: From :func:`read_done`; their lines must have been gathered.
         out: The folder of the comparison.
     """
     return list(Results(out).rows(LINES, _wanted(done)))
@@ -194,10 +124,10 @@ def verdicts(rows: Sequence[Row]) -> list[str]:
 
 
 def write_best(done: Done, out: Path) -> str:
-    """Copy the config of the method with the highest mean score.
+    """Write the config of the method with the highest mean score, to go on with.
 
     Args:
-        done: From :func:`read_done`; their lines must have been written.
+        done: From :func:`read_done`; their lines must have been gathered.
         out: The folder of the comparison.
 
     Returns:
@@ -206,6 +136,10 @@ def write_best(done: Done, out: Path) -> str:
     rows = [row for row in rows_of(done, out) if row.label != TEACHER]
     best = max(rows, key=lambda row: row.mean).label
     run = next(run for each, run in done if label_of(each.name) == best)
-    [*_, log] = sorted(run.folder.glob(LOGS))
-    shutil.copy(log.with_name('config.py'), out / BEST)
+    # Of its first session: a later one begins at a checkpoint of that run.
+    log, *_ = sorted(run.folder.glob(LOGS))
+    cfg = Config.fromfile(log.with_name('config.py'))
+    for key in OF_ONE_RUN:
+        cfg.pop(key, None)
+    (out / BEST).write_text(cfg.pretty_text)
     return best

@@ -1,6 +1,8 @@
-"""The length of a training for given minutes, found by timing a few steps."""
+"""How long an epoch or iteration of a training takes, found by timing a few steps."""
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -18,34 +20,39 @@ SOON = ('default_hooks.logger.interval=5', 'train_cfg.val_begin=1000000000')
 EPOCH = re.compile(r'Epoch\(train\)\s+\[\d+\]\[\s*\d+/(\d+)\]')
 
 
-def timed_length(training: Training, minutes: float, unit: str) -> int:
-    """How many epochs or iterations of a training take the given minutes.
+def minutes_of_one(training: Training, unit: str, threads: int | None = None) -> float:
+    """How many minutes an epoch or an iteration of a training takes.
 
     The step time is the median of the logged ones, including waits for data. Start-up
     and validation do not count.
 
     Args:
         training: The trial; it is terminated once it has run long enough.
-        minutes: How long the training should take.
         unit: ``'epochs'`` or ``'iterations'``, the unit of its length.
+        threads: Number of PyTorch's threads; None does not change it.
 
     Raises:
         RuntimeError: If it fails, or ends without enough steps.
     """
-    run = _timed(training)
+    run = _timed(training, threads)
     assert run.step_ms is not None
-    steps = minutes * 60_000 / run.step_ms
-    if unit == 'epochs':
-        steps /= _steps_of_an_epoch(run)
-    return max(1, round(steps))
+    return run.step_ms * (_steps_of_an_epoch(run) if unit == 'epochs' else 1) / 60_000
 
 
-def _timed(training: Training) -> Run:
-    training.work_dir.mkdir(parents=True, exist_ok=True)
+def _timed(training: Training, threads: int | None) -> Run:
+    # The steps of an earlier trial were another machine's, or another program's.
+    shutil.rmtree(training.work_dir, ignore_errors=True)
+    training.work_dir.mkdir(parents=True)
     output = training.work_dir / 'output.txt'
+    environment = dict(os.environ)
+    if threads is not None:
+        environment['OMP_NUM_THREADS'] = str(threads)
     with output.open('w') as file:
         process = subprocess.Popen(
-            [sys.executable, *training.command], stdout=file, stderr=file
+            [sys.executable, *training.command],
+            stdout=file,
+            stderr=file,
+            env=environment,
         )
         try:
             while process.poll() is None and _logged(training.work_dir) < LINES:

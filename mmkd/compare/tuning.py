@@ -1,13 +1,16 @@
 """The settings of each method, chosen on images that no reported score uses."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mmkd.compare.comparison import Comparison
-from mmkd.compare.outcome import key_of, last, read_done
+from mmkd.compare.held_back import DATA
+from mmkd.compare.outcome import key_of, read_done
 from mmkd.compare.ranges import Settings, settings_to_try
+from mmkd.compare.saved import last
 from mmkd.runs.training import Training
 from mmkd.spread import number
 
@@ -21,12 +24,13 @@ class Choice:
     """The settings chosen for a method.
 
     Attributes:
-        tried: The last score by settings, as written on the command line.
+        tried: The last score by settings, as written on the command line; None if the
+            training failed.
         settings: Those with the highest score; the first of them if tied.
         outermost: The keys whose value is the lowest or highest of its range.
     """
 
-    tried: dict[str, float]
+    tried: dict[str, float | None]
     settings: Settings
     outermost: list[str]
 
@@ -37,11 +41,14 @@ class Choice:
             method: The method.
             held_back: How many images it is based on.
         """
-        best = number(max(self.tried.values()), 2)
+        scores = [score for score in self.tried.values() if score is not None]
+        best = number(max(scores), 2)
         text = (
             f'{method}: {_written(self.settings)} is the best of {len(self.tried)} '
             f'({best} on {held_back} images held out from the training set)'
         )
+        if failed := len(self.tried) - len(scores):
+            text += f', {failed} of which failed'
         if self.outermost:
             ends = ', '.join(self.outermost)
             text += f'; at the end of its range, try values beyond it: {ends}'
@@ -64,7 +71,10 @@ class Tuning:
         self, wanted: Comparison, pair: Path, ranges: Mapping[str, Sequence[str]]
     ) -> None:
         self.ranges = ranges
-        self.wanted = replace(wanted, pair=str(pair), out=wanted.out / FOLDER)
+        changes = [each for each in wanted.changes if not each.startswith(DATA)]
+        self.wanted = replace(
+            wanted, pair=str(pair), out=wanted.out / FOLDER, changes=changes
+        )
         own = {method: wanted.own(method, ranges) for method in wanted.methods}
         self.settings = settings_to_try(own, ranges)
 
@@ -74,30 +84,35 @@ class Tuning:
 
     def of(self, method: str) -> list[Training]:
         """The tuning runs of a method, in the order of its settings."""
-        length = self.wanted.length_of(method)
         return [
             replace(
-                self.wanted.training(
-                    method, SEED, self.wanted.out / f'{method}_{place}', length, each
-                ),
+                self.wanted.training(method, SEED, self._folder(method, each), each),
                 name=f'{method} {_written(each)}',
             )
-            for place, each in enumerate(self.settings[method])
+            for each in self.settings[method]
         ]
+
+    def _folder(self, method: str, settings: Settings) -> Path:
+        """One that keeps its settings when the ranges change."""
+        words = [method, *(f'{key}={value}' for key, value in settings.items())]
+        return self.wanted.out / re.sub(r'[^\w.=+-]', '_', '_'.join(words))
 
     def choices(self) -> dict[str, Choice]:
         """The settings to train each method with, once all tuning runs are complete.
 
         Raises:
-            ValueError: If no run has logged a score.
+            ValueError: If a method has no run that succeeded, or none logged a score.
         """
         return {method: self._choice(method) for method in self.settings}
 
     def _choice(self, method: str) -> Choice:
         done = read_done(self.of(method))
+        if not done:
+            raise ValueError(f'--tune: no training of {method} has succeeded.')
         key = key_of(done)
-        scores = [last(run, key) for _, run in done]
-        best = self.settings[method][scores.index(max(scores))]
+        known = {each.work_dir: last(run, key) for each, run in done}
+        scores = [known.get(each.work_dir) for each in self.of(method)]
+        best = self.settings[method][scores.index(max(known.values()))]
         outermost = [
             key
             for key, value in best.items()

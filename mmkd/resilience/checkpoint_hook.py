@@ -21,7 +21,7 @@ from mmkd.resilience.loops import VALIDATED
 from mmkd.resilience.same_buffers import share_buffers
 from mmkd.resilience.same_run import check_same_run, note_run
 from mmkd.resilience.saving import LateRemoval, WholeSaver
-from mmkd.resilience.stop_signal import StopSignal
+from mmkd.resilience.stop_signal import STOPPED, StopSignal
 
 
 @HOOKS.register_module()
@@ -144,7 +144,7 @@ class AtomicCheckpointHook(CheckpointHook):
             with self._safely(runner) as saver:
                 self._save_checkpoint_with_step(saver, step, meta)
         runner.logger.info(
-            f'Stopped by SIGTERM after {iteration} iterations; the state is saved in '
+            f'{STOPPED} after {iteration} iterations; the state is saved in '
             f'{self.last_ckpt}. Run the same command with --resume to continue.'
         )
         runner.visualizer.close()

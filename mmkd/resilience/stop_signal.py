@@ -8,6 +8,9 @@ from typing import Any
 import torch
 from mmengine.dist import all_reduce
 
+STOPPED = 'Stopped by SIGTERM'
+"""The beginning of what a training logs that was ended by the signal."""
+
 
 class StopSignal:
     """Remembers SIGTERM, so that a training can end where nothing is lost.

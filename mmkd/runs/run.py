@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mmkd.resilience.resume import LAST, NAMES
+from mmkd.resilience.stop_signal import STOPPED
 from mmkd.runs.scalars import LOGS, Curve, Scalars, read_scalars
 from mmkd.runs.settings import read_dumped
 
@@ -17,6 +18,9 @@ STAMP = '%Y/%m/%d %H:%M:%S'
 
 STUDENT = 'student.pth'
 """Default file name of the student that a distillation saves at its end."""
+
+TEXTS = '*/*.log'
+"""MMEngine's text logs in a work directory, one per session."""
 
 EXPORTED = 'The student is saved in '
 """What :class:`mmkd.engine.hooks.ExportStudentHook` logs about it."""
@@ -166,6 +170,18 @@ def last_checkpoint(folder: Path) -> Path | None:
     noted = folder / LAST
     # The folder may have been moved since.
     return folder / Path(noted.read_text().strip()).name if noted.is_file() else None
+
+
+def was_stopped(folder: Path) -> bool:
+    """Whether the last session of a training was ended by SIGTERM.
+
+    Such a training exits like one that has finished.
+
+    Args:
+        folder: Its work directory; without a log, it was not.
+    """
+    texts = sorted(folder.glob(TEXTS))
+    return bool(texts) and STOPPED in texts[-1].read_text(errors='replace')
 
 
 def read_run(folder: Path) -> Run:

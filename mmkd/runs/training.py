@@ -1,14 +1,29 @@
 """A training in a process of its own, which runs only once."""
 
+import json
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
+from mmkd.checkpoints.identity import differences
+from mmkd.nearest import listed
 from mmkd.resilience.files import whole_or_nothing
+from mmkd.runs.run import was_stopped
+
+MARK = 'done.json'
+"""The file that says with what a training has finished."""
+
+_running: set[subprocess.Popen[bytes]] = set()
 
 
 @dataclass(frozen=True)
@@ -20,33 +35,51 @@ class Training:
         seed: Its seed.
         command: Arguments of the Python interpreter.
         work_dir: Its folder.
+        facts: What its result depends on besides the command, such as the content of
+            its config; plain values.
     """
 
     name: str
     seed: int
     command: tuple[str, ...]
     work_dir: Path
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def is_done(self) -> bool:
-        """Whether it has finished, with exactly this command.
+        """Whether it has finished, with exactly this command and these facts.
 
         Raises:
-            ValueError: If it has finished with another one.
+            ValueError: If it has finished with others.
         """
-        if not self._mark.exists():
+        mark = self.work_dir / MARK
+        if not mark.exists():
             return False
-        known = self._mark.read_text().strip()
-        if known != ' '.join(self.command):
+        changed = list(differences(json.loads(mark.read_text()), self.identity))
+        if changed:
+            told = [f'{place} was {was} and is {now}' for place, was, now in changed]
             raise ValueError(
-                f'{self.work_dir} holds the training of another command:\n{known}\n'
-                f'Choose another folder for\n{" ".join(self.command)}'
+                f'{self.work_dir} holds the training of another command or config: '
+                f'{listed(told, 3, "; ")}. Choose another folder, or remove this one.'
             )
         return True
 
     @property
-    def _mark(self) -> Path:
-        return self.work_dir / 'done.txt'
+    def identity(self) -> dict[str, Any]:
+        """Command and facts, the same wherever they are started from."""
+        folder = self.work_dir.resolve().parent
+        words = []
+        for before, word in pairwise(self.command):
+            # Names of methods are not paths, even if there is such a file.
+            named = before.startswith('--') and before != '--method'
+            path = Path(word).resolve()
+            if path.is_relative_to(folder):
+                word = str(path.relative_to(folder))
+            elif (named or os.sep in word) and path.exists():
+                word = str(path)
+            words.append(word)
+        facts = {'command': ' '.join(words), **self.facts}
+        return dict(json.loads(json.dumps(facts, default=str)))
 
     def run(self, threads: int | None = None) -> None:
         """Train, or continue an interrupted training; do nothing if it is done.
@@ -55,7 +88,8 @@ class Training:
             threads: Number of PyTorch's threads; None does not change it.
 
         Raises:
-            RuntimeError: If it fails; the message names the file with its output.
+            RuntimeError: If it fails or is stopped; the message names the file with
+                its output.
             ValueError: See :attr:`is_done`.
         """
         if self.is_done:
@@ -66,40 +100,108 @@ class Training:
         if threads is not None:
             environment['OMP_NUM_THREADS'] = str(threads)
         with output.open('a') as file:
-            done = subprocess.run(
-                [sys.executable, *self.command],
-                stdout=file,
-                stderr=file,
-                env=environment,
-                check=False,
-            )
-        if done.returncode:
+            code = call([sys.executable, *self.command], file, environment)
+        if code or was_stopped(self.work_dir):
             last = ''.join(output.read_text().strip().splitlines(True)[-3:])
+            what = 'failed' if code else 'was stopped'
             raise RuntimeError(
-                f'{" ".join(self.command)} failed, see {output}. It ends with:\n{last}'
+                f'{" ".join(self.command)} {what}, see {output}. It ends with:\n{last}'
             )
-        with whole_or_nothing(self._mark) as partial:
-            partial.write_text(' '.join(self.command))
+        with whole_or_nothing(self.work_dir / MARK) as partial:
+            partial.write_text(json.dumps(self.identity))
+
+
+def call(command: Sequence[str], output: Any, environment: Mapping[str, str]) -> int:
+    """Run a program that ends with this one.
+
+    Args:
+        command: The program and its arguments.
+        output: The file for what it prints.
+        environment: Its environment variables.
+
+    Returns:
+        Its exit code.
+    """
+    process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
+    _running.add(process)
+    try:
+        return process.wait()
+    finally:
+        _running.discard(process)
 
 
 def train_all(
-    trainings: Sequence[Training], jobs: int, called: Mapping[str, str] | None = None
+    trainings: Sequence[Training],
+    jobs: int,
+    called: Mapping[str, str] | None = None,
+    then: Callable[[Training], None] | None = None,
 ) -> None:
     """Run the trainings that are not done, and print the progress.
+
+    One that fails does not keep the others from running, unless none has succeeded
+    before it. SIGTERM ends those that run, which can be resumed.
 
     Args:
         trainings: All of them.
         jobs: How many run at a time; if several do, each uses one thread.
         called: Names to print instead of the trainings' own.
+        then: What to do with each training that has finished, one at a time.
+
+    Raises:
+        RuntimeError: If any has failed, at the end; the message has all errors.
     """
     missing = [each for each in trainings if not each.is_done]
     print(f'{len(missing)} of {len(trainings)} trainings to do', flush=True)
+    begin, threads = time.monotonic(), 1 if jobs > 1 else None
+    failures: list[str] = []
+    with _ended_by_sigterm(), ThreadPoolExecutor(jobs) as pool:
+        running = {pool.submit(each.run, threads): each for each in missing}
+        try:
+            for count, done in enumerate(as_completed(running), start=1):
+                each = running[done]
+                name = f'{(called or {}).get(each.name, each.name)}, seed {each.seed}'
+                if error := done.exception():
+                    print(f'failed: {name}', flush=True)
+                    failures.append(str(error))
+                    if not isinstance(error, RuntimeError):
+                        raise error
+                    if len(failures) == count:
+                        break
+                    continue
+                if then is not None:
+                    then(each)
+                left = (time.monotonic() - begin) / count * (len(missing) - count)
+                rest = f'; about {in_hours(left / 60)} left' if left else ''
+                print(f'done: {name}{rest}', flush=True)
+        except BaseException:
+            for process in list(_running):
+                process.terminate()
+            raise
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+    if failures:
+        raise RuntimeError('\n'.join(failures))
 
-    def train(each: Training) -> None:
-        each.run(threads=1 if jobs > 1 else None)
-        name = (called or {}).get(each.name, each.name)
-        print(f'done: {name}, seed {each.seed}', flush=True)
 
-    with ThreadPoolExecutor(jobs) as pool:
-        for _ in pool.map(train, missing):
-            pass
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Turn SIGTERM into :exc:`SystemExit`, so that what runs is ended in order."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def leave(*_: object) -> None:
+        raise SystemExit(128 + signal.SIGTERM)
+
+    former = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, former)
+
+
+def in_hours(minutes: float) -> str:
+    """A duration for people: minutes up to an hour and a half, then hours."""
+    if minutes < 90:
+        return f'{max(1, round(minutes))} min'
+    return f'{minutes / 60:.1f} h'

@@ -8,7 +8,6 @@ import pytest
 
 from mmkd.compare import comparison
 from mmkd.compare.comparison import Comparison
-from mmkd.runs.training import Training
 
 PAIR = 'resnet56_resnet20_cifar100'
 
@@ -55,30 +54,21 @@ def test_all_see_the_views_of_a_record(
 
 
 def test_one_record_serves_all_methods(compared: Comparison, tmp_path: Path) -> None:
-    made = replace(compared, methods=['none', 'kd', 'kd+dkd']).recording(tmp_path / 'r')
-    assert made.command[:5] == ('tools/record.py', PAIR, '--method', 'kd', 'dkd')
-
-
-def test_the_lengths_of_equal_minutes_are_kept(
-    compared: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tried = []
-
-    def timed(training: Training, minutes: float, unit: str) -> int:
-        tried.append((training.work_dir, training.command, minutes, unit))
-        return 12 if training.name == 'none' else 7
-
-    monkeypatch.setattr(comparison, 'timed_length', timed)
-    for _ in range(2):
-        lengths = compared.lasting(5)
-        assert lengths == {'none': ('epochs', 12), 'dhkd+dkd': ('epochs', 7)}
-    assert [each[2:] for each in tried] == [(5, 'epochs')] * 2
-    folder, command, *_ = tried[1]
-    assert folder == tmp_path / 'trials' / 'dhkd+dkd'
-    assert str(folder) in command
-    assert not any('seed0' in word for word in command)
-    with pytest.raises(ValueError, match='lengths for 5 minutes, not for 6'):
-        compared.lasting(6)
+    """Its command has no --amp."""
+    wanted = replace(
+        compared,
+        methods=['none', 'kd', 'kd+dkd'],
+        options=['--amp', '--no-teacher-check'],
+        settings=['dkd.warmup=3'],
+        changes=['train_dataloader.batch_size=8'],
+    )
+    made = wanted.recording(tmp_path / 'r')
+    assert made.command == (
+        *('tools/record.py', PAIR, '--method', 'kd', 'dkd'),
+        *('--out', str(tmp_path / 'r'), '--teacher', 'teacher.pth'),
+        *('--no-teacher-check', '--set', 'dkd.warmup=3'),
+        *('--cfg-options', 'train_dataloader.batch_size=8'),
+    )
 
 
 def test_chosen_settings_reach_the_methods_that_have_them(compared: Comparison) -> None:
@@ -115,3 +105,87 @@ def test_a_teacher_is_trained_as_its_config_says(
     )
     with pytest.raises(ValueError, match=r'the teacher of .* give --teacher'):
         replace(compared, pair=str(child)).teachers_training()
+
+
+def test_settings_go_to_the_methods_that_have_them(compared: Comparison) -> None:
+    wanted = replace(
+        compared,
+        methods=['none', 'dhkd', 'dkd', 'dhkd+dkd'],
+        settings=['dual_head.weight=0.5', 'dkd.warmup=10'],
+        lengths={},
+    )
+    given = {}
+    for each in wanted.trainings()[:4]:
+        words = list(each.command)
+        end = words.index('--cfg-options')
+        begin = words.index('--set') + 1 if '--set' in words else end
+        given[each.name] = words[begin:end]
+    assert given == {
+        'none': [],
+        'dhkd': ['dual_head.weight=0.5'],
+        'dkd': ['dkd.warmup=10'],
+        'dhkd+dkd': ['dual_head.weight=0.5', 'dkd.warmup=10'],
+    }
+
+
+def test_times_that_are_set_are_not_scaled(compared: Comparison) -> None:
+    """Those of the pair's config are: 20 of 240 epochs are 2 of 24."""
+    _, taught, *_ = compared.trainings()
+    assert 'model.methods.dkd.warmup=2' in taught.command
+    _, taught, *_ = replace(compared, settings=['dkd.warmup=10']).trainings()
+    assert 'dkd.warmup=10' in taught.command
+    assert not any('model.methods.dkd.warmup' in word for word in taught.command)
+    chosen = {'dhkd+dkd': {'dkd.warmup': '5'}}
+    _, taught, *_ = replace(compared, chosen=chosen).trainings()
+    assert not any('model.methods.dkd.warmup' in word for word in taught.command)
+
+
+def test_changes_are_the_last_word(compared: Comparison) -> None:
+    changes = ['param_scheduler.milestones=[3,4]', 'train_cfg.max_epochs=5']
+    for each in replace(compared, changes=changes).trainings():
+        assert each.command.count('--cfg-options') == 1
+        assert list(each.command[-2:]) == changes
+    cfg = replace(compared, changes=changes).config_of('none')
+    assert cfg.train_cfg.max_epochs == 5
+    assert compared.config_of('none').train_cfg.max_epochs == 240
+
+
+def test_the_config_and_the_teachers_file_are_part_of_a_run(
+    compared: Comparison, tmp_path: Path
+) -> None:
+    pair, teacher = tmp_path / 'pair.py', tmp_path / 'teacher.pth'
+    found = []
+    for content in 'ab':
+        base = f'mmkd::_base_/pairs/{PAIR}.py'
+        pair.write_text(f"_base_ = '{base}'\nlog_level = '{content}'")
+        teacher.write_text(content)
+        comparison._read.cache_clear()
+        comparison._hashed.cache_clear()
+        wanted = replace(
+            compared, pair=str(pair), teaching=['--teacher', str(teacher)], lengths={}
+        )
+        found.append([each.facts for each in wanted.trainings()[:2]])
+    (alone, taught), (other_alone, other_taught) = found
+    assert alone['config']['log_level'] == 'a'
+    assert other_alone['config']['log_level'] == 'b'
+    place = 'teacher: SHA-256 of the file'
+    assert place not in alone
+    assert taught[place] != other_taught[place]
+
+
+@pytest.mark.parametrize(
+    ('changed', 'message'),
+    [
+        (dict(methods=['none', 'dhdk']), "unknown 'dhdk'.*dhkd"),
+        (dict(settings=['dkd.weight=2', 'kd.weight=1']), 'kd.weight=1: no method that'),
+        (dict(changes=['randomness.seed=3']), 'seed: the comparison sets that itself'),
+        (dict(changes=['val_dataloader=None']), 'has no val_dataloader'),
+        (dict(lengths={'none': ('iterations', 9)}), r'give --epochs'),
+    ],
+)
+def test_mistakes_are_found_before_anything_is_trained(
+    changed: dict[str, object], message: str, compared: Comparison
+) -> None:
+    compared.check()
+    with pytest.raises(ValueError, match=message):
+        replace(compared, **changed).check()  # type: ignore[arg-type]

@@ -45,6 +45,40 @@ def test_a_fifth_is_held_back_and_scored(tmp_path: Path, digits: str) -> None:
     assert made.read_text() == first
 
 
+@pytest.mark.parametrize('indices', [[5, 3, 8, 100, 7, 1, 2, 9, 11, 4], 10, -10])
+def test_a_part_is_divided_within_itself(
+    indices: object, tmp_path: Path, digits: str
+) -> None:
+    child = tmp_path / 'child.py'
+    child.write_text(
+        f"_base_ = '{PAIR}'\ntrain_dataloader = dict(dataset=dict(indices={indices}))"
+    )
+    assert hold_back(str(child), tmp_path / 'pair.py', digits) == 2
+    whole, cfg = load_config(str(child)), load_config(str(tmp_path / 'pair.py'))
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        whole.train_dataloader.dataset.data_root = digits
+        full = DATASETS.build({**whole.train_dataloader.dataset, 'indices': None})
+    places = range(len(full))
+    known = indices if isinstance(indices, list) else list(places)
+    if isinstance(indices, int):
+        known = known[:indices] if indices > 0 else known[indices:]
+    held = cfg.val_dataloader.dataset.indices
+    kept = cfg.train_dataloader.dataset.indices
+    assert sorted(held + kept) == sorted(known)
+
+
+def test_changes_of_the_images_count(tmp_path: Path, digits: str) -> None:
+    changes = {
+        'train_dataloader.dataset.indices': 50,
+        'val_dataloader.dataset.pipeline': [],
+        'train_cfg.max_epochs': 3,
+    }
+    assert hold_back(PAIR, tmp_path / 'pair.py', digits, changes) == 10
+    cfg = load_config(str(tmp_path / 'pair.py'))
+    assert cfg.val_dataloader.dataset.pipeline == []
+    assert cfg.train_cfg == load_config(PAIR).train_cfg
+
+
 def test_a_wrapped_data_set_is_refused(tmp_path: Path, digits: str) -> None:
     child = tmp_path / 'child.py'
     child.write_text(

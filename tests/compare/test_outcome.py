@@ -1,33 +1,29 @@
 """Scores, gains and verdicts of runs made by hand."""
 
 import io
-import json
 from pathlib import Path
 
 import pytest
-from made_runs import made_run, save_student
+from made_runs import made_run, settings, write_session
+from mmengine.config import Config
 from rich.console import Console
-from tiny_models import Tiny, tiny
 
 from mmkd.compare.comparison import TEACHER
 from mmkd.compare.outcome import (
     BEST,
-    LINES,
     Done,
     key_of,
-    line,
     markdown,
     read_done,
     rows_of,
     table,
     verdicts,
     write_best,
-    write_lines,
 )
+from mmkd.compare.saved import gather_lines, save_line
+from mmkd.runs import training
 from mmkd.runs.training import Training
 from mmkd.spread import NOTHING
-
-__all__ = ['tiny']
 
 KD = {'kd': dict(type='LogitsKD', weight=0.5)}
 SCORES = {
@@ -35,6 +31,11 @@ SCORES = {
     'kd': (42.0, 43.5, 43.5),
     'dhkd': (41.0, 41.5, 41.0),
 }
+
+
+@pytest.fixture(autouse=True)
+def nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, 'call', lambda command, output, environment: 0)
 
 
 @pytest.fixture
@@ -48,15 +49,21 @@ def trainings(tmp_path: Path) -> list[Training]:
             made_run(folder, {50: 60.0, 100: score}, methods, seed)
             command = ('/clone/tools/train.py', 'pair', '--method', name)
             made.append(Training(name, seed, command, folder))
-            (folder / 'done.txt').write_text(' '.join(command))
+            made[-1].run()
     return [*made, Training('mhkd', 0, ('train.py',), tmp_path / 'mhkd_0')]
 
 
 @pytest.fixture
 def done(trainings: list[Training], tmp_path: Path) -> Done:
     found = read_done(trainings)
-    write_lines(found, tmp_path, 'abc')
+    take_lines(found, tmp_path)
     return found
+
+
+def take_lines(done: Done, out: Path) -> None:
+    for each, _ in done:
+        save_line(each)
+    gather_lines(out, list(SCORES))
 
 
 def test_gains_are_paired_by_seed(done: Done, tmp_path: Path) -> None:
@@ -85,48 +92,33 @@ def test_the_table_is_text_and_for_a_terminal(done: Done, tmp_path: Path) -> Non
     assert '43.00 ± 0.87' in text.getvalue()
 
 
-def test_each_run_has_one_line(trainings: list[Training], tmp_path: Path) -> None:
-    write_lines(read_done(trainings[:2]), tmp_path, 'abc')
-    write_lines(read_done(trainings), tmp_path, 'def')
-    lines = [json.loads(each) for each in (tmp_path / LINES).read_text().splitlines()]
-    assert [(each['method'], each['seed']) for each in lines] == [
-        (name, seed) for name in SCORES for seed in range(3)
-    ]
-    first = lines[0]
-    assert (first['last'], first['best'], first['commit']) == (40.0, 60.0, 'abc')
-    assert first['command'] == ['tools/train.py', 'pair', '--method', 'none']
-
-
 def test_the_best_can_be_taken_up(done: Done, tmp_path: Path) -> None:
+    """Its run, of which a second session began at a checkpoint, is not gone on with."""
+    first = settings(KD, work_dir='kd_0', resume='auto', load_from='pretrained.pth')
+    again = settings(KD, work_dir='kd_0', resume=True, load_from='kd_0/iter_50.pth')
+    folder = tmp_path / 'kd_0'
+    Config(first).dump(next(folder.glob('*/vis_data')) / 'config.py')
+    write_session(folder, {100: {}}, config=again, name='20270101_000000')
     assert write_best(done, tmp_path) == 'kd'
-    assert 'LogitsKD' in (tmp_path / BEST).read_text()
+    best = Config.fromfile(tmp_path / BEST)
+    assert best.model.methods.kd.type == 'LogitsKD'
+    assert best.load_from == 'pretrained.pth'
+    assert not {'work_dir', 'resume'} & best.keys()
 
 
 def test_the_teacher_is_no_candidate(trainings: list[Training], tmp_path: Path) -> None:
     made_run(tmp_path / 'teacher', {100: 70.0})
-    (tmp_path / 'teacher' / 'done.txt').write_text('train.py')
     teacher = Training(TEACHER, 0, ('train.py',), tmp_path / 'teacher')
+    teacher.run()
     done = read_done([teacher, *trainings])
-    write_lines(done, tmp_path, None)
+    take_lines(done, tmp_path)
     assert write_best(done, tmp_path) == 'kd'
     assert verdicts(rows_of(done, tmp_path))[0] == '- teacher: 70.00'
 
 
-def test_a_line_says_how_many_parameters_are_deployed(
-    tmp_path: Path, tiny: Tiny
-) -> None:
-    network = dict(tiny.classifier(), _scope_='mmpretrain')
-    run = made_run(tmp_path / 'a', {100: 1.0}, KD, student=network)
-    save_student(tmp_path / 'a')
-    training = Training('kd', 0, ('train.py',), tmp_path / 'a')
-    count = sum(p.numel() for p in tiny.plain('images').parameters())
-    assert line(training, run, 'mIoU', None)['parameters'] == count
-    (tmp_path / 'a' / 'student.pth').unlink()
-    assert line(training, run, 'mIoU', None)['parameters'] is None
-
-
 def test_without_a_score_there_is_nothing_to_compare(tmp_path: Path) -> None:
     made_run(tmp_path / 'a')
-    (tmp_path / 'a' / 'done.txt').write_text('train.py')
+    alone = Training('kd', 0, ('train.py',), tmp_path / 'a')
+    alone.run()
     with pytest.raises(ValueError, match='no run has logged a score'):
-        key_of(read_done([Training('kd', 0, ('train.py',), tmp_path / 'a')]))
+        key_of(read_done([alone]))

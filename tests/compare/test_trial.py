@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mmkd.compare.trial import LINES, timed_length
+from mmkd.compare.trial import LINES, minutes_of_one
 from mmkd.runs.training import Training
 
 SCRIPT = """
@@ -32,23 +32,26 @@ def training(tmp_path: Path, lines: int, sleep: float) -> Training:
     return Training('kd', 0, (str(script),), folder)
 
 
-@pytest.mark.parametrize(('unit', 'length'), [('iterations', 240), ('epochs', 6)])
+@pytest.mark.parametrize(('unit', 'steps'), [('iterations', 1), ('epochs', 40)])
 def test_the_median_step_counts_and_the_trial_ends(
-    unit: str, length: int, tmp_path: Path
+    unit: str, steps: int, tmp_path: Path
 ) -> None:
-    """Two minutes at half a second per step, 40 steps per epoch."""
+    """Half a second per step, 40 steps per epoch."""
     trial = training(tmp_path, LINES, sleep=600)
     begin = time.monotonic()
-    assert timed_length(trial, 2, unit) == length
+    assert minutes_of_one(trial, unit) == pytest.approx(steps * 0.5 / 60)
     assert time.monotonic() - begin < 300
     with pytest.raises(ProcessLookupError):
         os.kill(int((trial.work_dir / 'pid').read_text()), 0)
 
 
-def test_a_training_is_one_step_at_least(tmp_path: Path) -> None:
-    assert timed_length(training(tmp_path, LINES, 600), 1e-6, 'epochs') == 1
+def test_an_earlier_trial_does_not_count(tmp_path: Path) -> None:
+    """Its script refuses to write into the folder of another run of it."""
+    for _ in range(2):
+        trial = training(tmp_path, LINES, sleep=600)
+        assert minutes_of_one(trial, 'iterations') == pytest.approx(0.5 / 60)
 
 
 def test_one_that_fails_is_named_with_its_last_words(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match=r'it could be timed.*\n.*out of memory'):
-        timed_length(training(tmp_path, 1, 0), 1, 'iterations')
+        minutes_of_one(training(tmp_path, 1, 0), 'iterations')

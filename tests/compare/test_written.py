@@ -7,7 +7,7 @@ import pytest
 from made_runs import made_run
 
 from mmkd.compare.lines import Results
-from mmkd.compare.outcome import line
+from mmkd.compare.saved import line
 from mmkd.compare.written import render
 from mmkd.runs import read_run
 from mmkd.runs.training import Training
@@ -38,7 +38,7 @@ def folder(tmp_path: Path) -> Path:
             options = ['--cfg-options', f'randomness.seed={seed}', "a='b c'"]
             command = ('/clone/tools/train.py', 'pair', '--method', name, *options)
             run = Training(name, seed, command, work)
-            found.append(line(run, read_run(work), 'mIoU', 'abc'))
+            found.append(line(run, read_run(work), 'mIoU'))
     lines = tmp_path / 'lines'
     lines.mkdir()
     (lines / 'runs.jsonl').write_text(''.join(f'{json.dumps(x)}\n' for x in found))

@@ -1,17 +1,17 @@
 """Programs of tools/ without the seconds that a process of their own takes."""
 
 import runpy
-import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
 import pytest
 from mmengine.logging import MessageHub, MMLogger
 from mmengine.visualization import Visualizer
+
+from mmkd.runs import training
 
 TOOLS = Path(__file__).parents[2] / 'tools'
 
@@ -49,14 +49,10 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Trainings start without the seconds that a process takes."""
     ran: list[str] = []
 
-    plain = subprocess.run
-
-    def run(command: Any, **options: Any) -> Any:
-        if command[0] != sys.executable:
-            return plain(command, **options)
+    def call(command: Sequence[str], output: Any, environment: Any) -> int:
         ran.append(command[2])
         run_program(Path(command[1]), *command[2:])
-        return SimpleNamespace(returncode=0)
+        return 0
 
-    monkeypatch.setattr(subprocess, 'run', run)
+    monkeypatch.setattr(training, 'call', call)
     return ran

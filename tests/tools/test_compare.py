@@ -1,11 +1,18 @@
 """``mmkd compare`` on the embedded digits."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from in_process import TOOLS
 
+from mmkd.compare import comparison
 from mmkd.runs import read_run
 from mmkd_demo.digits import write_digits
 
@@ -36,11 +43,24 @@ def test_methods_are_compared_with_the_student_alone(
         f"_base_ = '{DEMO}/pair.py'\nmodel = dict(teacher=dict(config='teacher.py'))"
     )
     command = ['pair.py', '--method', 'none', 'kd', '--seeds', 2, '--out', 'all']
-    command += ['--epochs', 1, '--train-teacher', '--record']
+    command += ['--epochs', 1, '--train-teacher', '--record', '--set', 'kd.weight=0.8']
     command += ['--no-teacher-check', '--cfg-options', *SHORT]
 
-    with pytest.raises(SystemExit, match='a trained teacher, which does not exist'):
+    def planned() -> list[str]:
+        capsys.readouterr()
         run_tool('compare.py', *command, '--plan')
+        return [line.split()[-1] for line in capsys.readouterr().out.splitlines()]
+
+    # Each stage is planned once the one before is done.
+    with pytest.raises(SystemExit, match='--estimate times steps with the teacher'):
+        run_tool('compare.py', *command, '--estimate')
+    for name in ('teacher', 'recording'):
+        assert planned() == [name]
+        with pytest.raises(SystemExit, match=f'--only kd_seed0: the runs are .*{name}'):
+            run_tool('compare.py', *command, '--only', 'kd_seed0')
+        run_tool('compare.py', *command, '--only', name)
+    assert planned() == ['none_seed0', 'kd_seed0', 'none_seed1', 'kd_seed1']
+    run_tool('compare.py', *command, '--only', 'kd_seed1')
     run_tool('compare.py', *command)
     assert len(in_this_process) == 6
     folder = Path('all')
@@ -53,12 +73,12 @@ def test_methods_are_compared_with_the_student_alone(
         ('kd', 1),
     ]
     assert lines[0]['parameters'] > lines[1]['parameters'] > 0
+    assert lines[2]['settings'][0] == 'kd.weight=0.8'
     told = capsys.readouterr().out
     assert 'kd: ' in told
     assert 'over two seeds' in told
     assert 'over two seeds' in (folder / 'table.md').read_text()
     assert '<html' in (folder / 'report.html').read_text()
-    assert "type='" in (folder / 'best.py').read_text()
 
     run_tool('compare.py', *command)
     assert len(in_this_process) == 6
@@ -69,8 +89,35 @@ def test_methods_are_compared_with_the_student_alone(
     ]
     with pytest.raises(SystemExit, match=r'holds the training of another command'):
         run_tool('compare.py', *command, 'train_dataloader.batch_size=3')
-    with pytest.raises(SystemExit, match=r"--only kd_7: the runs are none_seed0, kd"):
+    with pytest.raises(SystemExit, match=r'--only kd_7: the runs are .*none_seed0, kd'):
         run_tool('compare.py', *command, '--only', 'kd_7')
+
+    # The best can be trained again, from the beginning and in another folder.
+    run_tool('train.py', 'all/best.py', '--work-dir', 'again')
+    assert [each.name for each in Path('again').glob('epoch_*.pth')] == ['epoch_1.pth']
+
+    # Other lines of the config are another comparison.
+    with Path('pair.py').open('a') as pair:
+        pair.write('\ntrain_dataloader = dict(batch_size=7)\n')
+    comparison._read.cache_clear()
+    with pytest.raises(SystemExit, match=r'config\.train_dataloader\.batch_size was'):
+        run_tool('compare.py', *command)
+
+
+def test_mistakes_are_said_before_the_teacher_is_trained(
+    run_tool: Callable[..., None], in_this_process: list[str]
+) -> None:
+    write_digits(Path('data/demo/digits'))
+    command = [DEMO / 'pair.py', '--out', 'all', '--train-teacher', '--method', 'none']
+    for words, message in (
+        (['dhdk'], "unknown 'dhdk'"),
+        (['kd', '--iterations', 3], 'give --epochs'),
+        (['kd', '--tune', 'lr'], '--tune takes KEY=VALUE,VALUE'),
+        (['kd', '--set', 'dkd.weight=1'], 'no method that is compared has it'),
+    ):
+        with pytest.raises(SystemExit, match=message):
+            run_tool('compare.py', *command, *words)
+    assert not in_this_process
 
 
 def test_settings_are_chosen_on_images_held_back(
@@ -90,9 +137,21 @@ def test_settings_are_chosen_on_images_held_back(
     capsys.readouterr()
     run_tool('compare.py', *command, '--plan')
     planned = [line.split()[-1] for line in capsys.readouterr().out.splitlines()]
-    assert planned == ['tune/none_0', 'tune/none_1', 'tune/dhkd_0', 'tune/dhkd_1']
-    run_tool('compare.py', *command, '--only', 'tune/none_0')
+    names = [
+        f'tune/{method}_optim_wrapper.optimizer.lr={rate}'
+        for method in ('none', 'dhkd')
+        for rate in ('0.0001', '0.05')
+    ]
+    assert planned == names
+    run_tool('compare.py', *command, '--estimate')
+    told = capsys.readouterr().out.splitlines()
+    assert [line.split(' of ')[0] for line in told[:2]] == [
+        *('student alone: 3 trainings', 'dhkd: 3 trainings'),
+    ]
+    assert told[2].startswith('in all 1 min')
+    run_tool('compare.py', *command, '--only', names[0])
     assert len(in_this_process) == 1
+    assert not Path('all/runs.jsonl').exists()
     run_tool('compare.py', *command)
     assert len(in_this_process) == 6
     tuned = json.loads(Path('all/tuned.json').read_text())
@@ -104,5 +163,36 @@ def test_settings_are_chosen_on_images_held_back(
         assert tried[f'{key}={value}'] == max(tried.values())
         assert settings['optim_wrapper']['optimizer']['lr'] == float(value)
         assert 'indices' not in settings['train_dataloader']['dataset']
-    kept = read_run(Path('all/tune/none_0')).settings['train_dataloader']['dataset']
+    kept = read_run(Path('all', names[0])).settings['train_dataloader']['dataset']
     assert len(kept['indices']) == 718
+
+
+def test_it_goes_on_where_it_was_ended(
+    run_tool: Callable[..., None], tmp_path: Path, in_this_process: list[str]
+) -> None:
+    """By SIGTERM, which ends its training too; the result is the same."""
+    write_digits(Path('data/demo/digits'))
+    command = [DEMO / 'pair.py', '--method', 'none', '--seeds', 1, '--epochs', 4]
+    options = ['--cfg-options', *SHORT, 'default_hooks.logger.interval=1']
+    words = [str(word) for word in (*command, '--out', 'ended', *options)]
+    process = subprocess.Popen(
+        [sys.executable, str(TOOLS / 'compare.py'), *words],
+        env={**os.environ, 'PYTHONPATH': str(TOOLS.parent)},
+    )
+    run, until = Path('ended', 'none_seed0'), time.monotonic() + 300
+    while not any('loss' in log.read_text() for log in run.glob('*/vis_data/*.json')):
+        assert process.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(300) == 128 + signal.SIGTERM
+    assert not (run / 'done.json').exists()
+    assert len(list(run.glob('*.pth'))) == 1
+    run_tool('compare.py', *words)
+    run_tool('compare.py', *command, '--out', 'whole', *options)
+    ended, whole = (
+        json.loads(Path(folder, 'runs.jsonl').read_text())
+        for folder in ('ended', 'whole')
+    )
+    assert (ended['last'], ended['best']) == (whole['last'], whole['best'])
+    assert len(list(run.glob('*/vis_data'))) == 2

@@ -75,7 +75,7 @@ if __name__ == '__main__':
     distributed.init_process_group(
         'gloo', init_method=f'file://{folder}/store', rank=rank, world_size=2
     )
-    with mock.patch.object(gather, 'get_backend', lambda: backend):
+    with mock.patch.object(gather, 'get_backend', return_value=backend):
         torch.save(run(rank, 2), folder / f'{rank}.pth')
     assert gather._hosts.cache_info().currsize == 1
     assert (gather._hosts() is None) == (backend == 'gloo')

@@ -1,0 +1,84 @@
+"""The trainings of a comparison in stages, of which each needs the one before."""
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mmkd.compare.saved import gather_lines, save_line
+from mmkd.runs.training import Training, train_all
+
+
+@dataclass
+class Stages:
+    """Runs the trainings of each stage, prints their commands, or runs one of them.
+
+    Attributes:
+        out: The folder of the comparison.
+        methods: Its methods, in the order of their lines.
+        jobs: Trainings at a time.
+        only: The folder, in ``out``, of the only training to run.
+        plan: The command to print for each training, with ``--only`` and its folder
+            appended; None to run them.
+        dry: Whether nothing must be run.
+    """
+
+    out: Path
+    methods: Sequence[str]
+    jobs: int = 1
+    only: str | None = None
+    plan: Sequence[str] | None = None
+    dry: bool = False
+    _offered: list[str] = field(default_factory=list)
+
+    def run(self, trainings: Sequence[Training]) -> bool:
+        """Do what is wanted with the trainings of a stage.
+
+        Args:
+            trainings: The stage's trainings.
+
+        Returns:
+            Whether the next stage can begin.
+
+        Raises:
+            RuntimeError: If a training fails, after the others have run.
+            ValueError: If a training is done with another command or config.
+        """
+        names = {str(each.work_dir.relative_to(self.out)): each for each in trainings}
+        missing = [name for name, each in names.items() if not each.is_done]
+        self._offered += names
+        if self.only in names:
+            train_all([names[self.only]], 1, then=self._keep)
+            return False
+        if self.plan is not None:
+            for name in missing:
+                print(shlex.join([*self.plan, '--only', name]))
+        if self.plan is not None or self.only is not None or self.dry:
+            return not missing
+        for each in trainings:
+            if each.is_done:
+                self._keep(each)
+        gather_lines(self.out, self.methods)
+        train_all(trainings, self.jobs, then=self._collect)
+        return True
+
+    def check(self) -> None:
+        """Check that the only training to run was in one of the stages so far.
+
+        Raises:
+            ValueError: If it was not.
+        """
+        if self.only is not None and self.only not in self._offered:
+            raise ValueError(
+                f'--only {self.only}: the runs are {", ".join(self._offered)}. '
+                'Others follow once these are done.'
+            )
+
+    def _keep(self, training: Training) -> None:
+        # Runs to choose settings by, and records, have no line.
+        if training.work_dir.parent == self.out and training.name != 'record':
+            save_line(training)
+
+    def _collect(self, training: Training) -> None:
+        self._keep(training)
+        gather_lines(self.out, self.methods)

@@ -1,0 +1,105 @@
+"""How long the trainings of a comparison take, from a few timed steps of each."""
+
+import json
+from collections.abc import Iterator
+
+from mmengine.logging import print_log
+
+from mmkd.compare.comparison import Comparison
+from mmkd.compare.length import LENGTHS, unit_of
+from mmkd.compare.trial import SOON, minutes_of_one
+from mmkd.resilience.files import whole_or_nothing
+from mmkd.runs.training import Training
+
+SAVED = 'lengths.json'
+FAR = 0.1
+"""The fraction of the wanted minutes from which a deviation is worth a warning."""
+
+
+def lasting(
+    wanted: Comparison, minutes: float, threads: int | None = None
+) -> dict[str, tuple[str, int]]:
+    """The length of each method's training for equal minutes, from timed trials.
+
+    It is rounded to whole epochs where the pair counts in those. The lengths are saved
+    in the folder: a second call returns the same ones.
+
+    Args:
+        wanted: The comparison.
+        minutes: Minutes per training.
+        threads: Number of PyTorch's threads; None does not change it.
+
+    Raises:
+        RuntimeError: If a trial fails.
+        ValueError: If the folder's lengths are for other minutes or settings, or an
+            epoch takes more than twice the minutes.
+    """
+    path = wanted.out / SAVED
+    known = json.loads(path.read_text()) if path.exists() else {}
+    if known.setdefault('minutes', minutes) != minutes:
+        raise ValueError(
+            f'{path} has lengths for {known["minutes"]:g} minutes, not for '
+            f'{minutes:g}: choose another folder.'
+        )
+    unit = _unit(wanted)
+    lengths, trials = known.setdefault(unit, {}), known.setdefault('trials', {})
+    for method in wanted.methods:
+        trial = _trial(wanted, method)
+        command = trial.identity['command']
+        if trials.setdefault(method, command) != command:
+            raise ValueError(
+                f'{path} has the length of {method} for other settings, those of '
+                f'{trials[method]}: choose another folder.'
+            )
+        if method not in lengths:
+            one = minutes_of_one(trial, unit, threads)
+            lengths[method] = _whole(minutes, one, unit, method)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with whole_or_nothing(path) as partial:
+                partial.write_text(json.dumps(known, indent=1))
+    return {method: (unit, lengths[method]) for method in wanted.methods}
+
+
+def durations(
+    wanted: Comparison, threads: int | None = None
+) -> Iterator[tuple[str, float]]:
+    """Each method, and how many minutes its training takes, from a timed trial.
+
+    Start-up and validation do not count.
+
+    Args:
+        wanted: The comparison.
+        threads: See :func:`lasting`.
+
+    Raises:
+        RuntimeError: If a trial fails.
+    """
+    unit = _unit(wanted)
+    for method in wanted.methods:
+        own = wanted.config_of(method).train_cfg[LENGTHS[unit]]
+        _, length = wanted.lengths.get(method, (unit, own))
+        yield method, length * minutes_of_one(_trial(wanted, method), unit, threads)
+
+
+def _unit(wanted: Comparison) -> str:
+    return unit_of(wanted.config_of(wanted.methods[0]).train_cfg)
+
+
+def _trial(wanted: Comparison, method: str) -> Training:
+    return wanted.training(method, 0, wanted.out / 'trials' / method, extra=SOON)
+
+
+def _whole(minutes: float, one: float, unit: str, method: str) -> int:
+    count = round(minutes / one)
+    if not count:
+        raise ValueError(
+            f'--minutes {minutes:g}: one of the {unit} of {method} takes {one:.1f} '
+            'minutes.'
+        )
+    if abs(count * one / minutes - 1) > FAR:
+        print_log(
+            f'{method}: {count} {unit} take {count * one:.1f} minutes, not '
+            f'{minutes:g}. More minutes make the difference smaller.',
+            'current',
+        )
+    return count

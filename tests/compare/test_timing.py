@@ -1,0 +1,103 @@
+"""Equal minutes, and the minutes of a whole comparison."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from unittest import mock
+
+import pytest
+
+from mmkd.compare import timing
+from mmkd.compare.comparison import Comparison
+from mmkd.compare.timing import SAVED, durations, lasting
+from mmkd.runs.training import Training
+
+PAIR = 'resnet56_resnet20_cifar100'
+METHODS = ['none', 'dhkd+dkd']
+
+
+@pytest.fixture
+def compared(tmp_path: Path) -> Comparison:
+    return Comparison(PAIR, METHODS, seeds=2, out=tmp_path, tools=Path('tools'))
+
+
+@pytest.fixture
+def tried(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Training, str, int | None]]:
+    """Trials, of which an epoch takes 0.4 minutes alone and 0.9 with methods."""
+    found = []
+
+    def timed(training: Training, unit: str, threads: int | None) -> float:
+        found.append((training, unit, threads))
+        return 0.4 if training.name == 'none' else 0.9
+
+    monkeypatch.setattr(timing, 'minutes_of_one', timed)
+    return found
+
+
+def test_the_lengths_of_equal_minutes_are_kept(
+    compared: Comparison,
+    tried: list[tuple[Training, str, int | None]],
+    tmp_path: Path,
+) -> None:
+    for _ in range(2):
+        lengths = lasting(compared, 4.5, threads=1)
+        assert lengths == {'none': ('epochs', 11), 'dhkd+dkd': ('epochs', 5)}
+    assert [each[1:] for each in tried] == [('epochs', 1)] * 2
+    trial = tried[1][0]
+    assert trial.work_dir == tmp_path / 'trials' / 'dhkd+dkd'
+    assert str(trial.work_dir) in trial.command
+    with pytest.raises(ValueError, match=r'lengths for 4\.5 minutes, not for 6'):
+        lasting(compared, 6)
+    with pytest.raises(ValueError, match='length of none for other settings'):
+        lasting(replace(compared, options=['--amp']), 4.5)
+
+
+def test_after_a_kill_the_other_methods_follow(
+    compared: Comparison, tried: list[tuple[Training, str, int | None]]
+) -> None:
+    lasting(replace(compared, methods=METHODS[:1]), 4.5)
+    assert set(lasting(compared, 4.5)) == set(METHODS)
+    assert [each[0].name for each in tried] == METHODS
+
+
+def test_whole_epochs_that_take_other_minutes_are_named(
+    compared: Comparison,
+    tried: list[tuple[Training, str, int | None]],
+) -> None:
+    """For 0.84 minutes two of 0.4 are near enough and one of 0.9; for 1.2 it is not."""
+    with mock.patch('mmkd.compare.timing.print_log') as log:
+        lasting(replace(compared, out=compared.out / 'near'), 0.84)
+    log.assert_not_called()
+    with mock.patch('mmkd.compare.timing.print_log') as log:
+        lasting(compared, 1.2)
+    [told] = log.mock_calls
+    assert told.args[0].startswith('dhkd+dkd: 1 epochs take 0.9 minutes, not 1.2.')
+
+
+def test_an_epoch_must_fit(
+    compared: Comparison,
+    tried: list[tuple[Training, str, int | None]],
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(ValueError, match=r'of the epochs of dhkd\+dkd takes 0\.9 min'):
+        lasting(compared, 0.4)
+    kept = json.loads((tmp_path / SAVED).read_text())
+    assert kept['epochs'] == {'none': 1}
+
+
+@pytest.mark.parametrize(
+    ('changed', 'epochs'),
+    [
+        (dict(lengths=dict.fromkeys(METHODS, ('epochs', 24))), 24),
+        (dict(changes=['train_cfg.max_epochs=2']), 2),
+        ({}, 240),
+    ],
+)
+def test_minutes_are_those_of_the_whole_training(
+    changed: dict[str, object],
+    epochs: int,
+    compared: Comparison,
+    tried: list[tuple[Training, str, int | None]],
+) -> None:
+    found = dict(durations(replace(compared, **changed)))  # type: ignore[arg-type]
+    assert found == pytest.approx({'none': epochs * 0.4, 'dhkd+dkd': epochs * 0.9})

@@ -1,0 +1,78 @@
+"""Settings chosen among trainings that are made by hand."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from made_runs import made_run
+
+from mmkd.compare.comparison import Comparison
+from mmkd.compare.tuning import Tuning
+from mmkd.runs import training
+
+PAIR = 'resnet20_resnet8_tin100'
+RATE = 'optim_wrapper.optimizer.lr'
+RANGES = {RATE: ['0.1', '0.2'], 'kd.weight': ['1', '2']}
+
+
+@pytest.fixture
+def tuning(tmp_path: Path) -> Tuning:
+    wanted = Comparison(
+        PAIR,
+        ['none', 'kd'],
+        seeds=2,
+        out=tmp_path,
+        tools=Path('tools'),
+        changes=['train_dataloader.dataset.split=a', 'train_dataloader.batch_size=2'],
+    )
+    made = Tuning(wanted, tmp_path / 'pair.py', RANGES)
+    made.wanted = replace(made.wanted, pair=PAIR)
+    return made
+
+
+def finish(tuning: Tuning, scores: dict[str, list[float | None]]) -> None:
+    """Make the runs; those without a score have failed."""
+    for method, values in scores.items():
+        for each, score in zip(tuning.of(method), values, strict=True):
+            if score is not None:
+                made_run(each.work_dir, {100: score})
+                each.run()
+
+
+@pytest.fixture(autouse=True)
+def nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, 'call', lambda command, output, environment: 0)
+
+
+def test_folders_keep_their_settings(tuning: Tuning, tmp_path: Path) -> None:
+    """Whatever other values there are."""
+    names = [each.work_dir.name for each in tuning.of('kd')]
+    assert f'kd_{RATE}=0.1_kd.weight=2' in names
+    assert len(set(names)) == 4
+    ranges = {RATE: ['0.05', '0.1', '0.2'], 'kd.weight': ['1', '2', '4']}
+    wider = Tuning(tuning.wanted, tmp_path / 'pair.py', ranges)
+    wider.wanted = tuning.wanted
+    folders = {each.work_dir.name for each in wider.of('kd')}
+    assert set(names) < folders
+
+
+def test_held_back_images_stay_so(tuning: Tuning) -> None:
+    for each in tuning.trainings():
+        assert 'train_dataloader.batch_size=2' in each.command
+        assert not any('dataset.split' in word for word in each.command)
+
+
+def test_one_that_fails_is_not_chosen(tuning: Tuning) -> None:
+    finish(tuning, {'none': [1.0, 4.0, 2.0, None], 'kd': [None, 5.0, 6.0, None]})
+    choices = tuning.choices()
+    assert choices['none'].settings == tuning.settings['none'][1]
+    assert choices['kd'].settings == {RATE: '0.2', 'kd.weight': '1'}
+    assert list(choices['kd'].tried.values()) == [None, 5.0, 6.0, None]
+    assert 'the best of 4 (6.00' in choices['kd'].words('kd', 10)
+    assert '2 of which failed' in choices['kd'].words('kd', 10)
+
+
+def test_all_that_fail_are_an_error(tuning: Tuning) -> None:
+    finish(tuning, {'none': [1.0, 4.0, 2.0, 3.0], 'kd': [None] * 4})
+    with pytest.raises(ValueError, match='no training of kd has succeeded'):
+        tuning.choices()

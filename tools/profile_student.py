@@ -7,6 +7,7 @@ Example:
 import argparse
 import json
 import math
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -130,10 +131,12 @@ def measure(cfg: Config, args: argparse.Namespace, folder: Path) -> dict[str, An
         print(f'scored on {count} of {len(validation)} validation images', flush=True)
         for each in subjects[-1:] if missing else subjects:
             score_all(each, cfg, validation, count)
-    print(f'\n{table(subjects)}')
-    for line in (*sentences(subjects), *notes, *(n for s in subjects for n in s.notes)):
+    measured = record(subjects)
+    print(f'\n{table(measured)}')
+    for line in (*sentences(measured), *notes, *(n for s in subjects for n in s.notes)):
         print(f'- {line}')
     return dict(
+        command=['tools/profile_student.py', *sys.argv[1:]],
         config=args.config,
         size=[height, width],
         threads=args.threads,
@@ -142,7 +145,7 @@ def measure(cfg: Config, args: argparse.Namespace, folder: Path) -> dict[str, An
         torch=torch.__version__,
         onnxruntime=needed('onnxruntime').__version__,
         mmkd=mmkd.__version__,
-        networks=record(subjects),
+        networks=measured,
         notes=notes,
     )
 

@@ -3,7 +3,7 @@
 Example:
     mmkd results NOTES.md --lines work_dirs/compare
 
-By default it updates the README, docs/results.md and docs/methods.md. How to declare a
+By default it updates the README and the pages of docs that have such tables. How to declare a
 table, and the format of a line: mmkd/compare/written.py and docs/compare.md.
 """
 
@@ -16,7 +16,8 @@ from mmkd.compare.written import render
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / 'docs'
-TEXTS = [ROOT / 'README.md', DOCS / 'results.md', DOCS / 'methods.md']
+PAGES = ('results', 'methods', 'deploy')
+TEXTS = [ROOT / 'README.md', *(DOCS / f'{page}.md' for page in PAGES)]
 LINES = DOCS / 'results'
 
 

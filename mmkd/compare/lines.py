@@ -146,16 +146,27 @@ class Results:
         Raises:
             ValueError: If there is no such file, or a network has no such runtime.
         """
-        path = self._folder / file
-        if not path.is_file():
-            raise ValueError(f'there is no {file}')
         found = {}
-        for network in json.loads(path.read_text())['networks']:
+        for network in self.profile(file)['networks']:
             forms = {form['runtime']: form for form in network['forms']}
             if runtime not in forms:
                 raise ValueError(f'{file} has no {runtime!r}, only {", ".join(forms)}')
             found[network['network']] = forms[runtime]
         return found
+
+    def profile(self, file: str) -> dict[str, Any]:
+        """All that ``mmkd profile --out`` has written.
+
+        Args:
+            file: The file.
+
+        Raises:
+            ValueError: If there is no such file.
+        """
+        path = self._folder / file
+        if not path.is_file():
+            raise ValueError(f'there is no {file}')
+        return dict(json.loads(path.read_text()))
 
     @property
     def hidden(self) -> list[str]:

@@ -13,6 +13,8 @@ regenerated::
     baseline: labels alone
     -->
     <!-- end of results -->
+
+``profile: FILE`` alone declares a table of deployed networks.
 """
 
 import re
@@ -25,6 +27,7 @@ from typing import Any
 import yaml
 
 from mmkd.compare.lines import Results, Row
+from mmkd.deploy.worth import sentences, table
 from mmkd.spread import number
 
 BEGIN, END = '<!-- results\n', '<!-- end of results -->'
@@ -118,6 +121,32 @@ class Table:
         return f'\n{text}\n' + (_commands(rows.values()) if self.notes else '')
 
 
+@dataclass(frozen=True)
+class Profile:
+    """A table of deployed networks as a text declares it.
+
+    Attributes:
+        profile: The output of ``mmkd profile --out``.
+    """
+
+    profile: str
+
+    def markdown(self, results: Results) -> str:
+        """The table, what it shows, and the command.
+
+        Args:
+            results: Where the file is.
+
+        Raises:
+            ValueError: If there is no such file.
+        """
+        found = results.profile(self.profile)
+        text = f'\n{table(found["networks"])}\n'
+        for each in sentences(found['networks']):
+            text += textwrap.fill(f'- {each}', WIDTH, subsequent_indent='  ') + '\n'
+        return f'{text}\n```bash\n{_in_lines(found["command"])}```\n\n'
+
+
 def head_of(kind: str, names: Mapping[str, Any]) -> str:
     """The heading of a column.
 
@@ -145,8 +174,9 @@ def render(text: str, results: Results) -> str:
 
     def made(found: re.Match[str]) -> str:
         try:
-            table = Table(**yaml.safe_load(found[2]))
-            return found[1] + table.markdown(results)
+            declared = yaml.safe_load(found[2])
+            kind = Profile if 'profile' in declared else Table
+            return found[1] + kind(**declared).markdown(results)
         except WRONG as error:
             raise ValueError(f'{error}, in the table of\n{found[2]}') from None
 

@@ -141,3 +141,19 @@ def test_a_table_without_an_end_takes_no_other_text(folder: Path, missing: str) 
     text = TEXT.replace(missing, '', 1) + TEXT
     with pytest.raises(ValueError, match='2 tables begin, but 1 end'):
         render(text, Results(folder))
+
+
+def test_deployed_networks_are_a_table_too(folder: Path) -> None:
+    form = dict(runtime='onnxruntime', megabytes=2.0, scores={'mIoU': 51.25})
+    form |= dict(ms_median=4.0, ms_95=5.0, ms_processor=3.9)
+    student = dict(network='student', parameters=1000, multiply_adds=None, forms=[form])
+    found = dict(networks=[student], command=['tools/profile_student.py', 'a.py'])
+    (folder / 'worth.json').write_text(json.dumps(found))
+    declared = f'<!-- results\nprofile: worth.json\n-->\nold\n{END}'
+    text = render(declared, Results(folder))
+    assert '| student |      1,000 |' in text
+    assert '|       4.00 |     5.00 |         3.90 | 51.25 |' in text
+    assert '```bash\npython tools/profile_student.py a.py\n```' in text
+    assert 'old' not in text
+    with pytest.raises(ValueError, match=r'there is no other\.json, in the table of'):
+        render(declared.replace('worth', 'other'), Results(folder))

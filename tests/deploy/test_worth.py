@@ -27,7 +27,7 @@ def subjects(network: Callable[..., Network]) -> list[Subject]:
 
 
 def test_a_table_that_reads_as_text_too(subjects: list[Subject]) -> None:
-    head, rule, *rows = table(subjects).splitlines()
+    head, rule, *rows = table(record(subjects)).splitlines()
     assert len({len(line) for line in (head, rule, *rows)}) == 1
     cells = [[cell.strip() for cell in row.strip('|').split('|')] for row in rows]
     assert cells[0] == (
@@ -38,19 +38,19 @@ def test_a_table_that_reads_as_text_too(subjects: list[Subject]) -> None:
     assert cells[2][2] == NOTHING
     assert [name.strip() for name in head.split('|')][-2] == 'mIoU'
     subjects[0].forms[0].scores.clear()
-    assert table(subjects).splitlines()[2].endswith(f'{NOTHING} |')
+    assert table(record(subjects)).splitlines()[2].endswith(f'{NOTHING} |')
 
 
 def test_without_scores_there_is_no_column(subjects: list[Subject]) -> None:
     for each in subjects:
         for one in each.forms:
             one.scores.clear()
-    assert 'mIoU' not in table(subjects)
-    assert 'mIoU' not in ''.join(sentences(subjects))
+    assert 'mIoU' not in table(record(subjects))
+    assert 'mIoU' not in ''.join(sentences(record(subjects)))
 
 
 def test_what_int8_and_the_student_cost(subjects: list[Subject]) -> None:
-    assert list(sentences(subjects)) == [
+    assert list(sentences(record(subjects))) == [
         'int8 vs float32, student: 0.50 of the CPU time, 0.25 of the file size, '
         'mIoU -0.50',
         'student in onnxruntime vs teacher in onnxruntime: 0.20 of the parameters, '
@@ -62,7 +62,7 @@ def test_what_int8_and_the_student_cost(subjects: list[Subject]) -> None:
 
 def test_a_busy_processor_is_named(subjects: list[Subject]) -> None:
     subjects[0].forms[0].latency = Latency([75.0], [50.0])
-    *_, last = sentences(subjects)
+    *_, last = sentences(record(subjects))
     assert 'up to 1.5 times the CPU time' in last
 
 

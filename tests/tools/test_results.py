@@ -11,7 +11,8 @@ from mmkd.compare.written import render
 
 ROOT = Path(__file__).parents[2]
 LINES = ROOT / 'docs' / 'results'
-TEXTS = [ROOT / 'README.md', *(ROOT / f'docs/{n}.md' for n in ('results', 'methods'))]
+PAGES = ('results', 'methods', 'deploy')
+TEXTS = [ROOT / 'README.md', *(ROOT / f'docs/{page}.md' for page in PAGES)]
 
 
 @pytest.mark.parametrize('path', TEXTS, ids=lambda path: path.name)

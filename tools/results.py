@@ -3,8 +3,8 @@
 Example:
     mmkd results NOTES.md --lines work_dirs/compare
 
-By default it updates the README and the pages of docs that have such tables. How to declare a
-table, and the format of a line: mmkd/compare/written.py and docs/compare.md.
+By default it updates the README and the pages of docs that have such tables. How to
+declare a table, and the format of a line: mmkd/compare/written.py and docs/compare.md.
 """
 
 from pathlib import Path

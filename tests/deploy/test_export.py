@@ -8,7 +8,7 @@ from typing import Any
 import onnx
 import pytest
 import torch
-from deployed import looks_trained
+from deployed import PAIRS, looks_trained, whole_student
 from mmengine.config import Config
 from torch import Tensor, nn
 
@@ -19,24 +19,6 @@ from mmkd.deploy.graph import Graph, trace
 from mmkd.deploy.images import noise
 from mmkd.deploy.network import Network
 from mmkd.deploy.parity import TOLERANCE, Difference, difference
-from mmkd.models import build_model
-from mmkd.models.deploy import drop_distillation
-
-PAIRS = {
-    'resnet20_resnet8_tin100': 'ResNetCIFAR',
-    'wrn40-2_wrn16-2_cifar100': 'WideResNetCIFAR',
-    'resnet50_vgg8_cifar100': 'VGGCIFAR',
-    'resnet50_mobilenetv2_cifar100': 'MobileNetV2CIFAR',
-    'resnet32x4_shufflenetv1_cifar100': 'ShuffleNetV1CIFAR',
-    'resnet32x4_shufflenetv2_cifar100': 'ShuffleNetV2CIFAR',
-    'resnet50_resnet18_cifar100': 'ResNet_CIFAR',
-    'resnet34_resnet18_imagenet': 'ResNet',
-    'resnet50_mobilenetv1_imagenet': 'MobileNetV1',
-    'deeplabv3-w48_deeplabv3-w16_camvid': 'ASPPHead',
-    'pspnet_r18_cityscapes': 'PSPHead',
-}
-"""A pair with a student of each family."""
-
 
 def family(model: dict[str, Any]) -> str:
     part = model.get('decode_head') or model['backbone']
@@ -44,10 +26,7 @@ def family(model: dict[str, Any]) -> str:
 
 
 def student(name: str) -> Network:
-    cfg = load_config(name)
-    drop_distillation(cfg)
-    torch.manual_seed(0)
-    model = Network(build_model(dict(cfg.model, _scope_=cfg.default_scope))).model
+    model = whole_student(name)
     for stage in model.backbone.children():
         if isinstance(stage, nn.Sequential):
             drop_repeats(stage)

@@ -5,10 +5,19 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import torch
+from deployed import PAIRS, looks_trained, whole_student
+from mmengine.config import Config
 from mmengine.runner import Runner
+from torch import Tensor
 
+from mmkd.deploy.export import export
+from mmkd.deploy.graph import Graph
+from mmkd.deploy.network import Network
+from mmkd.deploy.parity import TOLERANCE, difference
 from mmkd.models import build_model
 
 ROOT = Path(__file__).parents[2]
@@ -93,3 +102,44 @@ def test_tin100(
     assert len(score('train/loss')) == 2 * (2000 // 64 + 1)
     # One in a hundred is chance level.
     assert score('val/accuracy/top1')[-1] > 2
+
+
+@pytest.fixture(scope='module')
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Tensor]]:
+    """Real images by what they suit, normalised, each ``(1, 3, H, W)``."""
+    files = sorted((REAL / 'camvid' / 'leftImg8bit' / 'val').rglob('*.png'))[::13]
+    streets = [cv2.imread(str(file)) for file in files]
+    small = np.load(REAL / 'tin100' / 'val.npz')
+    ends = small['offsets']
+    shots = [
+        cv2.imdecode(small['jpeg'][ends[number] : ends[number + 1]], cv2.IMREAD_COLOR)
+        for number in range(0, len(ends) - 1, 157)
+    ]
+    tiles = [cv2.resize(shot, (32, 32), interpolation=cv2.INTER_AREA) for shot in shots]
+    large = [cv2.resize(shot, (224, 224)) for shot in shots[:8]]
+
+    def ready(images: list[np.ndarray]) -> list[Tensor]:
+        tensors = (torch.from_numpy(each).permute(2, 0, 1) for each in images)
+        return [(each[None].float() - 116) / 58 for each in tensors]
+
+    return {
+        name: ready(images)
+        for name, images in (('streets', streets), ('tiles', tiles), ('large', large))
+    }
+
+
+@pytest.mark.parametrize('pair', PAIRS)
+def test_every_student_computes_the_same_in_onnxruntime(
+    pair: str, pictures: dict[str, list[Tensor]], tmp_path: Path
+) -> None:
+    network = Network(looks_trained(whole_student(pair)))
+    is_map = network.view.task.spatial_dims > 0
+    kind = 'streets' if is_map else 'large' if 'imagenet' in pair else 'tiles'
+    images = pictures[kind]
+    path = tmp_path / 'student.onnx'
+    export(network, Config(dict(model={})), images[:2], path, tell=lambda found: None)
+    found = [difference(Graph(path)(each), network(each), each.shape) for each in images]
+    assert len(found) >= 8
+    assert max(each.relative for each in found) < TOLERANCE
+    # What the page on deployment says of them.
+    assert max(each.relative for each in found) < 7e-6

@@ -94,7 +94,7 @@ class ContrastiveRepresentationLoss(nn.Module):
         if normalizers is not None:
             log_z = normalizers(log_z)
         log_noise = math.log((indices.shape[1] - 1) / len(student_memory))
-        odds = scores - log_z.to(scores).view(2, 1, 1) - log_noise
+        odds = scores - log_z.to(scores.dtype).view(2, 1, 1) - log_noise
         log_likelihood = logsigmoid(odds[..., 0]) + logsigmoid(-odds[..., 1:]).sum(-1)
         return -log_likelihood.mean(1).sum()
 

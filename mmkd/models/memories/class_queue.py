@@ -45,7 +45,8 @@ class ClassQueue(nn.Module):
             rows: Embeddings ``(M, num_classes, channels)``, of any length.
             valid: Which of them are real, bool ``(M, num_classes)``.
         """
-        rows = torch.cat(rows_of_processes(normalize(rows, dim=2).to(self.rows)))
+        rows = normalize(rows, dim=2).to(self.rows.dtype)
+        rows = torch.cat(rows_of_processes(rows))
         valid = torch.cat(rows_of_processes(valid))
         classes, size = self.rows.shape[:2]
         counts = valid.sum(0)

@@ -1,6 +1,6 @@
 """Which channels of a teacher's logits are the classes of the student."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from mmengine.logging import print_log
@@ -95,7 +95,9 @@ class TeacherClasses:
     def _take(self, places: Sequence[int] | None) -> None:
         if places is None:
             return
-        chosen = torch.tensor(places)
+        # Where the logits are: copying them there in every step would block a GPU.
+        device = next(self.view.model.parameters()).device
+        chosen = torch.tensor(places, device=device)
         self.channels = chosen if self.channels is None else self.channels[chosen]
         self.view.num_classes = len(places)
 
@@ -109,7 +111,12 @@ class TeacherClasses:
             raise ValueError(self.view.refused)
         if self.channels is None:
             return logits
-        return logits.index_select(1, self.channels.to(logits.device))
+        return logits.index_select(1, self.channels)
+
+    def apply(self, fn: Callable[[Tensor], Tensor]) -> None:
+        """Move the channels, as ``nn.Module._apply`` does."""
+        if self.channels is not None:
+            self.channels = fn(self.channels)
 
     def numbers(self, predictions: Tensor) -> Tensor:
         """The student's indices of predicted classes; -1 for classes it lacks.

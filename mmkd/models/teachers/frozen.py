@@ -221,3 +221,6 @@ class FrozenTeacher(Teacher):
     def apply(self, fn: Callable[[Tensor], Tensor]) -> None:
         """Move or cast the weights, as ``nn.Module._apply`` does."""
         self.model._apply(fn)
+        self.classes.apply(fn)
+        if self._renormalise is not None:
+            self._renormalise.apply(fn)

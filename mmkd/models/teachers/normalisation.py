@@ -1,5 +1,6 @@
 """Converting images normalised for one network to the normalisation of another."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -39,7 +40,11 @@ class Renormalise:
         if not self.changes:
             return images
         images = images.flip(1) if self.flip else images
-        return images * self.scale.to(images) + self.shift.to(images)
+        return images * self.scale.to(images.dtype) + self.shift.to(images.dtype)
+
+    def apply(self, fn: Callable[[Tensor], Tensor]) -> None:
+        """Move or cast what it computes with, as ``nn.Module._apply`` does."""
+        self.scale, self.shift = fn(self.scale), fn(self.shift)
 
 
 def normalisation_of(preprocessor: Any) -> tuple[Tensor, Tensor, bool]:

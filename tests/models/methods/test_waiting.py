@@ -58,7 +58,9 @@ class Copies(TorchFunctionMode):
         elif name in ('tensor', 'as_tensor'):
             copies = 'device' in kwargs
         elif name == 'to':
-            copies = any(isinstance(each, torch.device | str) for each in placed)
+            # With another tensor it takes its device.
+            places = torch.device | str | Tensor
+            copies = any(isinstance(each, places) for each in placed)
             copies = copies and not kwargs.get('non_blocking')
         else:
             copies = name == '__getitem__' and isinstance(args[1], list)
@@ -91,6 +93,7 @@ def asking() -> Iterator[list[str]]:
         lambda x: x.numpy(),
         lambda x: x.cpu(),
         lambda x: x.to(torch.device('cpu')),
+        lambda x: x.to(torch.zeros(1)),
         lambda x: x[[0, 2]],
         lambda x: torch.tensor([1], device=x.device),
         lambda x: x.new_tensor([1]),

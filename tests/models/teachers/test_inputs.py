@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from mmkd.models import FrozenTeacher, Tap, build_model
+from mmkd.models.discovery import OUTPUT
 
 
 def fed_to(teacher: FrozenTeacher, inputs: Tensor) -> Tensor:
@@ -118,3 +119,22 @@ def test_other_than_three_channels_keep_their_order(tiny: Any, channels: int) ->
     fed = fed_to(frozen, preprocessor(dict(inputs=raw))['inputs'])
     own = frozen.model.data_preprocessor(dict(inputs=raw))['inputs']
     torch.testing.assert_close(fed, own, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize('first', ['moved', 'matched'])
+def test_what_its_steps_compute_with_moves_once(tiny: Any, first: str) -> None:
+    config = tiny.classifier()
+    config['data_preprocessor'].update(OTHER)
+    frozen = FrozenTeacher(**tiny.teacher(config))
+    frozen.match_inputs(build_model(tiny.classifier()).data_preprocessor)
+    frozen.view.class_names = ['cat', 'dog', 'eel', 'fox']
+    names = ['dog', 'cat', 'eel', 'fox']
+    if first == 'matched':
+        frozen.classes.match(names)
+
+    frozen.apply(lambda tensor: tensor.to('meta'))
+    frozen.classes.match(names)
+
+    images = torch.empty(2, 3, 16, 16, device='meta')
+    assert frozen(images, [OUTPUT])[OUTPUT].is_meta
+    assert frozen.classes.channels.is_meta

@@ -1,12 +1,13 @@
 """A frozen network compiled up to its taps."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from mmkd.models.taps import Tap, find_module, first_tensor
+from mmkd.models.taps import Kind, Tap, find_module, first_tensor
 
 Run = Callable[[Tensor], dict[Tap, Tensor]]
 """Maps images to what the taps capture."""
@@ -23,21 +24,20 @@ def compile_taps(
 
     Args:
         model: A model with MMEngine's ``mode='tensor'``; changed in place.
-        taps: What to capture; only from the first call of a module.
+        taps: What to capture.
         options: Arguments of :func:`torch.compile`.
-
-    Raises:
-        ValueError: If a tap names a call of its module other than the first.
     """
     taps = sorted(taps, key=str)
     values: dict[Tap, Tensor] = {}
+    calls = dict.fromkeys(taps, 0)
+
+    def keep(tap: Tap, value: Any) -> None:
+        calls[tap] += 1
+        if calls[tap] == tap.call + 1:
+            values[tap] = first_tensor(value, tap.number).clone()
+
     for tap in taps:
-        if tap.call:
-            raise ValueError(
-                f'a compiled teacher cannot tell the calls of one module apart: {tap}. '
-                'Remove teacher.compile.'
-            )
-        _let_keep(find_module(model, tap.path), tap, values)
+        _let_keep(find_module(model, tap.path), tap.kind, partial(keep, tap))
 
     def run(images: Tensor) -> list[Tensor]:
         model(images, mode='tensor')
@@ -49,22 +49,24 @@ def compile_taps(
 
     def as_maps(images: Tensor) -> dict[Tap, Tensor]:
         size: Sequence[int] = images.shape[2:]
+        # Here, or the compiler would guard on what earlier passes have counted.
+        calls.update(dict.fromkeys(taps, 0))
         captured = zip(taps, compiled(images), strict=True)
         return {tap: tap.layout.to_map(tensor, size) for tap, tensor in captured}
 
     return as_maps
 
 
-def _let_keep(module: nn.Module, tap: Tap, values: dict[Tap, Tensor]) -> None:
-    kind: Any = type(module)
+def _let_keep(module: nn.Module, kind: Kind, keep: Callable[[Any], None]) -> None:
+    own: Any = type(module)
 
-    class Tapped(kind):
+    class Tapped(own):
         def forward(self, *args: Any, **kwargs: Any) -> Any:
-            if tap.kind == 'input':
-                values[tap] = first_tensor((args, kwargs), tap.number).clone()
+            if kind == 'input':
+                keep((args, kwargs))
             output = super().forward(*args, **kwargs)
-            if tap.kind != 'input':
-                values[tap] = first_tensor(output, tap.number).clone()
+            if kind != 'input':
+                keep(output)
             return output
 
     module.__class__ = Tapped

@@ -1,5 +1,9 @@
 import math
+import warnings
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -69,3 +73,25 @@ def test_the_backward_pass_leaves_no_gradient(forms: Forms) -> None:
 
 def test_what_needs_a_gpu_is_not_measured_without(forms: Forms) -> None:
     assert {row.value for row in gpu.rows(forms)} == {NOT_MEASURED}
+
+
+def test_waits_are_those_beyond_the_students_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As many as a GPU would warn of, in each step."""
+    warned = {STUDENT: 3, KD: 5}
+
+    def step(name: str) -> None:
+        for number in range(warned.get(name, 0)):
+            warnings.warn(f'called a synchronizing operation {number}', stacklevel=1)
+
+    for name in ('set_sync_debug_mode', 'synchronize', 'reset_peak_memory_stats'):
+        monkeypatch.setattr(torch.cuda, name, lambda *_: None)
+    for name in ('memory_allocated', 'max_memory_allocated'):
+        monkeypatch.setattr(torch.cuda, name, lambda: 0)
+    workshop = SimpleNamespace(device='cuda', pair=SimpleNamespace(title='pair'))
+    forms: Any = SimpleNamespace(
+        workshop=workshop, step=lambda name: partial(step, name)
+    )
+    waits, *_ = gpu.rows(forms)
+    assert (waits.value, waits.bar) == (2, 0)

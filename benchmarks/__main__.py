@@ -17,6 +17,7 @@ import torch
 
 from benchmarks import (
     against,
+    alone,
     building,
     gpu,
     losses,
@@ -102,14 +103,20 @@ def main() -> None:
     torch.set_num_threads(1)
     found: list[Row] = []
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
-    if 'losses' in args.only:
+    subjects = {*args.only}
+    apart = alone.ALONE in subjects and len(subjects) > 1
+    if apart:
+        subjects.remove(alone.ALONE)
+    if 'losses' in subjects:
         # First, because memory freed by a training makes the pass over maps cheap.
         found += losses.rows(args.rounds, device)
-    for pair in PAIRS[device] if {*args.only} - {'losses'} else ():
+    for pair in PAIRS[device] if subjects - {'losses'} else ():
         begin = time.perf_counter()
-        found += rows_of(pair, device, args.only, args.rounds)
+        found += rows_of(pair, device, subjects, args.rounds)
         taken = time.perf_counter() - begin
         print(f'{pair.title}: measured in {taken:.0f} s', file=sys.stderr)
+    if apart:
+        found += alone.rows(args.rounds)
     if args.against:
         try:
             found += against.rows(args.against, args.rounds)

@@ -141,13 +141,11 @@ def rows(forms: Forms, subjects: Collection[str], rounds: int) -> Iterator[Row]:
     chosen = [ratio for ratio in RATIOS if ratio.subject in subjects]
     able = device != 'cpu' or has_bfloat16()
     measured = [ratio for ratio in chosen if able or ratio.subject not in HALF]
-    # All are built first: building an aligned one changes the allocator of the process.
-    built = forms.several(name for ratio in measured for name in ratio.forms)
     seen: dict[int, list[Times]] = {}
     for count in dict.fromkeys(ratio.times for ratio in measured):
         together = [ratio for ratio in measured if ratio.times == count]
         names = dict.fromkeys(name for ratio in together for name in ratio.forms)
-        seen[count] = in_turns({name: built[name] for name in names}, count * rounds)
+        seen[count] = in_turns(forms.several(names), count * rounds)
     for ratio in chosen:
         bar = ratio.bars[pair.is_maps] if device == 'cpu' else None
         if ratio in measured:

@@ -92,11 +92,11 @@ def _peak(workshop: Workshop, form: str) -> tuple[int, Training]:
 
 
 def _own(training: Training) -> int:
-    """Bytes of the methods' parameters, buffers, gradients and optimiser states."""
+    """Bytes of the methods' parameters, buffers and optimiser states."""
     methods, states = training.model.methods, training.wrapper.optimizer.state
     held: list[Any] = [*methods.buffers()]
     for parameter in methods.parameters():
-        held += [parameter, parameter.grad, *tree_leaves(states.get(parameter))]
+        held += [parameter, *tree_leaves(states.get(parameter))]
     return _bytes(value for value in held if isinstance(value, Tensor))
 
 

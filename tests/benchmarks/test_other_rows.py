@@ -41,13 +41,13 @@ def test_live_memory_sees_what_autograd_keeps() -> None:
 
 def test_memory(workshop: Workshop) -> None:
     for row in memory.rows(workshop):
-        assert is_finite(row)
-        assert row.value > 0
+        assert 0 < row.value <= row.bar
 
 
 def test_forwards(workshop: Workshop) -> None:
     row = building.forwards(workshop)
-    assert row.value == int(row.value) > 0
+    assert row.value == int(row.value)
+    assert 0 < row.value <= row.bar == 2
 
 
 def test_starts(workshop: Workshop) -> None:

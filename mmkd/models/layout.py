@@ -25,12 +25,18 @@ def lay_channels_last(
     Returns:
         Whether its weights are now channels-last.
 
+    Raises:
+        torch.OutOfMemoryError: If running it takes too much memory, which says nothing
+            about the layout.
+
     Source: PyTorch, "Channels Last Memory Format"
     (docs.pytorch.org/tutorials/intermediate/memory_format_tutorial.html).
     """
     _lay(model, torch.channels_last, in_place)
     try:
         run()
+    except torch.OutOfMemoryError:
+        raise
     except RuntimeError:
         _lay(model, torch.contiguous_format, in_place)
         return False

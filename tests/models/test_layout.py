@@ -75,3 +75,11 @@ def test_weights_of_one_owner_may_stay_in_their_memory() -> None:
     assert all(weight.is_contiguous() for weight in weights)
     for weight, value in zip(weights, values, strict=True):
         assert weight.equal(value)
+
+
+def test_too_little_memory_says_nothing_about_the_layout() -> None:
+    def fails() -> None:
+        raise torch.OutOfMemoryError('CUDA out of memory.')
+
+    with pytest.raises(torch.OutOfMemoryError):
+        lay_channels_last(nn.Conv2d(4, 4, 3), fails)

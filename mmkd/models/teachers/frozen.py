@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, Literal
 
 import torch
+from mmengine.logging import print_log
 from mmengine.model import revert_sync_batchnorm
 from mmengine.structures import BaseDataElement
 from torch import Tensor
@@ -122,6 +123,12 @@ class FrozenTeacher(Teacher):
         if self.fold:
             run = partial(fold_batch_norms, self.model, size, self._prepared, born)
         laid = self.channels_last and lay_channels_last(self.model, run, in_place=True)
+        if self.channels_last and not laid:
+            print_log(
+                f'With channels-last weights, {self.view.name} does not run: they keep '
+                'their layout.',
+                logger='current',
+            )
         if self.fold and not laid:
             run()
         if self.dtype is not None:

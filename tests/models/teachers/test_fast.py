@@ -1,6 +1,7 @@
 import pickle
 from typing import Any
 
+import heads
 import pytest
 import torch
 from tiny_models import TASKS, Noise
@@ -9,6 +10,7 @@ from torch._dynamo.testing import CompileCounter
 
 from mmkd.models import FrozenTeacher, Tap
 from mmkd.models.discovery import OUTPUT
+from mmkd.models.teachers import frozen as source
 from mmkd.registry import METHODS
 
 PLAIN = dict(fold=False, channels_last=False)
@@ -139,6 +141,18 @@ def test_a_compiled_teacher_tells_the_calls_of_a_module_apart(
             for tap in taps:
                 torch.testing.assert_close(found[tap], expected[tap])
     assert counter.frame_count == 3
+
+
+@pytest.mark.parametrize(('name', 'keeps'), [('DMHead', True), ('FCNHead', False)])
+def test_a_teacher_that_keeps_its_layout_says_so(
+    tiny: Any, name: str, keeps: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(source, 'print_log', lambda text, **_: said.append(text))
+    teacher = FrozenTeacher(**tiny.teacher(heads.pixels(tiny, name)))
+    teacher.prepare([OUTPUT])
+    line = 'With channels-last weights, the teacher EncoderDecoder does not run'
+    assert [text.startswith(line) for text in said] == [True] * keeps
 
 
 def test_it_is_pickled_with_its_student(tiny: Any, task: str) -> None:

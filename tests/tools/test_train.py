@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.model import BaseModel
 
 from mmkd.checkpoints.loading import safe_load
 from mmkd.models import build_model
@@ -194,6 +195,31 @@ def test_amp_is_bfloat16_without_a_gpu(
     assert mixed.dtype == torch.float32
     assert not torch.equal(mixed, single)
     torch.testing.assert_close(mixed, single, rtol=0.02, atol=0.02)
+
+
+@pytest.mark.parametrize('kept', [True, False])
+def test_the_student_may_keep_its_layout(
+    run_tool: Callable[..., None],
+    streets: Path,
+    teacher: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kept: bool,
+) -> None:
+    if torch.cuda.is_available():
+        pytest.skip('this machine has a GPU')
+    layouts = []
+
+    def step(self: BaseModel, *args: object) -> dict[str, torch.Tensor]:
+        weights = [p for p in self.parameters() if p.dim() == 4]
+        layouts.append(all(weight.is_contiguous() for weight in weights))
+        return plain(self, *args)
+
+    plain = BaseModel.train_step
+    monkeypatch.setattr(BaseModel, 'train_step', step)
+    run = arguments(streets, teacher, tmp_path / 'run', 1)
+    run_tool('train.py', *run, *['default_hooks.layout=None'] * kept)
+    assert layouts == [kept]
 
 
 SKIP = 'train_cfg.skip_corrupt=True'

@@ -7,7 +7,7 @@ import runpy
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -80,7 +80,13 @@ class Training:
     """A training in a folder that can be started any number of times."""
 
     def __init__(
-        self, folder: Path, data: Path, length: int, by_epoch: bool, workers: int
+        self,
+        folder: Path,
+        data: Path,
+        length: int,
+        by_epoch: bool,
+        workers: int,
+        options: Sequence[str] = (),
     ) -> None:
         self.folder, self.length = folder, length
         folder.mkdir()
@@ -99,6 +105,7 @@ class Training:
             # It is random.
             '--no-teacher-check',
             *('--data-root', str(data), '--teacher', str(data / 'teacher.pth')),
+            *options,
         ]
 
     def start(self, fresh: bool = False) -> Any:
@@ -245,6 +252,7 @@ def kill_and_compare(
 KINDS = [
     pytest.param(dict(by_epoch=False, workers=2), id='iterations'),
     pytest.param(dict(by_epoch=True, workers=0), id='epochs'),
+    pytest.param(dict(by_epoch=False, workers=0, options=['--amp']), id='amp'),
 ]
 
 

@@ -20,6 +20,7 @@ from mmkd.deploy.images import noise
 from mmkd.deploy.network import Network
 from mmkd.deploy.parity import TOLERANCE, Difference, difference
 
+
 def family(model: dict[str, Any]) -> str:
     part = model.get('decode_head') or model['backbone']
     return part['type'].removeprefix('mmkd.')

@@ -138,7 +138,8 @@ def test_every_student_computes_the_same_in_onnxruntime(
     images = pictures[kind]
     path = tmp_path / 'student.onnx'
     export(network, Config(dict(model={})), images[:2], path, tell=lambda found: None)
-    found = [difference(Graph(path)(each), network(each), each.shape) for each in images]
+    graph = Graph(path)
+    found = [difference(graph(each), network(each), each.shape) for each in images]
     assert len(found) >= 8
     assert max(each.relative for each in found) < TOLERANCE
     # What the page on deployment says of them.

@@ -10,6 +10,9 @@ from mmkd.models.heads.linear import pointwise
 from mmkd.models.norms import BatchNorm2d
 from mmkd.registry import MODELS
 
+LEAST = 4
+"""Positions per side that a strided convolution leaves of an image's map."""
+
 
 @MODELS.register_module()
 class ConvClassifier(BaseModule):
@@ -26,10 +29,10 @@ class ConvClassifier(BaseModule):
     the paper does not cover, there is no pooling, the linear layers are 1x1
     convolutions, and the logits have the resolution of the coarser map.
 
-    The strides are the largest whose kernels, with the padding they need, leave no
-    position of a map out. With 3 they do not overlap; the first convolution costs a
-    ninth and the second an eighty-first of what they cost on the whole map.
-    ``docs/results.md`` says what that does to the student. With 2 they overlap.
+    To classify images, each convolution has the largest stride of up to 3, with which
+    its kernels do not overlap, that leaves at least 4x4 positions: maps of 32x32 become
+    11x11 and 4x4. Both convolutions read the whole map. With fewer positions BatchNorm
+    has too few values to normalise by, and students were lost (``docs/results.md``).
 
     Args:
         in_channels: Channels of the feature map.
@@ -37,7 +40,7 @@ class ConvClassifier(BaseModule):
         spatial_dims: 0 to classify images, 2 to classify pixels.
         channels: Width of the convolutions and of the first linear layer.
         stride: Stride of each of the two convolutions; 1 keeps the map's size. None
-            means 3 for images and 2 for pixels.
+            means 2 for pixels, and the above for images.
         init_cfg: Initialisation of the weights, as in MMEngine; None keeps PyTorch's
             own.
     """
@@ -52,8 +55,8 @@ class ConvClassifier(BaseModule):
         init_cfg: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        if stride is None:
-            stride = 2 if spatial_dims else 3
+        if stride is None and spatial_dims:
+            stride = 2
         layers: list[nn.Module] = []
         for width in (in_channels, channels):
             layers += [
@@ -83,9 +86,21 @@ class ConvClassifier(BaseModule):
         return self.layers(features)
 
 
-def _convolution(in_channels: int, channels: int, stride: int) -> nn.Conv2d:
+def _convolution(in_channels: int, channels: int, stride: int | None) -> nn.Conv2d:
     """A 3x3 convolution that reads every position of a map."""
-    if stride < 3:
-        return nn.Conv2d(in_channels, channels, 3, stride, padding=1, bias=False)
-    # A position of padding on each side would move the last kernel off the map.
-    return Conv2dAdaptivePadding(in_channels, channels, 3, stride, bias=False)
+    if stride is None:
+        return _LargestStride(in_channels, channels, 3, bias=False)
+    if stride > 2:
+        # A position of padding on each side could move the last kernel off the map.
+        return Conv2dAdaptivePadding(in_channels, channels, 3, stride, bias=False)
+    return nn.Conv2d(in_channels, channels, 3, stride, padding=1, bias=False)
+
+
+class _LargestStride(Conv2dAdaptivePadding):
+    """A convolution whose stride follows from the size of its map."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        side = min(x.shape[2:])
+        strides = (each for each in (3, 2) if side > (LEAST - 1) * each)
+        self.stride = (next(strides, 1),) * 2
+        return super().forward(x)

@@ -58,18 +58,36 @@ def test_against_the_head_written_out(
     torch.testing.assert_close(logits, expected(head, x, spatial_dims, stride))
 
 
-@pytest.mark.parametrize(('spatial_dims', 'stride'), [(0, 3), (2, 2)])
-def test_the_strides_where_none_is_given(spatial_dims: int, stride: int) -> None:
+@pytest.mark.parametrize(
+    ('spatial_dims', 'size', 'sides'),
+    [
+        (0, 32, [11, 4]),
+        (0, 28, [10, 4]),
+        (0, 16, [6, 6]),
+        (0, 8, [4, 4]),
+        (0, 7, [4, 4]),
+        (0, 4, [4, 4]),
+        (0, 2, [2, 2]),
+        (2, 32, [16, 8]),
+        (2, 8, [4, 2]),
+    ],
+)
+def test_the_strides_where_none_is_given(
+    spatial_dims: int, size: int, sides: list[int]
+) -> None:
     head = ConvClassifier(3, 7, spatial_dims)
-    strides = [
-        m.stride for m in head.modules() if getattr(m, 'kernel_size', 0) == (3, 3)
-    ]
-    assert strides == [(stride, stride)] * 2
+    convs = [m for m in head.layers if getattr(m, 'kernel_size', 0) == (3, 3)]
+    x, found = features(2, 3, size, size), []
+    for conv in convs:
+        x = conv(x)
+        found.append(x.shape[2])
+    assert found == sides
+    assert x.shape[2] == x.shape[3]
 
 
-@pytest.mark.parametrize('stride', [1, 2, 3])
+@pytest.mark.parametrize('stride', [None, 1, 2, 3])
 @pytest.mark.parametrize('size', [3, 4, 6, 7, 8, 16, 32])
-def test_strides_leave_nothing_of_a_map_out(stride: int, size: int) -> None:
+def test_strides_leave_nothing_of_a_map_out(stride: int | None, size: int) -> None:
     """Both convolutions together, whose weights are made to let everything through."""
     head = ConvClassifier(1, 2, channels=4, stride=stride).double()
     convs = [layer for layer in head.layers if isinstance(layer, nn.Conv2d)]

@@ -36,6 +36,7 @@ from mmkd.compare.saved import LINE, LINES
 from mmkd.compare.stages import Stages
 from mmkd.compare.timing import durations, lasting
 from mmkd.compare.tuning import FOLDER, Tuning, write_choices
+from mmkd.config.experiments import NONE
 from mmkd.report.page import render, write
 from mmkd.runs.run import last_checkpoint
 from mmkd.runs.training import Training, in_hours
@@ -134,6 +135,8 @@ def parse_args(given: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         parser.error(f'--minutes must be greater than 0, got {args.minutes:g}.')
     if len(set(args.method)) < len(args.method):
         parser.error(f'--method names a method twice: {" ".join(args.method)}.')
+    if args.record and args.method == [NONE]:
+        parser.error(f'--record: --method {NONE} has no teacher to record.')
     if args.tune and args.recorded:
         parser.error(
             '--tune trains on a subset of the images, but --recorded is for all: use '

@@ -79,7 +79,7 @@ class Training:
                 word = str(path)
             words.append(word)
         facts = {'command': ' '.join(words), **self.facts}
-        return dict(json.loads(json.dumps(facts, default=str)))
+        return dict(json.loads(json.dumps(facts, default=_named)))
 
     def run(self, threads: int | None = None) -> None:
         """Train, or continue an interrupted training; do nothing if it is done.
@@ -109,6 +109,12 @@ class Training:
             )
         with whole_or_nothing(self.work_dir / MARK) as partial:
             partial.write_text(json.dumps(self.identity))
+
+
+def _named(value: Any) -> str:
+    """What is no plain value, without its address in memory."""
+    name = getattr(value, '__qualname__', None)
+    return str(value) if name is None else f'{value.__module__}.{name}'
 
 
 def call(command: Sequence[str], output: Any, environment: Mapping[str, str]) -> int:

@@ -71,6 +71,22 @@ def test_another_command_or_config_is_refused(
     assert replace(first, facts=dict(config=dict(lr=0.1, steps=(1, 2)))).is_done
 
 
+def test_classes_and_functions_are_compared_by_name(
+    ran: list[list[str]], tmp_path: Path
+) -> None:
+    """As configs with ``read_base`` have them."""
+
+    def functions() -> list[Any]:
+        def collate() -> None: ...
+
+        return [collate, Path]
+
+    first = made(tmp_path / 'run', config=functions())
+    first.run()
+    assert replace(first, facts=dict(config=functions())).is_done
+    assert 'pathlib.Path' in (tmp_path / 'run' / MARK).read_text()
+
+
 def test_a_place_may_be_written_in_any_way(
     ran: list[list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -32,7 +32,7 @@ class ConvClassifier(BaseModule):
     To classify images, each convolution has the largest stride of up to 3, with which
     its kernels do not overlap, that leaves at least 4x4 positions: maps of 32x32 become
     11x11 and 4x4. Both convolutions read the whole map. With fewer positions BatchNorm
-    has too few values to normalise by, and students were lost (``docs/results.md``).
+    has too few values to normalise by (``docs/performance.md``).
 
     Args:
         in_channels: Channels of the feature map.

@@ -1,10 +1,11 @@
 """The convolutional auxiliary classifier."""
 
+import math
 from typing import Any
 
-from mmcv.cnn.bricks import Conv2dAdaptivePadding
 from mmengine.model import BaseModule
 from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
 
 from mmkd.models.heads.linear import pointwise
 from mmkd.models.norms import BatchNorm2d
@@ -88,19 +89,32 @@ class ConvClassifier(BaseModule):
 
 def _convolution(in_channels: int, channels: int, stride: int | None) -> nn.Conv2d:
     """A 3x3 convolution that reads every position of a map."""
-    if stride is None:
-        return _LargestStride(in_channels, channels, 3, bias=False)
-    if stride > 2:
-        # A position of padding on each side could move the last kernel off the map.
-        return Conv2dAdaptivePadding(in_channels, channels, 3, stride, bias=False)
+    if stride is None or stride > 2:
+        return _Covering(in_channels, channels, stride)
     return nn.Conv2d(in_channels, channels, 3, stride, padding=1, bias=False)
 
 
-class _LargestStride(Conv2dAdaptivePadding):
-    """A convolution whose stride follows from the size of its map."""
+class _Covering(nn.Conv2d):
+    """A 3x3 convolution padded as little as its windows need to cover a map.
 
-    def forward(self, x: Tensor) -> Tensor:
-        side = min(x.shape[2:])
-        strides = (each for each in (3, 2) if side > (LEAST - 1) * each)
-        self.stride = (next(strides, 1),) * 2
-        return super().forward(x)
+    Args:
+        in_channels: Channels of the map.
+        channels: How many it computes.
+        stride: Its stride; None for the largest up to 3 that leaves enough positions.
+    """
+
+    def __init__(self, in_channels: int, channels: int, stride: int | None) -> None:
+        super().__init__(in_channels, channels, 3, stride or 1, bias=False)
+        self.fixed = stride
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Convolve the map, each side of which is divided by the stride, rounded up."""
+        sides = features.shape[2:]
+        least = min(sides, default=1)
+        fitting = (each for each in (3, 2) if least > (LEAST - 1) * each)
+        stride = self.fixed or next(fitting, 1)
+        around: list[int] = []
+        for side in reversed(sides):
+            missing = max((math.ceil(side / stride) - 1) * stride + 3 - side, 0)
+            around += [missing // 2, missing - missing // 2]
+        return F.conv2d(F.pad(features, around), self.weight, stride=stride)

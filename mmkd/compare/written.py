@@ -144,7 +144,7 @@ class Profile:
         text = f'\n{table(found["networks"])}\n'
         for each in sentences(found['networks']):
             text += textwrap.fill(f'- {each}', WIDTH, subsequent_indent='  ') + '\n'
-        return f'{text}\n```bash\n{_in_lines(found["command"])}```\n\n'
+        return f'{text}\n```text\n{_in_lines(found["command"])}```\n\n'
 
 
 def head_of(kind: str, names: Mapping[str, Any]) -> str:

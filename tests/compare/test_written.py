@@ -153,7 +153,7 @@ def test_deployed_networks_are_a_table_too(folder: Path) -> None:
     text = render(declared, Results(folder))
     assert '| student |      1,000 |' in text
     assert '|       4.00 |     5.00 |         3.90 | 51.25 |' in text
-    assert '```bash\npython tools/profile_student.py a.py\n```' in text
+    assert '```text\npython tools/profile_student.py a.py\n```' in text
     assert 'old' not in text
     with pytest.raises(ValueError, match=r'there is no other\.json, in the table of'):
         render(declared.replace('worth', 'other'), Results(folder))

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from mmkd.cli.command_line import positive
+from mmkd.cli.command_line import KeyValueWords, positive
 from mmkd.cli.console import ending_in_words
 from mmkd.cli.parser import command_parser
 from mmkd.compare.comparison import TEACHER, Comparison
@@ -42,14 +42,6 @@ from mmkd.runs.run import last_checkpoint
 from mmkd.runs.training import Training, in_hours
 
 TOOLS = Path(__file__).resolve().parent
-
-
-def key_and_value(text: str) -> str:
-    """Check ``KEY=VALUE``."""
-    key, sign, _ = text.partition('=')
-    if not sign or not all(key.split('.')):
-        raise argparse.ArgumentTypeError(f'must be KEY=VALUE, got {text!r}')
-    return text
 
 
 def parse_args(given: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
@@ -98,7 +90,7 @@ def parse_args(given: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         '--set',
         nargs='+',
         default=[],
-        type=key_and_value,
+        action=KeyValueWords,
         metavar='METHOD.SETTING=VALUE',
         help='change settings of methods, for those that have them',
     )
@@ -106,7 +98,7 @@ def parse_args(given: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         '--cfg-options',
         nargs='+',
         default=[],
-        type=key_and_value,
+        action=KeyValueWords,
         metavar='KEY=VALUE',
         help='override config keys in all runs, the student alone included',
     )
@@ -165,15 +157,17 @@ def comparison_of(args: argparse.Namespace, options: Sequence[str]) -> Compariso
 
 
 def prepared(
-    wanted: Comparison, stages: Stages, args: argparse.Namespace
+    wanted: Comparison,
+    before: Sequence[Training],
+    stages: Stages,
+    args: argparse.Namespace,
 ) -> Comparison | None:
     """The comparison, with the teacher trained and recorded if requested.
 
     Returns:
         None if that has yet to be done, but must not be now.
     """
-    if args.train_teacher:
-        training = wanted.teachers_training()
+    for training in before:
         if not stages.run([training]):
             return None
         checkpoint = last_checkpoint(training.work_dir)
@@ -260,7 +254,7 @@ def report(
 def compare(wanted: Comparison, stages: Stages, args: argparse.Namespace) -> None:
     """Train what can be trained now, and report once all of it is done."""
     before = [wanted.teachers_training()] if args.train_teacher else []
-    ready = prepared(wanted, stages, args)
+    ready = prepared(wanted, before, stages, args)
     if args.estimate and ready is None:
         raise ValueError(
             '--estimate times steps with the teacher or its record, which do not exist '

@@ -52,6 +52,22 @@ class KeyValues(DictAction):
             )
 
 
+class KeyValueWords(KeyValues):
+    """The same options checked and kept as they are written, for other commands."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Add the words to those given before."""
+        super().__call__(parser, argparse.Namespace(), values, option_string)
+        before = getattr(namespace, self.dest, None) or []
+        setattr(namespace, self.dest, [*before, *values])
+
+
 def positive(text: str) -> int:
     """Parse an integer of at least 1."""
     if not text.isdecimal() or int(text) < 1:

@@ -117,7 +117,8 @@ class Comparison:
         """
         teacher = load_config(self.pair).model.get('teacher') or {}
         config = teacher.get('config')
-        if not isinstance(config, str) or 'train_cfg' not in load_config(config):
+        cfg = load_config(config) if isinstance(config, str) else Config()
+        if not isinstance(config, str) or 'train_cfg' not in cfg:
             raise ValueError(
                 f'--train-teacher: the teacher of {self.pair} is {config!r}, which is '
                 'not a training config. Train it yourself and give --teacher.'
@@ -126,7 +127,7 @@ class Comparison:
         command = [str(self.tools / 'train.py'), config, '--resume']
         command += ['--work-dir', str(folder), *self.data]
         command += [CHANGED, 'randomness.seed=0']
-        facts = dict(config=load_config(config).to_dict())
+        facts = dict(config=cfg.to_dict())
         return Training(TEACHER, 0, tuple(command), folder, facts)
 
     def recording(self, folder: Path) -> Training:

@@ -55,9 +55,8 @@ class Stages:
                 print(shlex.join([*self.plan, '--only', name]))
         if self.plan is not None or self.only is not None or self.dry:
             return not missing
-        for each in trainings:
-            if each.is_done:
-                self._keep(each)
+        for name in names.keys() - missing:
+            self._keep(names[name])
         gather_lines(self.out, self.methods)
         train_all(trainings, self.jobs, then=self._collect)
         return True

@@ -1,6 +1,5 @@
 """How long an epoch or iteration of a training takes, found by timing a few steps."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -9,7 +8,7 @@ import time
 from pathlib import Path
 
 from mmkd.runs import Run, read_run
-from mmkd.runs.training import Training
+from mmkd.runs.training import Training, environment_with
 
 LINES = 6
 """Logged lines to wait for; the first includes the start-up."""
@@ -44,15 +43,12 @@ def _timed(training: Training, threads: int | None) -> Run:
     shutil.rmtree(training.work_dir, ignore_errors=True)
     training.work_dir.mkdir(parents=True)
     output = training.work_dir / 'output.txt'
-    environment = dict(os.environ)
-    if threads is not None:
-        environment['OMP_NUM_THREADS'] = str(threads)
     with output.open('w') as file:
         process = subprocess.Popen(
             [sys.executable, *training.command],
             stdout=file,
             stderr=file,
-            env=environment,
+            env=environment_with(threads),
         )
         try:
             while process.poll() is None and _logged(training.work_dir) < LINES:
@@ -61,11 +57,7 @@ def _timed(training: Training, threads: int | None) -> Run:
             process.terminate()
             process.wait()
     if _logged(training.work_dir) < 2:
-        last = ''.join(output.read_text().strip().splitlines(True)[-3:])
-        raise RuntimeError(
-            f'{" ".join(training.command)} ended before it could be timed, see '
-            f'{output}. It ends with:\n{last}'
-        )
+        raise training.error('ended before it could be timed', output)
     return read_run(training.work_dir)
 
 

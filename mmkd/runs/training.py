@@ -96,19 +96,37 @@ class Training:
             return
         self.work_dir.mkdir(parents=True, exist_ok=True)
         output = self.work_dir / 'output.txt'
-        environment = dict(os.environ)
-        if threads is not None:
-            environment['OMP_NUM_THREADS'] = str(threads)
         with output.open('a') as file:
-            code = call([sys.executable, *self.command], file, environment)
-        if code or was_stopped(self.work_dir):
-            last = ''.join(output.read_text().strip().splitlines(True)[-3:])
-            what = 'failed' if code else 'was stopped'
-            raise RuntimeError(
-                f'{" ".join(self.command)} {what}, see {output}. It ends with:\n{last}'
+            code = call(
+                [sys.executable, *self.command], file, environment_with(threads)
             )
+        if code or was_stopped(self.work_dir):
+            raise self.error('failed' if code else 'was stopped', output)
         with whole_or_nothing(self.work_dir / MARK) as partial:
             partial.write_text(json.dumps(self.identity))
+
+
+    def error(self, what: str, output: Path) -> RuntimeError:
+        """An error that names the file with its output, and ends with its last lines.
+
+        Args:
+            what: What happened to it.
+            output: The file.
+        """
+        last = ''.join(output.read_text().strip().splitlines(True)[-3:])
+        return RuntimeError(
+            f'{" ".join(self.command)} {what}, see {output}. It ends with:\n{last}'
+        )
+
+
+def environment_with(threads: int | None) -> dict[str, str]:
+    """This program's environment variables for one with other threads.
+
+    Args:
+        threads: Number of PyTorch's threads; None does not change it.
+    """
+    own = {} if threads is None else {'OMP_NUM_THREADS': str(threads)}
+    return {**os.environ, **own}
 
 
 def _named(value: Any) -> str:

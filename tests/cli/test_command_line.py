@@ -7,7 +7,12 @@ import pytest
 from mmengine.config import Config
 
 from mmkd.cli import command_line
-from mmkd.cli.command_line import launch, parse_with_common_options, set_work_dir
+from mmkd.cli.command_line import (
+    KeyValueWords,
+    launch,
+    parse_with_common_options,
+    set_work_dir,
+)
 
 
 @pytest.mark.parametrize(
@@ -85,3 +90,18 @@ def test_options_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr('sys.argv', ['tool', *options])
     args = parse_with_common_options(ArgumentParser(), 'a=1')
     assert args.cfg_options == {'a.b': 1, 'c': 'x=y', 'd': [1, 2]}
+
+
+def test_words_are_checked_and_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of all occurrences of an option, as where their values are used."""
+    parser = ArgumentParser()
+    parser.add_argument(
+        '--set', nargs='+', default=[], action=KeyValueWords, metavar='KEY=VALUE'
+    )
+    given = ['--set', 'a.b=[1,2]', 'c=x=y', '--set', 'd=3']
+    assert parser.parse_args(given).set == ['a.b=[1,2]', 'c=x=y', 'd=3']
+    assert parser.parse_args([]).set == []
+    for word in ('a', '=1', 'a..b=1', 'a=[1,(2'):
+        with pytest.raises(SystemExit):
+            parser.parse_args(['--set', word])
+        assert '--set' in capsys.readouterr().err.splitlines()[-1]

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -184,8 +185,8 @@ def test_the_config_and_the_teachers_file_are_part_of_a_run(
     ],
 )
 def test_mistakes_are_found_before_anything_is_trained(
-    changed: dict[str, object], message: str, compared: Comparison
+    changed: dict[str, Any], message: str, compared: Comparison
 ) -> None:
     compared.check()
     with pytest.raises(ValueError, match=message):
-        replace(compared, **changed).check()  # type: ignore[arg-type]
+        replace(compared, **changed).check()

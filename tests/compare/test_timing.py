@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -94,10 +95,10 @@ def test_an_epoch_must_fit(
     ],
 )
 def test_minutes_are_those_of_the_whole_training(
-    changed: dict[str, object],
+    changed: dict[str, Any],
     epochs: int,
     compared: Comparison,
     tried: list[tuple[Training, str, int | None]],
 ) -> None:
-    found = dict(durations(replace(compared, **changed)))  # type: ignore[arg-type]
+    found = dict(durations(replace(compared, **changed)))
     assert found == pytest.approx({'none': epochs * 0.4, 'dhkd+dkd': epochs * 0.9})

@@ -176,7 +176,8 @@ def train_all(
     """
     missing = [each for each in trainings if not each.is_done]
     print(f'{len(missing)} of {len(trainings)} trainings to do', flush=True)
-    begin, threads = time.monotonic(), 1 if jobs > 1 else None
+    # Not of the missing ones: how many threads there are changes a result's last bits.
+    begin, threads = time.monotonic(), 1 if min(jobs, len(trainings)) > 1 else None
     failures: list[str] = []
     with _ended_by_sigterm(), ThreadPoolExecutor(jobs) as pool:
         running = {pool.submit(each.run, threads): each for each in missing}

@@ -160,6 +160,35 @@ def test_each_is_taken_up_once_it_is_done(
     assert said[3].endswith('; about 1 min left')
 
 
+@pytest.mark.parametrize(
+    ('jobs', 'count', 'done', 'threads'),
+    [(1, 2, 0, None), (2, 1, 0, None), (2, 2, 0, '1'), (2, 2, 1, '1')],
+)
+def test_those_that_run_side_by_side_have_one_thread(
+    jobs: int,
+    count: int,
+    done: int,
+    threads: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A teacher alone has all; the last one of several has what the others had."""
+    seen: list[str | None] = []
+
+    def call(command: Sequence[str], output: Any, environment: Any) -> int:
+        seen.append(environment.get('OMP_NUM_THREADS'))
+        return 0
+
+    monkeypatch.setattr(training, 'call', call)
+    monkeypatch.delenv('OMP_NUM_THREADS', raising=False)
+    trainings = [made(tmp_path / f'{seed}') for seed in range(count)]
+    for each in trainings[:done]:
+        each.run()
+    seen.clear()
+    train_all(trainings, jobs)
+    assert seen == [threads] * (count - done)
+
+
 def test_a_failure_does_not_keep_others_from_running(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,5 +1,6 @@
 """Forms of the same work, timed in turns."""
 
+import math
 import time
 from collections.abc import Callable, Mapping
 
@@ -10,6 +11,9 @@ Form = Callable[[], float]
 
 Times = dict[str, float]
 """Seconds by name of the form, for one round."""
+
+LEAST = 3
+"""So many rounds are run however long they take."""
 
 
 def now(device: str) -> float:
@@ -35,7 +39,12 @@ def timed(function: Callable[[], object], device: str = 'cpu') -> Form:
     return form
 
 
-def in_turns(forms: Mapping[str, Form], rounds: int, warm_up: int = 1) -> list[Times]:
+def in_turns(
+    forms: Mapping[str, Form],
+    rounds: int,
+    warm_up: int = 1,
+    seconds: float = math.inf,
+) -> list[Times]:
     """Run every form once per round, so that a slow minute slows all of them.
 
     Every other round runs them in the opposite order.
@@ -44,9 +53,14 @@ def in_turns(forms: Mapping[str, Form], rounds: int, warm_up: int = 1) -> list[T
         forms: What to time.
         rounds: How often.
         warm_up: Preceding rounds that do not count.
+        seconds: Time for a round. No round beyond the first :data:`LEAST` begins after
+            the time for all, so that a slow machine takes fewer of them, not longer.
     """
     names, seen = list(forms), []
+    end = time.monotonic() + rounds * seconds
     for number in range(warm_up + rounds):
+        if len(seen) >= LEAST and time.monotonic() > end:
+            break
         order = names if number % 2 == 0 else names[::-1]
         times = {name: forms[name]() for name in order}
         if number >= warm_up:

@@ -12,6 +12,9 @@ OWN = "MMEngine's own runner"
 COMMANDS = {'student': 'none', 'DHKD': 'dhkd'}
 """The value of ``--method``, by the name of the row."""
 
+SECONDS = 10.0
+"""Time for a round on a slow machine."""
+
 WITHOUT_WORKERS = dict(num_workers=0, persistent_workers=False)
 
 
@@ -29,7 +32,7 @@ def rows(workshop: Workshop, rounds: int) -> Iterator[Row]:
     forms[OWN] = _until_first_step(
         str(ROOT / 'benchmarks' / 'own_runner.py'), str(_own_config(workshop))
     )
-    times = in_turns(forms, rounds, warm_up=0)
+    times = in_turns(forms, rounds, warm_up=0, seconds=SECONDS)
     for name in COMMANDS:
         yield row(
             f"{name}: command to first step ÷ MMEngine's runner",

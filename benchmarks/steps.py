@@ -26,6 +26,9 @@ from benchmarks.table import NOT_APPLICABLE, Row, row
 HALF = ('amp', 'recorded_amp')
 """Subjects that need a CPU with bfloat16 instructions."""
 
+SECONDS = {1: 11.0, 3: 2.1}
+"""Time for a round on a slow machine, by :attr:`Ratio.times`: its forms differ."""
+
 CPU_INFO = Path('/proc/cpuinfo')
 BFLOAT16 = {'avx512_bf16', 'amx_bf16', 'bf16'}
 """Linux's names for bfloat16 instructions."""
@@ -145,7 +148,9 @@ def rows(forms: Forms, subjects: Collection[str], rounds: int) -> Iterator[Row]:
     for count in dict.fromkeys(ratio.times for ratio in measured):
         together = [ratio for ratio in measured if ratio.times == count]
         names = dict.fromkeys(name for ratio in together for name in ratio.forms)
-        seen[count] = in_turns(forms.several(names), count * rounds)
+        seen[count] = in_turns(
+            forms.several(names), count * rounds, seconds=SECONDS[count]
+        )
     for ratio in chosen:
         bar = ratio.bars[pair.is_maps] if device == 'cpu' else None
         if ratio in measured:

@@ -56,7 +56,8 @@ def in_turns(
         seconds: Time for a round. No round beyond the first :data:`LEAST` begins after
             the time for all, so that a slow machine takes fewer of them, not longer.
     """
-    names, seen = list(forms), []
+    names = list(forms)
+    seen: list[Times] = []
     end = time.monotonic() + rounds * seconds
     for number in range(warm_up + rounds):
         if len(seen) >= LEAST and time.monotonic() > end:

@@ -90,8 +90,8 @@ class Results:
     """The result lines of all files in a folder.
 
     Args:
-        folder: Contains ``*.jsonl`` files with a line per run, and the output of
-            ``mmkd profile`` for their networks.
+        folder: Contains ``*.jsonl`` files with a line per run, the output of
+            ``mmkd profile`` for their networks, and the ``tuned.json`` of their tuning.
 
     Raises:
         ValueError: If a line is not JSON.
@@ -147,15 +147,15 @@ class Results:
             ValueError: If there is no such file, or a network has no such runtime.
         """
         found = {}
-        for network in self.profile(file)['networks']:
+        for network in self.read(file)['networks']:
             forms = {form['runtime']: form for form in network['forms']}
             if runtime not in forms:
                 raise ValueError(f'{file} has no {runtime!r}, only {", ".join(forms)}')
             found[network['network']] = forms[runtime]
         return found
 
-    def profile(self, file: str) -> dict[str, Any]:
-        """All that ``mmkd profile --out`` has written.
+    def read(self, file: str) -> dict[str, Any]:
+        """All that ``mmkd profile --out`` or ``mmkd compare --tune`` has written.
 
         Args:
             file: The file.

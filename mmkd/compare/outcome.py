@@ -9,7 +9,7 @@ from mmengine.config import Config
 from mmkd.compare.comparison import TEACHER
 from mmkd.compare.lines import Results, Row
 from mmkd.compare.saved import LINES
-from mmkd.compare.written import Table, head_of
+from mmkd.compare.tables import Table, head_of
 from mmkd.config.experiments import NONE
 from mmkd.report.groups import score_key
 from mmkd.runs import Run, read_run

@@ -14,147 +14,27 @@ regenerated::
     -->
     <!-- end of results -->
 
-``profile: FILE`` alone declares a table of deployed networks.
+``profile: FILE`` declares a table of deployed networks instead, ``tuned: FILE`` one of
+the settings that ``mmkd compare --tune`` has tried.
 """
 
 import re
-import shlex
-import textwrap
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
 import yaml
 
-from mmkd.compare.lines import Results, Row
-from mmkd.deploy.worth import sentences, table
-from mmkd.spread import number
+from mmkd.compare.lines import Results
+from mmkd.compare.tables import Profile, Table, Tried
 
 BEGIN, END = '<!-- results\n', '<!-- end of results -->'
 BLOCK = re.compile(
     f'^({BEGIN}(.*?)^-->\n)(?:(?!{BEGIN}).)*?^(?={END})', re.MULTILINE | re.DOTALL
 )
 
-COLUMNS = ('seeds', 'mean', 'each', 'gain', 'minutes')
-"""Of a table that does not specify any."""
-
-HEADS = {
-    'mean': '{score}, last',
-    'each': 'each seed',
-    'gain': 'over {baseline} [95 %]',
-    'step_ms': 'ms per step',
-    'megabytes': 'MB',
-    'ms_median': 'ms per image',
-}
-"""Headings of columns where they differ from the column's name."""
-
-DEPLOYED = 'megabytes', 'ms_median'
-"""Columns with measurements of the deployed network."""
+KINDS: dict[str, type[Profile] | type[Tried]] = dict(profile=Profile, tuned=Tried)
+"""Tables that are not of runs, by the key that declares them."""
 
 WRONG = AttributeError, LookupError, TypeError, ValueError, yaml.YAMLError
 """Exceptions that a mistake in a declaration causes."""
-
-WIDTH = 84
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table as a text declares it.
-
-    Attributes:
-        file: The file with the lines.
-        score: Name of their last score.
-        rows: By label, the field values that select its lines.
-        where: Field values that select the lines of all rows.
-        baseline: The label of the row that others are compared with.
-        columns: Their content, see :meth:`mmkd.compare.lines.Row.cell`.
-        digits: Decimal places of scores.
-        deployed: ``file`` and ``runtime``, see
-            :meth:`mmkd.compare.lines.Results.deployed`, for the columns ``megabytes``
-            and ``ms_median``.
-        notes: Whether the commands, and the sources of lines that no run wrote, are
-            shown below it.
-    """
-
-    file: str
-    score: str
-    rows: Mapping[str, Mapping[str, Any]]
-    where: Mapping[str, Any] = field(default_factory=dict)
-    baseline: str | None = None
-    columns: Sequence[str] = COLUMNS
-    digits: int = 2
-    deployed: Mapping[str, str] | None = None
-    notes: bool = True
-
-    def markdown(self, results: Results) -> str:
-        """The table and its notes.
-
-        Args:
-            results: Where the lines are.
-
-        Raises:
-            ValueError: If a row has no line, or the baseline is not a row.
-        """
-        wanted = {label: {**self.where, **each} for label, each in self.rows.items()}
-        rows = {row.label: row for row in results.rows(self.file, wanted)}
-        if self.baseline not in {None, *rows}:
-            raise ValueError(f'the baseline {self.baseline!r} is not one of the rows')
-        baseline = rows[self.baseline] if self.baseline else None
-        columns = [kind for kind in self.columns if kind != 'gain' or baseline]
-        marks = _marks(rows.values()) if self.notes else {}
-        worth = results.deployed(**self.deployed) if self.deployed else {}
-        names = dict(score=self.score, baseline=self.baseline)
-        cells = [['', *(head_of(kind, names) for kind in columns)]]
-        cells.append(['---', *['---:'] * len(columns)])
-        for row in rows.values():
-            network = worth.get('teacher' if row.is_teacher else 'student', {})
-            values = [
-                number(network[kind], 2)
-                if kind in DEPLOYED
-                else row.cell(kind, baseline, self.digits)
-                for kind in columns
-            ]
-            mark = ''.join(marks.get(source, '') for source in row.sources)
-            cells.append([row.label + mark, *values])
-        text = ''.join(f'| {" | ".join(line)} |\n' for line in cells)
-        text += ''.join(f'\n{mark} {source}\n' for source, mark in marks.items())
-        return f'\n{text}\n' + (_commands(rows.values()) if self.notes else '')
-
-
-@dataclass(frozen=True)
-class Profile:
-    """A table of deployed networks as a text declares it.
-
-    Attributes:
-        profile: The output of ``mmkd profile --out``.
-    """
-
-    profile: str
-
-    def markdown(self, results: Results) -> str:
-        """The table, what it shows, and the command.
-
-        Args:
-            results: Where the file is.
-
-        Raises:
-            ValueError: If there is no such file.
-        """
-        found = results.profile(self.profile)
-        text = f'\n{table(found["networks"])}\n'
-        for each in sentences(found['networks']):
-            text += textwrap.fill(f'- {each}', WIDTH, subsequent_indent='  ') + '\n'
-        return f'{text}\n```text\n{_in_lines(found["command"])}```\n\n'
-
-
-def head_of(kind: str, names: Mapping[str, Any]) -> str:
-    """The heading of a column.
-
-    Args:
-        kind: See :meth:`mmkd.compare.lines.Row.cell`.
-        names: Names of ``score`` and ``baseline``.
-    """
-    return HEADS.get(kind, kind.replace('_', ' ')).format_map(names)
 
 
 def render(text: str, results: Results) -> str:
@@ -175,34 +55,9 @@ def render(text: str, results: Results) -> str:
     def made(found: re.Match[str]) -> str:
         try:
             declared = yaml.safe_load(found[2])
-            kind = Profile if 'profile' in declared else Table
+            kind = next((KINDS[key] for key in KINDS if key in declared), Table)
             return found[1] + kind(**declared).markdown(results)
         except WRONG as error:
             raise ValueError(f'{error}, in the table of\n{found[2]}') from None
 
     return BLOCK.sub(made, text)
-
-
-def _marks(rows: Iterable[Row]) -> dict[str, str]:
-    sources = dict.fromkeys(source for row in rows for source in row.sources)
-    return {source: f'<sup>{place}</sup>' for place, source in enumerate(sources, 1)}
-
-
-def _commands(rows: Iterable[Row]) -> str:
-    labels: dict[tuple[str, ...], list[str]] = {}
-    for row in rows:
-        labels.setdefault(row.command, []).append(row.label)
-    shown = ''.join(
-        (f'# {"; ".join(names)}\n' if len(labels) > 1 else '') + _in_lines(command)
-        for command, names in labels.items()
-    )
-    head = '<details><summary>Commands, with the first seed</summary>'
-    return f'{head}\n\n```bash\n{shown}```\n\n</details>\n\n'
-
-
-def _in_lines(command: Sequence[str]) -> str:
-    words = ['python', *command] if command[0].endswith('.py') else command
-    # Quoted words must not be broken.
-    text = ' '.join(shlex.quote(word).replace(' ', '\0') for word in words)
-    lines = textwrap.wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False)
-    return ' \\\n    '.join(lines).replace('\0', ' ') + '\n'

@@ -157,3 +157,27 @@ def test_deployed_networks_are_a_table_too(folder: Path) -> None:
     assert 'old' not in text
     with pytest.raises(ValueError, match=r'there is no other\.json, in the table of'):
         render(declared.replace('worth', 'other'), Results(folder))
+
+
+def test_settings_that_were_tried(folder: Path) -> None:
+    tried = {
+        'kd': dict(
+            chosen={'optim.lr': '0.1', 'kd.weight': '2'},
+            tried={
+                'optim.lr=0.1 kd.weight=2': 41.0,
+                'optim.lr=0.3 kd.weight=2': None,
+            },
+        ),
+        'a+b': dict(
+            chosen={'a.weight': '1', 'b.weight': '3'},
+            tried={'a.weight=1 b.weight=3': 42.126, 'a.weight=2 b.weight=3': 40.0},
+        ),
+    }
+    (folder / 'tuned.json').write_text(json.dumps(tried))
+    declared = f'<!-- results\ntuned: tuned.json\nscore: mIoU\n-->\nold\n{END}'
+    text = render(declared, Results(folder))
+    assert 'old' not in text
+    kd = '**lr 0.1, weight 2: 41.00**<br>lr 0.3, weight 2: failed'
+    assert f'| `kd` | {kd} |\n' in text
+    both = '**a.weight 1, b.weight 3: 42.13**<br>a.weight 2, b.weight 3: 40.00'
+    assert f'| `a+b` | {both} |\n' in text

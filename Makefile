@@ -16,7 +16,7 @@ demo: $(INSTALLED)
 test: lint
 	$(RUN) -m pytest --numprocesses 2
 
-# Tests of the built package and the site, as users get them.
+# Tests of the built package and the site, as users get them, and other long ones.
 check: $(VENV)/docs
 	$(RUN) -m pytest -m check
 

@@ -19,6 +19,7 @@ ALONE = [
 ]
 
 
+@pytest.mark.check
 def test_digits(
     run_tool: Callable[..., None],
     in_this_process: list[str],

@@ -120,6 +120,7 @@ def test_mistakes_are_said_before_the_teacher_is_trained(
     assert not in_this_process
 
 
+@pytest.mark.check
 def test_settings_are_chosen_on_images_held_back(
     run_tool: Callable[..., None],
     in_this_process: list[str],

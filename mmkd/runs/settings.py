@@ -43,7 +43,8 @@ def _value(node: ast.expr) -> Any:
         pairs = zip(node.keys, node.values, strict=True)
         return {_key(k): _value(v) for k, v in pairs if k is not None}
     if isinstance(node, (ast.List, ast.Tuple)):
-        return [_value(each) for each in node.elts]
+        values = [_value(each) for each in node.elts]
+        return tuple(values) if isinstance(node, ast.Tuple) else values
     try:
         return ast.literal_eval(node)
     except (ValueError, TypeError):

@@ -99,6 +99,7 @@ def street_parts(tiny: Tiny, streets: Path) -> dict[str, Any]:
         dict(type=name)
         for name in ('LoadImageFromFile', 'LoadAnnotations', 'PackSegInputs')
     ]
+    pipeline.insert(1, dict(type='Resize', scale=(96, 64), keep_ratio=True))
     prefix = dict(img_path='leftImg8bit/val', seg_map_path='gtFine/val')
     dataset = dict(
         type='CityscapesDataset',

@@ -11,6 +11,8 @@ def test_it_reads_what_mmengine_dumps(tmp_path: Path) -> None:
         model=dict(type='X', depth=[1, dict(a=-1.5)], none=None, path='it\'s "C:\\"'),
         randomness=dict(seed=3),
         odd={'a b': 1, 'c': dict(d=True)},
+        # Transforms accept sizes as tuples only.
+        pipeline=[dict(scale=(2048, 1024)), (dict(e=(1,)), [2])],
     )
     Config(written).dump(str(tmp_path / 'config.py'))
     assert read_dumped(tmp_path / 'config.py') == written

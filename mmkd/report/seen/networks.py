@@ -96,9 +96,10 @@ def teacher_of(run: Run, student: Network, names: Sequence[str] | None) -> Netwo
     own.setdefault('num_classes', model.get('num_classes'))
     with scope_of(run.settings):
         teacher = FrozenTeacher(**own, fold=False, channels_last=False)
+    # Both preprocessors must be on one device to be compared.
+    _place(teacher.model)
     teacher.match_inputs(student.model.data_preprocessor)
     teacher.classes.match(names)
-    _place(teacher.model)
     return Network(
         student.model,
         teacher.predict,

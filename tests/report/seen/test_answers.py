@@ -10,6 +10,7 @@ from mmengine.dataset import pseudo_collate
 from mmpretrain.structures import DataSample
 from tiny_models import Tiny
 
+from mmkd.report.seen import networks
 from mmkd.report.seen.answers import ask
 from mmkd.report.seen.networks import student_of, teacher_of
 from mmkd.report.seen.sample import Sample, read_sample
@@ -80,6 +81,23 @@ def test_a_teacher_is_asked_as_it_is_while_it_teaches(run: Run, tiny: Tiny) -> N
         data = live.data_preprocessor(batch, False)
         [found] = live.teacher.predict(data['inputs'], data['data_samples'])
         assert np.array_equal(answers.predicted[place], found.pred_sem_seg.data[0])
+
+
+def test_a_teacher_is_compared_with_its_student_where_both_are(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tiny.segmentor(8)
+    # A different order spares a comparison of values, which `meta` does not have.
+    other['data_preprocessor'].update(bgr_to_rgb=False)
+    made_run(
+        tmp_path, methods=KD, student=tiny.segmentor(), teacher=tiny.teacher(other)
+    )
+    save_student(tmp_path)
+    run = read_run(tmp_path)
+    # It stands for a GPU.
+    monkeypatch.setattr(networks, '_place', lambda model: model.eval().to('meta'))
+    teacher = teacher_of(run, student_of(run), ['ant', 'bee', 'cow', 'dog'])
+    assert teacher.num_classes == 4
 
 
 def test_pictures_are_upright_and_in_their_colours(run: Run, streets: Path) -> None:

@@ -22,6 +22,9 @@ ESSENTIAL = (
 )
 """Settings that are always shown if the config has them."""
 
+DEFINING = (*PARTS, 'load_from', 'val_dataloader', 'val_evaluator')
+"""Parts of a config that define what a run is and how it is scored."""
+
 BESIDE_A_GROUP = (*BESIDE_THE_POINT, 'seed')
 """Settings in which runs of one group may differ."""
 
@@ -31,10 +34,15 @@ def settings_of(run: Run) -> dict[str, Any]:
 
     A student's settings have the same names alone and in a distillation.
     """
-    parts = {part: without(run.settings.get(part), BESIDE_A_GROUP) for part in PARTS}
+    parts = {
+        part: without(run.settings.get(part), BESIDE_A_GROUP) for part in DEFINING
+    }
     model = parts.pop('model')
     if isinstance(model, dict):
-        parts['student'] = model.pop('student', model)
+        student = parts['student'] = model.pop('student', model)
+        parts['data_preprocessor'] = _preprocessor(
+            parts['data_preprocessor'], model, student
+        )
         if run.methods is not None:
             parts |= {key: value for key, value in model.items() if key != 'type'}
     settings = dict(_flat(parts, ''))
@@ -42,6 +50,14 @@ def settings_of(run: Run) -> dict[str, Any]:
         # The tools set it for a distillation.
         settings.pop(CONSTRUCTOR)
     return settings
+
+
+def _preprocessor(top: Any, model: dict[str, Any], student: Any) -> dict[str, Any]:
+    """What a model's preprocessor is built from; taken out of the model's parts."""
+    # The Runner takes the top-level one only for a model without its own.
+    given = model.pop('data_preprocessor', None) or top or {}
+    own = student.pop('data_preprocessor', None) if isinstance(student, dict) else None
+    return dict(without({**given, **(own or {})}, ('_scope_',)))
 
 
 def _flat(value: Any, place: str) -> Iterator[tuple[str, Any]]:

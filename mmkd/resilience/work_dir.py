@@ -22,6 +22,7 @@ RECORD = 'experiment.json'
 
 PARTS = (
     'model',
+    'data_preprocessor',
     'train_dataloader',
     'train_cfg',
     'optim_wrapper',

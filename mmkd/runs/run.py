@@ -11,7 +11,7 @@ from typing import Any, Literal
 from mmkd.resilience.resume import LAST, NAMES
 from mmkd.resilience.stop_signal import STOPPED
 from mmkd.runs.scalars import LOGS, Curve, Scalars, read_scalars
-from mmkd.runs.settings import read_dumped
+from mmkd.runs.settings import read_sessions
 
 STAMP = '%Y/%m/%d %H:%M:%S'
 """Time format at the start of a line in MMEngine's text logs."""
@@ -32,7 +32,8 @@ class Run:
 
     Attributes:
         folder: Its work directory.
-        settings: Its config, as plain data; empty if none was dumped.
+        settings: Its config, as plain data; empty if none was dumped. ``load_from`` is
+            that of its beginning, not the checkpoint from which it was resumed.
         scalars: Its logged values.
         texts: Its text logs, one per session.
     """
@@ -201,8 +202,7 @@ def read_run(folder: Path) -> Run:
         )
     texts = tuple(sorted(path for log in logs for path in log.parents[1].glob('*.log')))
     dumped = list(filter(Path.is_file, (log.with_name('config.py') for log in logs)))
-    settings = read_dumped(dumped[-1]) if dumped else {}
-    return Run(folder, settings, read_scalars(logs), texts)
+    return Run(folder, read_sessions(dumped), read_scalars(logs), texts)
 
 
 def _median(curve: Curve | None, factor: float) -> float | None:

@@ -1,6 +1,7 @@
 """A dumped config read without running it."""
 
 import ast
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,25 @@ def read_dumped(config: Path) -> dict[str, Any]:
         if isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name):
             settings[line.targets[0].id] = _value(line.value)
     return settings
+
+
+def read_sessions(dumped: Sequence[Path]) -> dict[str, Any]:
+    """Read the config of a training's last session; empty if there is none.
+
+    ``load_from`` is that of the training's beginning, not the checkpoint from which
+    the session was resumed.
+
+    Args:
+        dumped: The config that each session has dumped, in their order.
+
+    Raises:
+        ValueError: See :func:`read_dumped`.
+    """
+    sessions = [read_dumped(path) for path in dumped]
+    if not sessions:
+        return {}
+    begun = [each for each in sessions if not each.get('resume')]
+    return sessions[-1] | dict(load_from=begun[-1].get('load_from') if begun else None)
 
 
 def _value(node: ast.expr) -> Any:

@@ -1,7 +1,8 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
-from made_runs import made_run
+from made_runs import STUDENT, made_run
 
 from mmkd.report.groups import baseline_of, group_runs, score_key
 from mmkd.report.labels import ALONE
@@ -34,6 +35,53 @@ def test_what_differs_is_named_and_nothing_else(tmp_path: Path) -> None:
         'kd (lr=0.1)',
         'kd (lr=0.2)',
     ]
+
+
+@pytest.mark.parametrize(
+    'change',
+    [
+        dict(data_preprocessor=dict(mean=[0.0], std=[1.0])),
+        dict(load_from='pretrained.pth'),
+        dict(val_dataloader=dict(dataset=dict(data_root='fog'))),
+        dict(val_evaluator=dict(type='IoUMetric', ignore_index=0)),
+    ],
+)
+def test_inputs_beginning_and_scoring_make_a_group(
+    tmp_path: Path, change: dict[str, Any]
+) -> None:
+    runs = [made_run(tmp_path / 'a'), made_run(tmp_path / 'b', seed=1, **change)]
+    assert len(group_runs(runs)) == 2
+
+
+def test_workers_of_a_validation_make_no_group(tmp_path: Path) -> None:
+    loaders = [dict(batch_size=1, num_workers=count) for count in (0, 4)]
+    runs = [
+        made_run(tmp_path / str(seed), seed=seed, val_dataloader=loader)
+        for seed, loader in enumerate(loaders)
+    ]
+    assert len(group_runs(runs)) == 1
+
+
+def test_a_preprocessor_is_the_same_wherever_it_is_set(tmp_path: Path) -> None:
+    own: dict[str, Any] = dict(type='ClsDataPreprocessor', mean=[1.0], std=[2.0])
+    inside = STUDENT | dict(data_preprocessor=own)
+    top = own | dict(_scope_='mmpretrain')
+    parts: list[dict[str, Any]] = [
+        dict(student=inside),
+        dict(data_preprocessor=own),
+        # A model's own one replaces that of the top level,
+        dict(student=inside, data_preprocessor=dict(mean=[9.0])),
+        # and a student's is added to it.
+        dict(student=inside, data_preprocessor=top, methods=KD),
+        dict(
+            student=STUDENT | dict(data_preprocessor=dict(mean=[1.0])),
+            data_preprocessor=own | dict(mean=[9.0]),
+            methods=KD,
+        ),
+    ]
+    runs = [made_run(tmp_path / str(n), **each) for n, each in enumerate(parts)]
+    assert [len(group.runs) for group in group_runs(runs)] == [3, 2]
+    assert 'data_preprocessor.mean' not in differing(runs)
 
 
 def test_what_is_told_of_any_run(tmp_path: Path) -> None:

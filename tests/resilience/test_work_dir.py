@@ -103,6 +103,7 @@ def test_processes_of_one_run_share_it(
         ),
         (dict(randomness=dict(seed=1)), r'randomness\.seed is 0 \(here 1\)'),
         (dict(optim_wrapper=dict(optimizer=dict(lr=1))), r'optimizer\.lr is not set'),
+        (dict(data_preprocessor=dict(mean=0)), r'preprocessor\.mean is not set'),
     ],
 )
 def test_another_experiment_is_not_overwritten(

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 from made_runs import made_run, settings, write_session
@@ -86,6 +87,17 @@ def test_a_student_that_it_wrote_itself_is_its_end(tmp_path: Path) -> None:
     run = read_run(tmp_path)
     assert not run.finished
     assert run.checkpoint == tmp_path / 'iter_50.pth'
+
+
+def test_it_begins_where_its_first_session_did(tmp_path: Path) -> None:
+    sessions: list[dict[str, Any]] = [
+        dict(load_from='earlier.pth', resume=False),
+        dict(load_from='pretrained.pth'),
+        dict(load_from=str(tmp_path / 'iter_50.pth'), resume=True),
+    ]
+    for name, given in enumerate(sessions):
+        write_session(tmp_path, config=settings(**given), name=str(name))
+    assert read_run(tmp_path).settings['load_from'] == 'pretrained.pth'
 
 
 def test_methods(tmp_path: Path) -> None:

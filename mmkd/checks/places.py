@@ -31,7 +31,7 @@ def metrics_of(evaluator: Any) -> list[Any]:
 
 
 def datasets_of(
-    cfg: Config, loaders: Sequence[str] = LOADERS
+    cfg: Config | Mapping[str, Any], loaders: Sequence[str] = LOADERS
 ) -> Iterator[tuple[str, Any]]:
     """The data sets of dataloaders and their keys, unwrapped at any depth.
 

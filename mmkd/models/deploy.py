@@ -72,6 +72,11 @@ def settle_preprocessor(cfg: Config) -> None:
             cfg.data_preprocessor.update(given)
 
 
+def distils(hook: Any) -> bool:
+    """Whether the config of a hook is that of one which acts on a distiller."""
+    return isinstance(hook, dict) and hook.get('type') in HOOKS
+
+
 def drop_distillation(cfg: Config) -> None:
     """Make a config train or test only the student, all else equal.
 
@@ -85,7 +90,7 @@ def drop_distillation(cfg: Config) -> None:
     settle_preprocessor(cfg)
     cfg.model = student_dict(cfg.model)
     hooks = cfg.get('default_hooks') or {}
-    for name in [name for name, hook in hooks.items() if _distils(hook)]:
+    for name in [name for name, hook in hooks.items() if distils(hook)]:
         hooks.pop(name)
     wrapper = cfg.get('optim_wrapper') or {}
     if str(wrapper.get('constructor')).startswith('mmkd.'):
@@ -93,7 +98,7 @@ def drop_distillation(cfg: Config) -> None:
         if 'constructor' in (wrapper.get('paramwise_cfg') or {}):
             wrapper['constructor'] = wrapper['paramwise_cfg'].pop('constructor')
     if cfg.get('custom_hooks'):
-        cfg.custom_hooks = [hook for hook in cfg.custom_hooks if not _distils(hook)]
+        cfg.custom_hooks = [hook for hook in cfg.custom_hooks if not distils(hook)]
 
 
 def student_config(cfg: Config) -> Config:
@@ -126,10 +131,6 @@ def _leave_training_out(preprocessor: dict[str, Any]) -> None:
         preprocessor['type'], settings = PREPROCESSORS[preprocessor['type']]
         for name in settings:
             preprocessor.pop(name, None)
-
-
-def _distils(hook: Any) -> bool:
-    return isinstance(hook, dict) and hook.get('type') in HOOKS
 
 
 def _names_ours(value: Any) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mmkd.report.labels import labels_of
-from mmkd.report.settings import backbone_of, differing, settings_of
+from mmkd.report.settings import backbone_of, data_of, differing, settings_of
 from mmkd.runs import Curve, Run
 from mmkd.runs.scores import SCORES, is_score
 from mmkd.spread import Point, band
@@ -87,14 +87,16 @@ def baseline_of(group: Group, groups: Sequence[Group]) -> Group | None:
     """The student alone that a distillation is compared with: the most similar one.
 
     Returns:
-        None for a student alone, or if no student alone has the same backbone.
+        None for a student alone, or if no student alone has the same backbone, data
+        and classes.
     """
     if group.alone:
         return None
+    own = (backbone_of(group.first), data_of(group.first))
     alone = [
         other
         for other in groups
-        if other.alone and backbone_of(other.first) == backbone_of(group.first)
+        if other.alone and (backbone_of(other.first), data_of(other.first)) == own
     ]
     return min(
         alone,

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mmkd.checkpoints.identity import without
+from mmkd.checks.places import LOADERS, datasets_of
+from mmkd.models.deploy import distils
 from mmkd.resilience.work_dir import BESIDE_THE_POINT, PARTS
 from mmkd.runs import Run
 
@@ -37,7 +39,11 @@ def settings_of(run: Run) -> dict[str, Any]:
     parts = {
         part: without(run.settings.get(part), BESIDE_A_GROUP) for part in DEFINING
     }
-    model = parts.pop('model')
+    model, hooks = parts.pop('model'), parts['custom_hooks']
+    if isinstance(hooks, list):
+        # A student alone has none of them, and none changes what is trained.
+        kept = [hook for hook in hooks if not distils(hook)]
+        parts['custom_hooks'] = kept or None
     if isinstance(model, dict):
         student = parts['student'] = model.pop('student', model)
         parts['data_preprocessor'] = _preprocessor(
@@ -96,3 +102,38 @@ def described(runs: Sequence[Run]) -> dict[str, list[Any]]:
 def backbone_of(run: Run) -> Any:
     """The config of a student's backbone, which identifies the network."""
     return without(run.student.get('backbone'), ('init_cfg',))
+
+
+def data_of(run: Run) -> dict[str, Any]:
+    """The data without which the scores of two runs cannot be compared.
+
+    Kind and folder of the training data, the validation data, and the number of
+    classes. Settings of the pipelines are not part of it.
+    """
+    training, validation = (
+        [without(dataset, ('pipeline', '_scope_')) for _, dataset in found]
+        for found in (datasets_of(run.settings, [name]) for name in LOADERS[:2])
+    )
+    for dataset in (*training, *validation):
+        dataset['type'] = str(dataset.get('type')).rpartition('.')[-1]
+    student = _flat(without(run.student, ('data_preprocessor',)), '')
+    classes = {value for place, value in student if place.endswith('num_classes')}
+    model = run.settings.get('model')
+    given = model.get('num_classes') if isinstance(model, dict) else None
+    return dict(
+        training=[(each['type'], each.get('data_root')) for each in training],
+        validation=validation,
+        classes=classes if given is None else {given},
+    )
+
+
+def unequal(alone: Run, taught: Run) -> list[str]:
+    """The settings besides those of distillation in which a run differs from another.
+
+    Args:
+        alone: A student alone.
+        taught: A distillation of it.
+    """
+    roots = ('student', *DEFINING)
+    found = differing([alone, taught])
+    return [place for place in found if place.partition('.')[0] in roots]

@@ -2,7 +2,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_runs import STUDENT, made_run
+from made_runs import STUDENT, made_run, settings
 
 from mmkd.report.groups import baseline_of, group_runs, score_key
 from mmkd.report.labels import ALONE
@@ -118,6 +118,46 @@ def test_the_baseline_is_the_likest_of_the_same_network(tmp_path: Path) -> None:
     found = baseline_of(groups['kd'], list(groups.values()))
     assert found is groups['fast']
     assert groups['teacher'].label == 'teacher'
+
+
+def loader(kind: str = 'CIFAR100', root: str = 'a', **others: Any) -> dict[str, Any]:
+    return dict(dataset=dict(type=kind, data_root=root, **others))
+
+
+def heads(count: int) -> dict[str, Any]:
+    return STUDENT | dict(head=dict(num_classes=count))
+
+
+@pytest.mark.parametrize(
+    'other',
+    [
+        dict(train_dataloader=loader('CIFAR10')),
+        dict(train_dataloader=loader(root='b')),
+        dict(val_dataloader=loader(root='b')),
+        dict(val_dataloader=loader(ann_file='others.txt')),
+        dict(student=heads(5)),
+    ],
+)
+def test_a_baseline_has_the_same_data(tmp_path: Path, other: dict[str, Any]) -> None:
+    loaders = dict(train_dataloader=loader(), val_dataloader=loader())
+    same: dict[str, Any] = dict(loaders, student=heads(7))
+    wrapped = dict(dataset=dict(type='RepeatDataset', **loader('mmpretrain.CIFAR100')))
+    model = settings(KD, student=heads(5))['model'] | dict(num_classes=7)
+    parts = same | dict(model=model, train_dataloader=wrapped)
+    taught = made_run(tmp_path / 'taught', **parts)
+    groups = group_runs([made_run(tmp_path / 'same', **same), taught])
+    assert baseline_of(groups[1], groups) is groups[0]
+    groups = group_runs([made_run(tmp_path / 'other', **same | other), taught])
+    assert baseline_of(groups[1], groups) is None
+
+
+def test_hooks_of_a_distillation_do_not_set_it_apart(tmp_path: Path) -> None:
+    hook = dict(type='mmkd.GradientConflictHook', interval=1)
+    runs = [
+        made_run(tmp_path / 'a', methods=KD),
+        made_run(tmp_path / 'b', methods=KD, seed=1, custom_hooks=[hook]),
+    ]
+    assert len(group_runs(runs)) == 1
 
 
 def test_bands(tmp_path: Path) -> None:

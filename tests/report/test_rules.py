@@ -51,6 +51,17 @@ def test_a_run_that_is_not_over_shows_no_gain(tmp_path: Path) -> None:
     assert '--method none' not in text
 
 
+def test_what_else_differs_from_the_baseline_is_named(tmp_path: Path) -> None:
+    wrapper = dict(optimizer=dict(lr=0.1), clip_grad=None)
+    alone = made_run(tmp_path / 'a', FLAT, length=50, optim_wrapper=wrapper)
+    taught = made_run(tmp_path / 'b', FLAT, KD)
+    assert said(alone, taught).startswith('not shown: 0.0 with one seed')
+    assert (
+        '(mIoU 50.0, student alone 50.0, which differs in optim_wrapper.optimizer.lr, '
+        'train_cfg.max_iters too)' in said(alone, taught)
+    )
+
+
 def test_without_a_baseline_it_asks_for_one(tmp_path: Path) -> None:
     assert '--method none' in said(made_run(tmp_path, FLAT, KD))
 

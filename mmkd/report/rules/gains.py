@@ -3,8 +3,10 @@
 import statistics
 from collections.abc import Iterator, Sequence
 
+from mmkd.nearest import listed
 from mmkd.report.groups import Group, baseline_of
 from mmkd.report.rules.advice import Advice, score_name
+from mmkd.report.settings import unequal
 from mmkd.spread import Gain, in_words, number, paired_gain
 
 
@@ -41,7 +43,8 @@ def gains(groups: Sequence[Group], key: str | None) -> Iterator[Advice]:
                 'do',
                 group.label,
                 f'{score_name(key)} {_mean(group, key)}, but there is no student alone '
-                'to compare with: train it with --method none and all else equal.',
+                'on the same data to compare with: train it with --method none and all '
+                'else equal.',
             )
             continue
         gain = gain_over_baseline(group, groups, key)
@@ -61,6 +64,9 @@ def _verdict(group: Group, baseline: Group, gain: Gain, key: str) -> Advice:
         f'{score_name(key)} {_mean(group, key)}, {baseline.label} '
         f'{_mean(baseline, key)}'
     )
+    others = unequal(baseline.first, group.first)
+    if others:
+        scores += f', which differs in {listed(others, 3)} too'
     if gain.shown:
         return Advice(
             'good' if gain.mean > 0 else 'bad',

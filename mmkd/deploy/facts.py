@@ -32,6 +32,7 @@ def facts_of(
         size_divisor=network.divisor,
         classes=network.names,
         predicts=task.classified,
+        threshold=network.threshold,
         resized=network.resized if task.spatial_dims else None,
         size=size,
         opset=opset,

@@ -16,6 +16,7 @@ from mmkd.models.build import build_model, model_in
 from mmkd.models.class_names import names_in
 from mmkd.models.deploy import student_config
 from mmkd.models.discovery import ModelView
+from mmkd.models.tasks import threshold_of
 from mmkd.models.teachers.frozen import FrozenTeacher
 from mmkd.models.teachers.recorded import SETTINGS
 
@@ -81,6 +82,11 @@ class Network(nn.Module):
         """The size of its weights and statistics."""
         state = self.model.state_dict().values()
         return sum(value.numel() * value.element_size() for value in state) / 1e6
+
+    @property
+    def threshold(self) -> float | None:
+        """See :func:`mmkd.models.tasks.threshold_of`."""
+        return threshold_of(self.model)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits ``(N, K)`` of images ``(N, C, H, W)``, or of pixels ``(N, K, *)``."""

@@ -30,7 +30,7 @@ class Difference:
         shape: Shape of a batch of images, ``(N, C, H, W)``.
         largest: The largest absolute difference.
         scale: The largest absolute logit.
-        alike: The fraction of positions that have the same class.
+        alike: The fraction of positions that have the same class, or classes.
     """
 
     shape: tuple[int, ...]
@@ -53,13 +53,20 @@ class Difference:
         )
 
 
-def difference(given: Tensor, expected: Tensor, shape: Sequence[int]) -> Difference:
+def difference(
+    given: Tensor,
+    expected: Tensor,
+    shape: Sequence[int],
+    threshold: float | None = None,
+) -> Difference:
     """Compare logits ``(N, K, *)`` with the expected ones.
 
     Args:
         given: The logits of a graph.
         expected: Those of its network.
         shape: Shape of a batch of images.
+        threshold: The probability from which a class is predicted; None if the highest
+            logit is.
 
     Raises:
         ValueError: If their shapes differ.
@@ -69,9 +76,11 @@ def difference(given: Tensor, expected: Tensor, shape: Sequence[int]) -> Differe
             f'for batches {tuple(shape)} onnxruntime returns logits of shape '
             f'{tuple(given.shape)} in total, but PyTorch {tuple(expected.shape)}.'
         )
-    alike = given.argmax(1) == expected.argmax(1)
-    if given.shape[1] == 1:
-        alike = (given > 0) == (expected > 0)
+    if threshold is None:
+        alike = given.argmax(1) == expected.argmax(1)
+    else:
+        own, other = (logits.sigmoid() > threshold for logits in (given, expected))
+        alike = (own == other).all(1)
     return Difference(
         tuple(shape),
         float((given - expected).abs().max()),
@@ -114,7 +123,9 @@ def check(
             given = torch.cat([graph(batch) for batch in batches])
             with torch.no_grad():
                 expected = torch.cat([network(batch) for batch in batches])
-            found = difference(given, expected, batches[0].shape)
+            found = difference(
+                given, expected, batches[0].shape, network.threshold
+            )
             if not found.relative <= TOLERANCE:
                 advice = '' if size == own else ' --fixed exports it for one size.'
                 raise ValueError(

@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -103,6 +104,39 @@ def test_a_teacher_that_is_not_there_has_a_size_all_the_same(
         assert 'checkpoint' in missing
         assert teacher.parameters_count > student.parameters_count
         assert teacher.megabytes > 4e-6 * teacher.parameters_count
+
+
+def facts_alone(model: dict[str, Any]) -> dict[str, Any]:
+    return facts_of(Network(build_model(model)), Config({}), 18, None)
+
+
+def test_a_single_channel_is_read_as_the_library_does(tiny: Tiny) -> None:
+    config = tiny.segmentor(classes=2)
+    loss = dict(type='mmseg.CrossEntropyLoss', use_sigmoid=True)
+    config['decode_head'].update(out_channels=1, loss_decode=loss)
+    own = Network(build_model(config))
+    images, size = torch.randn(1, 3, 16, 16), (16, 16)
+    # Logits between the threshold and 0, too.
+    own.model.decode_head.conv_seg.bias.data -= own(images).median() + 0.4
+    sample = SegDataSample(metainfo=dict(ori_shape=size, img_shape=size))
+    [predicted] = own.model(images, [sample], mode='predict')
+    threshold = facts_alone(config)['threshold']
+    assert threshold == 0.3
+    found = own(images)[:, 0].sigmoid() > threshold
+    assert torch.equal(found, predicted.pred_sem_seg.data > 0)
+    assert found.any()
+    assert not torch.equal(found, own(images)[:, 0] > 0)
+    assert facts_alone(tiny.segmentor())['threshold'] is None
+
+
+def test_several_labels_are_read_as_the_library_does(tiny: Tiny) -> None:
+    head = tiny.classifier()['head'] | dict(type='mmpretrain.MultiLabelLinearClsHead')
+    for unused in ('topk', 'loss'):
+        head.pop(unused, None)
+    heads = [head | own for own in ({}, dict(thr=0.7), dict(topk=2))]
+    found = [facts_alone(tiny.classifier(head=each))['threshold'] for each in heads]
+    assert found == [0.5, 0.7, None]
+    assert facts_alone(tiny.classifier())['threshold'] is None
 
 
 def of_config(name: str) -> dict[str, object]:

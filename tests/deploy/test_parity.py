@@ -22,9 +22,14 @@ def test_differences_are_measured_against_the_largest_logit() -> None:
     assert small.relative == pytest.approx(0.02)
 
 
-def test_a_single_logit_has_the_classes_of_its_sign() -> None:
-    found = difference(torch.tensor([[1.0], [1.0]]), torch.tensor([[2.0], [-2.0]]), [])
-    assert found.alike == 0.5
+def test_classes_above_a_threshold_are_compared() -> None:
+    # Probabilities 0.73, 0.27 and 0.12.
+    one, other = torch.tensor([[1.0], [1.0]]), torch.tensor([[-1.0], [-2.0]])
+    alike = [difference(one, other, [], limit).alike for limit in (0.5, 0.2, 0.05)]
+    assert alike == [0.0, 0.5, 1.0]
+    several = torch.tensor([[3.0, 1.0], [-2.0, 1.0]])
+    assert difference(several, several * torch.tensor([1, -1]), [], 0.2).alike == 1
+    assert difference(several, several * torch.tensor([1, -2]), [], 0.2).alike == 0
 
 
 @pytest.mark.parametrize('size', [(8, 8), (32, 32), (240, 320), (1024, 2048)])

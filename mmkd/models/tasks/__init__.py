@@ -2,7 +2,12 @@
 
 from mmkd.models.tasks.base import Task
 from mmkd.models.tasks.images import ImageTask
-from mmkd.models.tasks.of_models import class_count, set_num_classes, task_of
+from mmkd.models.tasks.of_models import (
+    class_count,
+    set_num_classes,
+    task_of,
+    threshold_of,
+)
 from mmkd.models.tasks.pixels import PixelTask
 
 __all__ = [
@@ -12,4 +17,5 @@ __all__ = [
     'class_count',
     'set_num_classes',
     'task_of',
+    'threshold_of',
 ]

@@ -37,6 +37,19 @@ def class_count(model: Any) -> int | None:
     return getattr(_main_head(model), 'num_classes', None)
 
 
+def threshold_of(model: Any) -> float | None:
+    """The probability above which the library predicts a class by its own sigmoid.
+
+    Returns:
+        That of MMSegmentation for a head with a single channel, or of MMPretrain for
+        several labels; None if the highest logits are predicted.
+    """
+    head = _main_head(model)
+    if not hasattr(model, 'decode_head'):
+        return head.thr if getattr(task_of(model), 'several_labels', False) else None
+    return head.threshold if getattr(head, 'out_channels', None) == 1 else None
+
+
 def _main_head(model: Any) -> Any:
     """The head that predicts: the last one if they are cascaded."""
     head = getattr(model, 'decode_head', None) or getattr(model, 'head', None)

@@ -3,27 +3,17 @@
 import re
 import statistics
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 from mmkd.resilience.resume import LAST, NAMES
-from mmkd.resilience.stop_signal import STOPPED
 from mmkd.runs.scalars import LOGS, Curve, Scalars, read_scalars
 from mmkd.runs.settings import read_sessions
-
-STAMP = '%Y/%m/%d %H:%M:%S'
-"""Time format at the start of a line in MMEngine's text logs."""
+from mmkd.runs.texts import ENDED_EARLY, EXPORTED, read_last, span
 
 STUDENT = 'student.pth'
 """Default file name of the student that a distillation saves at its end."""
-
-TEXTS = '*/*.log'
-"""MMEngine's text logs in a work directory, one per session."""
-
-EXPORTED = 'The student is saved in '
-"""What :class:`mmkd.engine.hooks.ExportStudentHook` logs about it."""
 
 
 @dataclass(frozen=True)
@@ -113,8 +103,9 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether it has finished, judging by its files."""
-        if self.length is None or self._exported:
+        """Whether it has finished, or a hook has ended it, judging by its files."""
+        ends_early = any(told in self._last for told in ENDED_EARLY)
+        if self.length is None or self._exported or ends_early:
             return True
         ends = [name.format(self.length) for name in NAMES]
         if any((self.folder / end).exists() for end in ends):
@@ -127,9 +118,12 @@ class Run:
     @cached_property
     def _exported(self) -> bool:
         """Whether its last session, not an earlier one, saved the student."""
-        return bool(self.texts) and EXPORTED in self.texts[-1].read_text(
-            errors='replace'
-        )
+        return EXPORTED in self._last
+
+    @cached_property
+    def _last(self) -> str:
+        """The last text log."""
+        return read_last(self.texts)
 
     @property
     def checkpoint(self) -> Path | None:
@@ -142,7 +136,7 @@ class Run:
     @cached_property
     def minutes(self) -> float | None:
         """Wall-clock minutes of all sessions, from first to last line of each log."""
-        spans = list(filter(None, map(_span, self.texts)))
+        spans = list(filter(None, map(span, self.texts)))
         return sum(spans) / 60 if spans else None
 
     @property
@@ -173,18 +167,6 @@ def last_checkpoint(folder: Path) -> Path | None:
     return folder / Path(noted.read_text().strip()).name if noted.is_file() else None
 
 
-def was_stopped(folder: Path) -> bool:
-    """Whether the last session of a training was ended by SIGTERM.
-
-    Such a training exits like one that has finished.
-
-    Args:
-        folder: Its work directory; without a log, it was not.
-    """
-    texts = sorted(folder.glob(TEXTS))
-    return bool(texts) and STOPPED in texts[-1].read_text(errors='replace')
-
-
 def read_run(folder: Path) -> Run:
     """Read the files of a training from its work directory.
 
@@ -207,14 +189,3 @@ def read_run(folder: Path) -> Run:
 
 def _median(curve: Curve | None, factor: float) -> float | None:
     return factor * statistics.median(curve.values()) if curve else None
-
-
-def _span(text: Path) -> float | None:
-    """Seconds between the first and the last line of a log."""
-    times = []
-    for line in text.read_text(errors='replace').splitlines():
-        try:
-            times.append(datetime.strptime(line[:19], STAMP))
-        except ValueError:
-            continue
-    return (times[-1] - times[0]).total_seconds() if times else None

@@ -18,7 +18,7 @@ from typing import Any
 from mmkd.checkpoints.identity import differences
 from mmkd.nearest import listed
 from mmkd.resilience.files import whole_or_nothing
-from mmkd.runs.run import was_stopped
+from mmkd.runs.texts import was_stopped
 
 MARK = 'done.json'
 """The file that says with what a training has finished."""

@@ -66,6 +66,12 @@ def test_without_a_baseline_it_asks_for_one(tmp_path: Path) -> None:
     assert '--method none' in said(made_run(tmp_path, FLAT, KD))
 
 
+def test_a_baseline_that_is_not_over_is_named(tmp_path: Path) -> None:
+    begun = made_run(tmp_path / 'a', {50: 20.0}, train={10: dict(loss=1.0)})
+    text = said(begun, made_run(tmp_path / 'b', FLAT, KD))
+    assert text.startswith('mIoU 50.0, but student alone has no completed run with')
+
+
 def test_without_common_seeds_it_asks_for_them(tmp_path: Path) -> None:
     runs = made_run(tmp_path / 'a', FLAT, seed=1), made_run(tmp_path / 'b', FLAT, KD)
     assert 'no seed in common' in said(*runs)

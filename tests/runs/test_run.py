@@ -1,9 +1,12 @@
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 from made_runs import made_run, settings, write_session
+from mmengine.hooks import EarlyStoppingHook
 
+from mmkd.engine import StopOnCollapseHook
 from mmkd.runs import read_run
 
 TEXT = """2026/01/01 10:00:00 - mmengine - INFO -
@@ -51,6 +54,36 @@ def test_whether_it_came_to_its_end(tmp_path: Path) -> None:
     assert made_run(tmp_path / 'c', train={100: dict(loss=1.0)}).finished
     (tmp_path / 'a' / 'iter_100.pth').touch()
     assert read_run(tmp_path / 'a').finished
+
+
+def ending(hook: Any, scores: list[float]) -> str:
+    """What a hook logs as it ends a training after these scores."""
+    runner = MagicMock(iter=9)
+    runner.train_loop.stop_training = False
+    for score in scores:
+        hook.after_val_epoch(runner, {'mIoU': score})
+    assert runner.train_loop.stop_training
+    [(_, [told], _)] = runner.logger.method_calls
+    return str(told)
+
+
+@pytest.mark.parametrize(
+    ('hook', 'scores'),
+    [
+        (EarlyStoppingHook('mIoU', 'greater', patience=1), [5.0, 4.0]),
+        (EarlyStoppingHook('mIoU', 'greater', stopping_threshold=3), [4.0]),
+        (EarlyStoppingHook('mIoU', 'greater'), [float('inf')]),
+        (StopOnCollapseHook('mIoU', bound=5, begin=0), [4.0]),
+    ],
+)
+def test_one_that_a_hook_has_ended_is_finished(
+    tmp_path: Path, hook: Any, scores: list[float]
+) -> None:
+    begun, text = {10: dict(loss=1.0)}, ending(hook, scores)
+    write_session(tmp_path, begun, config=settings(), name='1', text=text)
+    assert read_run(tmp_path).finished
+    write_session(tmp_path, begun, config=settings(), name='2', text='killed')
+    assert not read_run(tmp_path).finished
 
 
 def test_epochs(tmp_path: Path) -> None:

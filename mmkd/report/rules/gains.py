@@ -47,15 +47,24 @@ def gains(groups: Sequence[Group], key: str | None) -> Iterator[Advice]:
                 'else equal.',
             )
             continue
+        if not baseline.scores(key):
+            yield Advice(
+                'do',
+                group.label,
+                f'{score_name(key)} {_mean(group, key)}, but {baseline.label} has no '
+                'completed run with this score to compare with: finish one with the '
+                'same seed.',
+            )
+            continue
         gain = gain_over_baseline(group, groups, key)
-        if gain is None and baseline.scores(key):
+        if gain is None:
             yield Advice(
                 'do',
                 group.label,
                 'no seed in common with the student alone: train both with the same '
                 'seeds (randomness.seed).',
             )
-        if gain is not None:
+        else:
             yield _verdict(group, baseline, gain, key)
 
 

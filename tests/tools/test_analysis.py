@@ -1,6 +1,7 @@
 """The commands of ``mmkd analyse``, on the embedded digits."""
 
 import json
+import runpy
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from mmkd.analysis.four_settings import SETTINGS
 from mmkd_demo.digits import write_digits
 
+TOOLS = Path(__file__).parents[2] / 'tools'
 SHORT = ('train_cfg.max_epochs=1', 'default_hooks.checkpoint.interval=1')
 ALONE = [
     f'{split}_dataloader.{key}'
@@ -61,6 +63,15 @@ def test_digits(
     assert list(silhouettes) == ['teacher', 'one_head', 'two_heads']
     for picture in ('g.png', 't.png'):
         assert cv2.imread(picture).std() > 5
+
+
+def test_a_value_that_not_every_training_has_logged() -> None:
+    tool = runpy.run_path(str(TOOLS / 'analysis' / 'collapse.py'))
+    runs = {'one_head': [{'loss': {1: 3.0, 2: 2.0}}, {}], 'two_heads': [{}]}
+    found = tool['last_values'](runs, 'loss')
+    assert found == {'one_head': [2.0], 'two_heads': []}
+    told = [tool['in_words'](values) for values in found.values()]
+    assert told == ['2.00 (2.00)', 'not logged']
 
 
 @pytest.mark.parametrize('tool', ['collapse', 'gradients', 'tsne'])

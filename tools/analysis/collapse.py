@@ -117,15 +117,17 @@ def score_of(runs: Runs, asked: str | None) -> str:
 
 
 def last_values(runs: Runs, key: str) -> dict[str, list[float]]:
-    """The last value of each training."""
+    """The last value of each training that has logged it."""
     return {
-        name: [curves[key][max(curves[key])] for curves in each]
+        name: [curves[key][max(curves[key])] for curves in each if key in curves]
         for name, each in runs.items()
     }
 
 
 def in_words(values: Sequence[float]) -> str:
     """Mean and standard deviation, then each value."""
+    if not values:
+        return 'not logged'
     each = ' '.join(f'{value:.2f}' for value in values)
     return f'{spread(values, 2)} ({each})'
 

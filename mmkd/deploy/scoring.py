@@ -4,6 +4,7 @@ import copy
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from numbers import Real
 from typing import Any
 
 import torch
@@ -40,7 +41,8 @@ def score(
         count: How many images, evenly spread, at most.
 
     Returns:
-        All values that the evaluator's metrics return.
+        What the evaluator's metrics return, without lists and matrices, such as a
+        value per class.
 
     Raises:
         ValueError: If the config has no evaluator, or the model lacks backbone or head.
@@ -60,7 +62,11 @@ def score(
             with torch.no_grad():
                 evaluator.process(model.val_step(batch), batch)
         found = evaluator.evaluate(len(chosen))
-    return {name: float(value) for name, value in found.items()}
+    return {name: float(value) for name, value in found.items() if _is_single(value)}
+
+
+def _is_single(value: Any) -> bool:
+    return isinstance(value, Real) or (isinstance(value, Tensor) and value.ndim == 0)
 
 
 def leading(scores: dict[str, float]) -> str | None:

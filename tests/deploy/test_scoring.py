@@ -64,6 +64,18 @@ def test_a_networks_own_logits_have_its_own_score(
     assert evaluated(own, own) == found
 
 
+def test_values_per_class_are_left_out(tiny: Tiny, network: Make) -> None:
+    metrics = [
+        dict(type='mmpretrain.SingleLabelMetric', average=None),
+        dict(type='mmpretrain.ConfusionMatrix'),
+        METRICS['images'],
+    ]
+    loader = dict(sampler=dict(type='DefaultSampler', shuffle=False))
+    cfg = Config(dict(val_dataloader=loader, val_evaluator=metrics))
+    own, images = network('images'), Noise(tiny.batch('images', count=4))
+    assert set(score(own, own, cfg, images, 4)) == {'accuracy/top1', 'accuracy/top2'}
+
+
 def test_other_logits_have_another_score(
     network: Make, evaluated: Any, task: str
 ) -> None:

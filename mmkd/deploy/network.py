@@ -12,7 +12,7 @@ from mmkd.checkpoints.loading import safe_load
 from mmkd.checkpoints.weight_fit import load_whole
 from mmkd.checkpoints.weights import weights_for
 from mmkd.checks.places import datasets_of
-from mmkd.models.build import build_model, model_in
+from mmkd.models.build import build_model, model_dict, model_in
 from mmkd.models.class_names import names_in
 from mmkd.models.deploy import student_config
 from mmkd.models.discovery import ModelView
@@ -147,7 +147,11 @@ def teacher_network(cfg: Config, student: Network) -> tuple[Network, str]:
             if not teacher.preprocesses:
                 teacher.model.data_preprocessor = student.model.data_preprocessor
             return Network(teacher.model, student.names, teacher.classes.channels), ''
-    return Network(build_model(own['config'], own['num_classes'])), missing
+    config = model_dict(own['config'])
+    model: Any = build_model(config, own['num_classes'])
+    if config.get('data_preprocessor') is None:
+        model.data_preprocessor = student.model.data_preprocessor
+    return Network(model), missing
 
 
 def _names_in_config(cfg: Config) -> Sequence[str] | None:

@@ -97,12 +97,16 @@ def test_a_teacher_that_is_not_there_has_a_size_all_the_same(
     distillation: Config, tiny: Tiny, task: str
 ) -> None:
     student = Network(build_model(tiny.model(task)))
+    config = tiny.model(task, width=8)
+    # It is trained with the student's, then.
+    config.pop('data_preprocessor')
     for checkpoint in (None, 'none.pth'):
-        distillation.model.teacher = dict(config=tiny.model(task, width=8))
+        distillation.model.teacher = dict(config=config)
         distillation.model.teacher.checkpoint = checkpoint
         teacher, missing = teacher_network(distillation, student)
         assert 'checkpoint' in missing
         assert teacher.parameters_count > student.parameters_count
+        assert teacher.model.data_preprocessor is student.model.data_preprocessor
         assert teacher.megabytes > 4e-6 * teacher.parameters_count
 
 

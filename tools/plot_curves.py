@@ -52,14 +52,16 @@ def read_curve(work_dir: Path, key: str) -> Curve:
 def plot(curves: dict[str, list[Curve]], key: str, out: str) -> None:
     """Draw one line per label, with a band from its lowest to its highest run."""
     figure, axes = plt.subplots(figsize=(6, 3.6), dpi=110)
-    for label, group in curves.items():
+    lines = []
+    for group in curves.values():
         steps, means, lows, highs = zip(*band(group), strict=True)
-        axes.plot(steps, means, marker='.', label=f'{label} ({len(group)})')
+        lines += axes.plot(steps, means, marker='.')
         axes.fill_between(steps, lows, highs, alpha=0.2)
     axes.set_xlabel('step')
     axes.set_ylabel(key)
     axes.grid(alpha=0.3)
-    axes.legend()
+    # Labels of lines are left out if they begin with an underscore.
+    axes.legend(lines, [f'{label} ({len(each)})' for label, each in curves.items()])
     figure.tight_layout()
     figure.savefig(out)
 

@@ -76,25 +76,25 @@ def draw(
         1, count, figsize=(2.9 * count, 3.7), dpi=95, squeeze=False
     )
     for place, (name, found) in zip(axes.flat, embeddings.items(), strict=True):
-        for number, label in enumerate(present):
-            own = (labels == label).numpy()
+        points = [
             place.scatter(
-                *found.places[own].T,
+                *found.places[(labels == label).numpy()].T,
                 s=12,
                 color=COLOURS[number % len(COLOURS)],
                 marker=MARKS[number % len(MARKS)],
                 linewidths=0,
-                label=names[label],
             )
+            for number, label in enumerate(present)
+        ]
         title = f'{name}\nsilhouette {found.silhouette:.3f}'
         place.set_title(title, loc='left', fontsize=9.5)
         place.set_xticks([])
         place.set_yticks([])
         place.spines[:].set_color('#bbbbbb')
-    handles, told = axes.flat[0].get_legend_handles_labels()
     figure.legend(
-        handles,
-        told,
+        points,
+        # Given here: labels of points are left out if they begin with an underscore.
+        [names[label] for label in present],
         loc='lower center',
         ncols=columns,
         frameon=False,

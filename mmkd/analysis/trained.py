@@ -15,6 +15,7 @@ from mmkd.config.experiments import load_config
 from mmkd.evenly import evenly
 from mmkd.models.class_names import names_of
 from mmkd.models.deploy import drop_distillation
+from mmkd.models.discovery import view_of
 from mmkd.runs.run import last_checkpoint
 from mmkd.runs.scalars import LOGS
 
@@ -34,7 +35,7 @@ class Trained(NamedTuple):
     def classes(self) -> list[str]:
         """The class names, or class numbers if there are none."""
         names = names_of(self.loader.dataset)
-        return list(map(str, names or range(self.model.num_classes)))
+        return list(map(str, names or range(view_of(self.model).class_count)))
 
     def batches(self, images: int) -> Iterator[dict[str, Any]]:
         """Evenly spread images, preprocessed for the model.
@@ -64,8 +65,14 @@ def trained(
 
     Raises:
         FileNotFoundError: If the folder has no dumped config or no checkpoint.
+        ValueError: If it was trained without validation.
     """
     cfg = _config(work_dir)
+    if not cfg.get('val_dataloader'):
+        raise ValueError(
+            f'{work_dir} was trained without validation: its config has no '
+            'val_dataloader, whose images are needed.'
+        )
     if data_root:
         set_data_root(cfg, data_root)
     if alone:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import cv2
 import pytest
+from matplotlib.axes import Axes
 
 
 def write_log(work_dir: Path, session: str, values: dict[int, float]) -> None:
@@ -20,6 +21,20 @@ def test_picture(run_tool: Callable[..., None], tmp_path: Path) -> None:
     run_tool('plot_curves.py', 'x=a', 'x=b', '--out', tmp_path / 'curves.png')
     picture = cv2.imread(str(tmp_path / 'curves.png'))
     assert picture.std() > 5
+
+
+def test_labels_may_begin_with_an_underscore(
+    run_tool: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_log(tmp_path / 'a', '1', {10: 1.0, 20: 2.0})
+    legend, told = Axes.legend, []
+
+    def noted(*given: object) -> object:
+        told.extend(text.get_text() for text in legend(*given).texts)
+
+    monkeypatch.setattr(Axes, 'legend', noted)
+    run_tool('plot_curves.py', '_x=a', 'y=a', '--out', tmp_path / 'curves.png')
+    assert told == ['_x (1)', 'y (1)']
 
 
 def test_missing_value(run_tool: Callable[..., None], tmp_path: Path) -> None:

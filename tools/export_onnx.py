@@ -5,6 +5,7 @@ Example:
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from mmengine.config import Config
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from mmkd.cli.command_line import positive
 from mmkd.cli.console import ending_in_words
-from mmkd.cli.deployment import add_network_options, config_of
+from mmkd.cli.deployment import add_network_options, config_of, size_of
 from mmkd.cli.parser import command_parser
 from mmkd.deploy.export import export
 from mmkd.deploy.graph import OPSET
@@ -54,7 +55,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def images_for(
-    cfg: Config, network: Network, count: int, size: list[int] | None
+    cfg: Config, network: Network, count: int, size: Sequence[int] | None
 ) -> list[Tensor]:
     """Validation images, or noise if there are none; prints which."""
     try:
@@ -75,7 +76,7 @@ def main() -> None:
     cfg = config_of(args)
     network = student_network(cfg, args.checkpoint, not args.no_resize)
     print(f'{network.kind}, {network.parameters_count:,} parameters')
-    images = images_for(cfg, network, args.images, args.size)
+    images = images_for(cfg, network, args.images, size_of(args, network))
     export(network, cfg, images, args.out, args.fixed, args.opset, print)
     height, width = images[0].shape[2:]
     sizes = f'{height} x {width}' if args.fixed else 'any height and width'

@@ -8,6 +8,7 @@ import argparse
 import json
 import math
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -19,7 +20,7 @@ from torch import Tensor
 import mmkd
 from mmkd.cli.command_line import positive
 from mmkd.cli.console import ending_in_words
-from mmkd.cli.deployment import add_network_options, config_of
+from mmkd.cli.deployment import add_network_options, config_of, size_of
 from mmkd.cli.parser import command_parser
 from mmkd.config.changes import set_teacher
 from mmkd.deploy.forms import Subject, score_all, subject_of, time_all
@@ -79,7 +80,9 @@ def data_of(cfg: Config, loader: str, without: str, notes: list[str]) -> Any:
         return None
 
 
-def images_for(network: Network, dataset: Any, size: list[int] | None) -> list[Tensor]:
+def images_for(
+    network: Network, dataset: Any, size: Sequence[int] | None
+) -> list[Tensor]:
     """Two validation images, or noise, at the size to be timed.
 
     Raises:
@@ -114,10 +117,11 @@ def measure(cfg: Config, args: argparse.Namespace, folder: Path) -> dict[str, An
         notes.append(f'teacher: random weights and no score: {missing}')
     validation = data_of(cfg, VALIDATION, 'no score', notes)
     training = data_of(cfg, TRAINING, 'no int8', notes)
+    size = size_of(args, networks['student'])
     subjects: list[Subject] = []
     for name, network in networks.items():
         print(f'{name}: {network.kind}', flush=True)
-        images = images_for(network, validation, args.size)
+        images = images_for(network, validation, size)
         few = images_of(training, args.calibration, network) if training else []
         made = subject_of(name, network, cfg, images, few, folder, args.threads)
         subjects.append(made)

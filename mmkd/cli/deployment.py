@@ -1,6 +1,7 @@
 """Options shared by the commands that deploy a trained network."""
 
 import argparse
+from collections.abc import Sequence
 
 from mmengine.config import Config
 
@@ -8,6 +9,7 @@ from mmkd.cli.command_line import KeyValues, positive
 from mmkd.config.changes import set_data_root
 from mmkd.config.experiments import drop_parts, load_config
 from mmkd.config.keys import check_options
+from mmkd.deploy.network import Network
 
 
 def add_network_options(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +26,7 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
         nargs=2,
         type=positive,
         metavar=('HEIGHT', 'WIDTH'),
-        help='image size (that of the first validation image)',
+        help='image size (that of the sliding window or the first validation image)',
     )
     parser.add_argument(
         '--cfg-options',
@@ -33,6 +35,24 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
         metavar='KEY=VALUE',
         help='override config keys, e.g. val_dataloader.dataset.data_root=DIR',
     )
+
+
+def size_of(args: argparse.Namespace, network: Network) -> Sequence[int] | None:
+    """The image size given on the command line, or that of a sliding window.
+
+    Args:
+        args: The parsed options of :func:`add_network_options`.
+        network: The student.
+
+    Returns:
+        Height and width; None for that of the images.
+    """
+    if args.size or network.window is None:
+        given: Sequence[int] | None = args.size
+        return given
+    height, width = network.window
+    print(f'images are {height} x {width}, the sliding window of test_cfg.crop_size')
+    return network.window
 
 
 def config_of(args: argparse.Namespace) -> Config:

@@ -47,11 +47,12 @@ def _channel_order(cfg: Config, channels: int, reverses: bool) -> str | None:
         return 'grey'
     if channels != 3:
         return None
-    steps = [
-        step
-        for _, dataset in datasets_of(cfg, ['val_dataloader'])
-        for step in dataset.get('pipeline') or ()
-    ]
+    datasets: list[Any] = []
+    for loader in ('val_dataloader', 'test_dataloader'):
+        datasets = datasets or [dataset for _, dataset in datasets_of(cfg, [loader])]
+    if not datasets:
+        return None
+    steps = [step for each in datasets for step in each.get('pipeline') or ()]
     # OpenCV reads files as BGR; data sets that hold their images themselves use RGB.
     read = any(str(step['type']).endswith('LoadImageFromFile') for step in steps)
     return 'RGB' if read == reverses else 'BGR'

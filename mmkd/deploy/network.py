@@ -66,6 +66,15 @@ class Network(nn.Module):
         return test.get('size_divisor') or own
 
     @property
+    def window(self) -> tuple[int, int] | None:
+        """Height and width of its sliding window; None if it takes whole images."""
+        test: Mapping[str, Any] = getattr(self.model, 'test_cfg', None) or {}
+        if not str(test.get('mode')).startswith('slide'):
+            return None
+        height, width = test['crop_size']
+        return height, width
+
+    @property
     def kind(self) -> str:
         """Its name in messages."""
         backbone = getattr(self.model, 'backbone', None)

@@ -161,6 +161,15 @@ def test_facts_of_files_and_arrays() -> None:
     assert of_config('demo/classification/student.py')['channel_order'] == 'grey'
 
 
+def test_a_channel_order_is_not_guessed() -> None:
+    cfg = load_config(str(CONFIGS / 'students/deeplabv3-w16_camvid.py'))
+    own = Network(build_model(dict(cfg.model, _scope_='mmseg')))
+    cfg.test_dataloader = cfg.pop('val_dataloader')
+    assert facts_of(own, cfg, 18, None)['channel_order'] == 'RGB'
+    cfg.test_dataloader = None
+    assert facts_of(own, cfg, 18, None)['channel_order'] is None
+
+
 def test_files_that_are_not_reversed_are_in_opencvs_order() -> None:
     cfg = load_config(str(CONFIGS / 'students/deeplabv3-w16_camvid.py'))
     cfg.model.data_preprocessor.bgr_to_rgb = False

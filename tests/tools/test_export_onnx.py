@@ -82,6 +82,30 @@ def test_what_is_missing_is_said(
         run_tool(*command)
 
 
+@pytest.mark.parametrize(
+    ('options', 'size'), [((), (32, 48)), (('--size', '64', '40'), (64, 40))]
+)
+def test_a_fixed_graph_of_a_sliding_window_has_its_size(
+    run_tool: Tool,
+    checkpoint: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    options: tuple[str, ...],
+    size: tuple[int, int],
+) -> None:
+    def refuse(network: object, given: tuple[int, int], *_: object) -> None:
+        raise ValueError(f'size {given}')
+
+    monkeypatch.setattr(export, 'trace', refuse)
+    values = dict(mode='slide', crop_size='32,48', stride='16,16')
+    slide = [f'model.test_cfg.{key}={value}' for key, value in values.items()]
+    command = ('export_onnx.py', STREETS, checkpoint, 'x.onnx', '--fixed', *options)
+    with pytest.raises(SystemExit, match=re.escape(f'size {size}')):
+        run_tool(*command, '--cfg-options', *slide)
+    told = 'images are 32 x 48, the sliding window' in capsys.readouterr().out
+    assert told == (not options)
+
+
 def test_no_tool_hides_a_module_of_python() -> None:
     # Python looks for modules next to the main script first.
     names = {path.stem for path in (ROOT / 'tools').glob('*.py')}

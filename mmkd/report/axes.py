@@ -75,5 +75,6 @@ def short(value: float) -> str:
         mantissa, exponent = f'{value:.1e}'.split('e')
         text = f'{mantissa.removesuffix(".0")}e{int(exponent)}'
     else:
-        text = f'{value:.4g}'
+        # From 1000 on, four digits might become a power of ten.
+        text = f'{value:.0f}' if abs(value) >= 1000 else f'{value:.4g}'
     return text.replace('-', MINUS)

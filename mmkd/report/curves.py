@@ -60,12 +60,7 @@ def sections(groups: Sequence[Group], key: str | None) -> list[Section]:
 def _scores(groups: Sequence[Group], key: str | None) -> Iterator[Figure]:
     names = _names(groups, lambda run: run.scalars.val)
     for name in sorted(filter(is_score, names), key=lambda name: name != key):
-        levels = []
-        for group in groups:
-            found = teacher_score(group, name)
-            if found is not None:
-                levels = [Level(f'teacher: {found.score:.4g}', found.score)]
-        yield from _figure(groups, name, partial(_val, name), levels)
+        yield from _of_validation(groups, name)
 
 
 def _of_training(
@@ -73,14 +68,32 @@ def _of_training(
 ) -> Iterator[Figure]:
     for name in _names(groups, lambda run: run.scalars.train):
         if wanted(name):
-            yield from _figure(groups, name, partial(_train, name))
+            lines = _lines(groups, partial(_train, name))
+            signed = name.startswith('grad_cos')
+            yield from _figure(name, 'iteration', lines, logarithmic=not signed)
 
 
 def _geometry(groups: Sequence[Group]) -> Iterator[Figure]:
     yield from _of_training(groups, lambda name: name.startswith('grad_'))
     for name in _names(groups, lambda run: run.scalars.val):
         if name.startswith('collapse_'):
-            yield from _figure(groups, name, partial(_val, name))
+            yield from _of_validation(groups, name)
+
+
+def _of_validation(groups: Sequence[Group], name: str) -> Iterator[Figure]:
+    """A chart for the groups that count epochs, and one for those with iterations."""
+    for unit in dict.fromkeys(group.first.unit for group in groups):
+        own = [group for group in groups if group.first.unit == unit]
+        lines = _lines(own, partial(Run.score, key=name))
+        yield from _figure(name, unit, lines, _teachers(own, name))
+
+
+def _teachers(groups: Sequence[Group], name: str) -> list[Level]:
+    """The scores of all teachers, the same one once."""
+    found = filter(None, (teacher_score(group, name) for group in groups))
+    scores = [each.score for each in found if math.isfinite(each.score)]
+    labels = {f'teacher: {score:.4g}': score for score in scores}
+    return [Level(label, score) for label, score in labels.items()]
 
 
 def _names(
@@ -90,28 +103,22 @@ def _names(
     return list(dict.fromkeys(name for run in runs for name in curves(run)))
 
 
-def _val(name: str, run: Run) -> Curve:
-    return run.scalars.val.get(name, {})
-
-
 def _train(name: str, run: Run) -> Curve:
     return run.scalars.train.get(name, {})
 
 
-def _figure(
-    groups: Sequence[Group],
-    name: str,
-    curve: Callable[[Run], Curve],
-    levels: Sequence[Level] = (),
-) -> Iterator[Figure]:
+def _lines(groups: Sequence[Group], curve: Callable[[Run], Curve]) -> list[Line]:
     bands = [(group, group.band(curve)) for group in groups]
-    there = [(group, points) for group, points in bands if points]
-    if not there:
-        return
-    lines = [Line(group.label, group.number, points) for group, points in there]
-    of_val = any(name in run.scalars.val for group in groups for run in group.runs)
-    unit = there[0][0].first.unit if of_val else 'iteration'
-    signed = name.startswith('grad_cos') or of_val
-    levels = [level for level in levels if math.isfinite(level.value)]
-    drawn = chart(score_name(name), unit, lines, levels, logarithmic=not signed)
-    yield Figure(score_name(name), drawn, [line.label for line in lines])
+    return [Line(each.label, each.number, points) for each, points in bands if points]
+
+
+def _figure(
+    name: str,
+    unit: str,
+    lines: Sequence[Line],
+    levels: Sequence[Level] = (),
+    logarithmic: bool = False,
+) -> Iterator[Figure]:
+    if lines:
+        drawn = chart(score_name(name), unit, lines, levels, logarithmic)
+        yield Figure(score_name(name), drawn, [line.label for line in lines])

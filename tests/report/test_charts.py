@@ -42,6 +42,10 @@ def test_what_is_not_positive_has_no_logarithm() -> None:
 
 
 def test_numbers_beside_an_axis() -> None:
+    whole = (1000, 9999.9, 10000, 12500, -20000, 99999)
+    assert [short(value) for value in whole] == [
+        *('1000', '10000', '10000', '12500', '\u221220000', '99999'),
+    ]
     texts = [short(v) for v in (0, 0.25, 1200, 250000, 5e-5, -1e-5)]
     assert texts == ['0', '0.25', '1200', '2.5e5', '5e-5'.replace('-', '\u2212'), (
         '\u22121e\u22125'

@@ -6,6 +6,7 @@ from typing import Any
 from mmkd.checkpoints.identity import without
 from mmkd.checks.places import LOADERS, datasets_of
 from mmkd.models.deploy import distils
+from mmkd.models.tasks import set_num_classes
 from mmkd.resilience.work_dir import BESIDE_THE_POINT, PARTS
 from mmkd.runs import Run
 
@@ -50,6 +51,10 @@ def settings_of(run: Run) -> dict[str, Any]:
             parts['data_preprocessor'], model, student
         )
         if run.methods is not None:
+            if model.get('num_classes') is not None:
+                # It overrides the student's own.
+                classified = [student, parts['data_preprocessor']]
+                set_num_classes(classified, model['num_classes'])
             parts |= {key: value for key, value in model.items() if key != 'type'}
     settings = dict(_flat(parts, ''))
     if str(settings.get(CONSTRUCTOR)).startswith('mmkd.'):
@@ -116,14 +121,15 @@ def data_of(run: Run) -> dict[str, Any]:
     )
     for dataset in (*training, *validation):
         dataset['type'] = str(dataset.get('type')).rpartition('.')[-1]
-    student = _flat(without(run.student, ('data_preprocessor',)), '')
-    classes = {value for place, value in student if place.endswith('num_classes')}
-    model = run.settings.get('model')
-    given = model.get('num_classes') if isinstance(model, dict) else None
+    classes = {
+        place: value
+        for place, value in settings_of(run).items()
+        if place.startswith('student.') and place.endswith('.num_classes')
+    }
     return dict(
         training=[(each['type'], each.get('data_root')) for each in training],
         validation=validation,
-        classes=classes if given is None else {given},
+        classes=classes,
     )
 
 

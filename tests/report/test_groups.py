@@ -6,7 +6,7 @@ from made_runs import STUDENT, made_run, settings
 
 from mmkd.report.groups import baseline_of, group_runs, score_key
 from mmkd.report.labels import ALONE
-from mmkd.report.settings import described, differing
+from mmkd.report.settings import described, differing, unequal
 
 KD = {'kd': dict(type='LogitsKD', weight=0.5)}
 
@@ -125,7 +125,8 @@ def loader(kind: str = 'CIFAR100', root: str = 'a', **others: Any) -> dict[str, 
 
 
 def heads(count: int) -> dict[str, Any]:
-    return STUDENT | dict(head=dict(num_classes=count))
+    backbone = dict(type='ResNet', depth=18, num_classes=-1)
+    return STUDENT | dict(backbone=backbone, head=dict(num_classes=count))
 
 
 @pytest.mark.parametrize(
@@ -147,6 +148,10 @@ def test_a_baseline_has_the_same_data(tmp_path: Path, other: dict[str, Any]) -> 
     taught = made_run(tmp_path / 'taught', **parts)
     groups = group_runs([made_run(tmp_path / 'same', **same), taught])
     assert baseline_of(groups[1], groups) is groups[0]
+    assert all(
+        place.startswith('train_dataloader.dataset')
+        for place in unequal(groups[0].first, taught)
+    )
     groups = group_runs([made_run(tmp_path / 'other', **same | other), taught])
     assert baseline_of(groups[1], groups) is None
 

@@ -63,7 +63,7 @@ def measured(pair: str, method: str, settings: list[str]) -> list[float]:
     return [
         line['last']
         for line in lines
-        if (line['pair'], line['method']) == (pair, method)
+        if (line['command'][1], line['method']) == (pair, method)
         and line.get('settings', []) == settings
         and line.get('variant', 'default') == 'default'
     ]

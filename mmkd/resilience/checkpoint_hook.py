@@ -1,5 +1,6 @@
 """Checkpoints that no crash, full disk or signal can corrupt."""
 
+import logging
 import re
 from collections import deque
 from collections.abc import Iterator
@@ -11,17 +12,25 @@ import torch
 from mmengine.dist import all_reduce, is_main_process
 from mmengine.fileio import LocalBackend
 from mmengine.hooks import CheckpointHook, EMAHook
-from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import Runner
+from mmengine.utils import apply_to
 
 from mmkd.checkpoints.identity import meta_of
 from mmkd.registry import HOOKS
 from mmkd.resilience.files import PARTIAL, remove, whole_or_nothing
 from mmkd.resilience.loops import VALIDATED
+from mmkd.resilience.pending_gradients import (
+    pending_gradients,
+    set_gradients,
+    share_gradients,
+)
 from mmkd.resilience.same_buffers import share_buffers
 from mmkd.resilience.same_run import check_same_run, note_run
 from mmkd.resilience.saving import LateRemoval, WholeSaver
 from mmkd.resilience.stop_signal import STOPPED, StopSignal
+
+GRADIENTS = 'gradients'
+"""The part of a checkpoint that holds the gradients of a pending update."""
 
 
 @HOOKS.register_module()
@@ -31,8 +40,8 @@ class AtomicCheckpointHook(CheckpointHook):
     A checkpoint is written under a temporary name, flushed to disk and renamed;
     only then are older ones removed, including the best one. When the training
     loop has received SIGTERM, a checkpoint is saved after the current iteration,
-    also in validation, and the process exits with code 0. With gradient
-    accumulation a checkpoint waits for the update: it does not hold gradients.
+    also in validation, and the process exits with code 0. Between two updates, a
+    checkpoint holds the gradients that have been accumulated.
 
     Args:
         args: Arguments of MMEngine's ``CheckpointHook``.
@@ -54,14 +63,17 @@ class AtomicCheckpointHook(CheckpointHook):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.filename_tmpl = NumberedName(self.filename_tmpl)
-        self._due = False
+        self._gradients: Any = {}
         self._whole: str | None = None
         self._saved_at: int | None = None
         self._common_batches = 0
 
     def before_train(self, runner: Runner) -> None:
-        """Find the folder, and remove half-written files of a killed run from it."""
+        """Find the folder, remove half-written files from it, restore gradients."""
         super().before_train(runner)
+        set_gradients(runner, self._gradients)
+        self._gradients = {}
+        runner.logger.removeFilter(_is_not_about_lost_gradients)
         self._whole = runner._load_from if runner._resume else None
         if self._is_local and is_main_process():
             for partial in Path(self.out_dir).glob(f'*{PARTIAL}'):
@@ -75,19 +87,9 @@ class AtomicCheckpointHook(CheckpointHook):
         outputs: Any = None,
     ) -> None:
         """Save a checkpoint if one is due or the training has to stop."""
-        by_time = not self.by_epoch and (
-            self.every_n_train_iters(runner, self.interval, self.save_begin)
-            or (self.save_last and self.is_last_train_iter(runner))
-        )
-        self._due = self._due or by_time
+        super().after_train_iter(runner, batch_idx, data_batch, outputs)
         stop = _stop_signal(runner)
-        stopping = stop is not None and stop.agreed()
-        updated = _is_updated(runner)
-        if updated and self._due:
-            self._due = False
-            runner.logger.info(f'Saving checkpoint at {runner.iter + 1} iterations')
-            self._save_checkpoint(runner)
-        if updated and stopping:
+        if stop is not None and stop.agreed():
             done = runner.iter + 1
             self._stop(runner, done, f'{runner.epoch}_iter_{done}')
 
@@ -125,8 +127,11 @@ class AtomicCheckpointHook(CheckpointHook):
     def before_save_checkpoint(
         self, runner: Runner, checkpoint: dict[str, Any]
     ) -> None:
-        """Note which training the checkpoint is from."""
+        """Note which training the checkpoint is from, and add pending gradients."""
         note_run(runner, checkpoint['meta'])
+        pending = pending_gradients(runner)
+        if pending and 'optimizer' in checkpoint:
+            checkpoint[GRADIENTS] = apply_to(pending, torch.is_tensor, torch.Tensor.cpu)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Check that a resumed training is the one that was saved.
@@ -136,6 +141,10 @@ class AtomicCheckpointHook(CheckpointHook):
         """
         if runner._resume:
             check_same_run(runner, meta_of(checkpoint))
+            self._gradients = checkpoint.get(GRADIENTS, {})
+            if self._gradients:
+                # MMEngine, which does not know of them, would log that they are lost.
+                runner.logger.addFilter(_is_not_about_lost_gradients)
 
     def _stop(self, runner: Runner, iteration: int, epoch: int | str) -> None:
         if self._saved_at != iteration:
@@ -208,6 +217,7 @@ class AtomicCheckpointHook(CheckpointHook):
     def _safely(self, runner: Runner) -> Iterator[Any]:
         """Save atomically, and remove older files last."""
         share_buffers(runner)
+        share_gradients(runner)
         if not self._is_local:
             yield runner
             return
@@ -239,9 +249,5 @@ def _stop_signal(runner: Runner) -> StopSignal | None:
     return getattr(runner._train_loop, 'stop', None)
 
 
-def _is_updated(runner: Runner) -> bool:
-    """Whether no accumulated gradient waits for the next iteration."""
-    wrapper = runner.optim_wrapper
-    if not isinstance(wrapper, OptimWrapper) or isinstance(wrapper, OptimWrapperDict):
-        return True
-    return wrapper.should_update()
+def _is_not_about_lost_gradients(record: logging.LogRecord) -> bool:
+    return 'gradient of some iterations is lost' not in record.getMessage()

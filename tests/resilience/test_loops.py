@@ -235,20 +235,3 @@ def test_sigterm(
     ends = [safe_load(Path(r.work_dir, last.name)) for r in (whole, runner)]
     for name in names:
         assert_same(ends[0][name], ends[1][name])
-
-
-def test_sigterm_waits_for_the_update(trainer: Trainer) -> None:
-    wrapper = dict(
-        optimizer=dict(type='SGD', lr=0.1, momentum=0.9), accumulative_counts=3
-    )
-    kind = dict(optim_wrapper=wrapper, length=12)
-    whole = train(trainer('whole', **kind))
-    with pytest.raises(SystemExit):
-        train(trainer(**kind), At(7, terminate))
-    runner = trainer(**kind, resume=True)
-    folder = Path(runner.work_dir)
-    # Due every two iterations; updates happen every three.
-    assert {path.name for path in folder.glob('*.pth')} == {
-        *('iter_3.pth', 'iter_6.pth', 'iter_9.pth')
-    }
-    assert_same(train(runner), whole)

@@ -11,14 +11,10 @@ from torch import Tensor, nn
 from torch._functorch import config as compiler_config
 from torch.distributed.fsdp import FullyShardedDataParallel
 
-from mmkd.engine.optim.gradients import (
-    Gradients,
-    average_over_processes,
-    backward_into,
-    compare,
-)
+from mmkd.engine.optim.gradients import Gradients, backward_into, compare
 from mmkd.freed_memory import keep_freed_memory
 from mmkd.loss_groups import LossGroups, groups_of, sum_of_groups
+from mmkd.mean_gradients import average_over_processes
 from mmkd.registry import OPTIM_WRAPPERS
 
 
@@ -56,6 +52,8 @@ class GradientAlignOptimWrapper(OptimWrapper):
         kwargs: Arguments of :class:`mmengine.optim.OptimWrapper`.
 
     Attributes:
+        task_gradients: ``g1``, accumulated since the last update; ``.grad`` holds
+            ``g2``.
         cosine: Cosine of the angle between ``g1`` and ``g2`` at the last
             update, negative where they conflicted: a scalar on the
             parameters' device, or None if no distillation loss was active.
@@ -74,7 +72,7 @@ class GradientAlignOptimWrapper(OptimWrapper):
             # With a retained graph, memory in use varies more within each step.
             keep_freed_memory()
         self.cosine: Tensor | None = None
-        self._task: Gradients = {}
+        self.task_gradients: Gradients = {}
 
     def scale_loss(self, loss: Tensor) -> Tensor:
         """Divide both losses by the number of micro-steps of an update."""
@@ -91,12 +89,13 @@ class GradientAlignOptimWrapper(OptimWrapper):
             kwargs: Arguments of :meth:`torch.Tensor.backward`.
         """
         task, distillation = groups_of(loss)
+        store, task = self.task_gradients, self._amplified(task)
         if distillation is None:
-            backward_into(self._task, self._amplified(task), self._parameters, **kwargs)
+            backward_into(store, task, self._parameters, **kwargs)
         else:
             # Both losses share the student's graph.
             keep = {**kwargs, 'retain_graph': True}
-            backward_into(self._task, self._amplified(task), self._parameters, **keep)
+            backward_into(store, task, self._parameters, **keep)
             self._amplified(distillation).backward(**kwargs)
         self._inner_count += 1
 
@@ -115,7 +114,7 @@ class GradientAlignOptimWrapper(OptimWrapper):
         Args:
             kwargs: Arguments of :meth:`torch.optim.Optimizer.zero_grad`.
         """
-        self._task.clear()
+        self.task_gradients.clear()
         super().zero_grad(**kwargs)
 
     def should_sync(self) -> bool:
@@ -161,7 +160,7 @@ class GradientAlignOptimWrapper(OptimWrapper):
     def _align(self) -> None:
         """Put the aligned gradient into ``.grad``, without blocking on the GPU."""
         parameters = [p for p in self._parameters if p.requires_grad]
-        task = [self._task.get(p) for p in parameters]
+        task = [self.task_gradients.get(p) for p in parameters]
         distillation = [p.grad for p in parameters]
         active = any(gradient is not None for gradient in distillation)
         if get_world_size() > 1:
@@ -179,7 +178,7 @@ class GradientAlignOptimWrapper(OptimWrapper):
                 else:
                     second.addcmul_(first, kept)
             parameter.grad = first if second is None else second
-        self._task.clear()
+        self.task_gradients.clear()
 
 
 @OPTIM_WRAPPERS.register_module()

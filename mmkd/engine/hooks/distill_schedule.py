@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from mmengine.dist import get_world_size
@@ -11,7 +12,7 @@ from torch._dynamo import config as compiler_config
 
 from mmkd.engine.optim import GradientAlignOptimWrapper
 from mmkd.engine.runner_distiller import distiller_of
-from mmkd.models.distiller import PREFIX
+from mmkd.models.distiller import PREFIX, Distiller
 from mmkd.models.methods import Schedule
 from mmkd.registry import HOOKS
 
@@ -25,6 +26,9 @@ class DistillScheduleHook(Hook):
     :class:`mmkd.models.methods.Method`. The factor depends only on the epoch or
     iteration, so that a resumed run needs no saved state. If there is a schedule, the
     factor is logged as ``{method}_schedule_factor``.
+
+    The optimiser leaves out the parameters of a method that is not active: they begin
+    from their initialisation when it starts.
 
     In a loop that counts iterations, an epoch is the number of iterations that the
     images of the training set fill.
@@ -71,6 +75,7 @@ class DistillScheduleHook(Hook):
             # Otherwise a compiled model never calls the taps of a method that starts
             # after it was compiled.
             compiler_config.skip_nnmodule_hook_guards = False
+            wrapper.optimizer.register_step_pre_hook(partial(_skip_idle, distiller))
 
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None
@@ -91,6 +96,15 @@ class DistillScheduleHook(Hook):
                 # Otherwise logs repeat the last value of a loss that has ended.
                 for key in [k for k in hub.log_scalars if f'/{PREFIX}{name}.' in k]:
                     hub.log_scalars.pop(key)
+
+
+def _skip_idle(distiller: Distiller, *_: Any) -> None:
+    """Remove the gradients of idle methods, which are zero, before an update."""
+    for method in distiller.named_methods.values():
+        if not method.is_active:
+            for parameter in method.parameters():
+                # With a gradient of zero, weight decay would shrink it.
+                parameter.grad = None
 
 
 def _iterations_an_epoch(runner: Runner, name: str) -> int:

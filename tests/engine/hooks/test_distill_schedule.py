@@ -1,11 +1,16 @@
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from mmengine.config import Config
+from mmengine.hooks import Hook
 from mmengine.runner import Runner
+from tiny_models import Tiny
 from torch._dynamo import config as compiler_config
 from torch.utils.data import DataLoader, IterableDataset
+from two_processes import in_two_processes
 
 from mmkd.engine.hooks import distill_schedule
 from mmkd.models import Distiller
@@ -194,3 +199,59 @@ def test_a_method_without_weight_may_start_whenever(
 ) -> None:
     distiller = scheduled({}, start=2, weight=0.0)
     runner_of(distiller, default_hooks=HOOK).train()
+
+
+OPTIMISERS: dict[str, Any] = dict(
+    sgd=dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=0.1),
+    adamw=dict(type='AdamW', lr=0.1, weight_decay=0.1),
+)
+
+
+def unchanged_epochs(tiny: Tiny, optimiser: str, aligned: bool, **more: Any) -> Any:
+    """Whether each parameter of a method keeps its value, in three epochs."""
+    method = dict(type='DualHead', start=2, gradient_alignment=aligned)
+    distiller = tiny.distiller('images', dict(dual_head=method))
+    parameters = [*distiller.methods['dual_head'].parameters()]
+    before = [value.detach().clone() for value in parameters]
+    found = []
+
+    class Look(Hook):
+        def after_train_epoch(self, runner: Runner) -> None:
+            found.append(list(map(torch.equal, parameters, before)))
+
+    tiny.runner(
+        distiller,
+        default_hooks=HOOK,
+        custom_hooks=[Look()],
+        optim_wrapper=dict(
+            constructor='mmkd.DistillOptimWrapperConstructor',
+            optimizer=OPTIMISERS[optimiser],
+        ),
+        train_cfg=dict(by_epoch=True, max_epochs=3),
+        **more,
+    ).train()
+    return found
+
+
+@pytest.mark.parametrize('aligned', [False, True])
+@pytest.mark.parametrize('optimiser', OPTIMISERS)
+def test_a_method_begins_from_its_initialisation(
+    optimiser: str, aligned: bool, tiny: Tiny
+) -> None:
+    """Weight decay does not change it before."""
+    *idle, active = unchanged_epochs(tiny, optimiser, aligned)
+    assert all(map(all, idle))
+    assert not any(active)
+
+
+def test_so_it_does_in_two_processes(tmp_path: Path) -> None:
+    """Data parallelism waits for its gradients all the same."""
+    parallel = Config(dict(model_wrapper_cfg=dict(type='mmkd.AnyDeviceDataParallel')))
+
+    def train(rank: int) -> Any:
+        settings: Any = dict(launcher='pytorch', cfg=parallel)
+        return unchanged_epochs(Tiny(tmp_path), 'sgd', False, **settings)
+
+    for *idle, active in in_two_processes(train, tmp_path):
+        assert all(map(all, idle))
+        assert not any(active)

@@ -11,6 +11,7 @@ from mmkd.models.methods import Method
 from mmkd.models.taps import Tap, capture
 from mmkd.models.teachers.recorded import tap_name
 from mmkd.models.undisturbed import undisturbed
+from mmkd.random_state import random_state_kept
 from mmkd.recording.recorder import Seen
 from mmkd.records.stored import StoredTap
 
@@ -49,15 +50,22 @@ def errors(
         else value
         for tap, value in seen.values.items()
     }
-    with undisturbed(distiller), torch.enable_grad():
+    with undisturbed(distiller):
         student = _student_taps(distiller, seen)
         targets = distiller.student_view.task.targets(seen.data_samples)
         for name, method in distiller.named_methods.items():
             results = []
             for teacher in (seen.values, stored):
-                terms = method.loss(student, teacher, targets)
-                loss = torch.stack([v for k, v in terms.items() if 'loss' in k]).sum()
-                results.append((loss, _gradient(method, loss, student)))
+                # Both with the same memory and the same random numbers.
+                with (
+                    random_state_kept(seen.inputs.device),
+                    undisturbed(method),
+                    torch.enable_grad(),
+                ):
+                    terms = method.loss(student, teacher, targets)
+                    losses = [v for k, v in terms.items() if 'loss' in k]
+                    loss = torch.stack(losses).sum()
+                    results.append((loss, _gradient(method, loss, student)))
             (live, expected), (found, gradient) = results
             yield Error(
                 name,

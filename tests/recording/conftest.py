@@ -1,0 +1,3 @@
+from tiny_models import tiny
+
+__all__ = ['tiny']

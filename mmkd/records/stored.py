@@ -28,12 +28,13 @@ class StoredTap:
             rounds to 255 steps.
         reduce: How many pixels of a map, in height and width, are averaged into one
             for storage; on reading, the map is interpolated to its original size.
+            Where that is not a multiple, the last pixel is the mean of fewer.
         channels_last: Whether maps are read back in channels-last layout, as the
             teacher returned them: losses sum over a map in memory order.
 
     Raises:
-        ValueError: If the dtype is none of them, or ``reduce`` is below 1, or above 1
-            for a value without pixels.
+        ValueError: If the dtype is none of them, or ``reduce`` is not a whole number
+            of at least 1, or above 1 for a value without pixels.
     """
 
     name: str
@@ -48,10 +49,11 @@ class StoredTap:
             raise ValueError(
                 f'dtype must be one of {", ".join(PRECISIONS)}, got {self.dtype!r}.'
             )
-        if self.reduce < 1 or (self.reduce > 1 and len(self.shape) != 3):
+        is_number = type(self.reduce) is int and self.reduce >= 1
+        if not is_number or (self.reduce > 1 and len(self.shape) != 3):
             raise ValueError(
                 f'{self.name} of shape {self.shape} cannot be reduced by '
-                f'{self.reduce}: only maps can be, by 1 or more.'
+                f'{self.reduce!r}: only maps can be, by a whole number.'
             )
 
     @property
@@ -121,7 +123,10 @@ class StoredTap:
         if self.dtype == 'int8':
             values = values * _beside(stored['scale'], values)
         if self.reduce > 1:
-            values = interpolate(values, self.shape[1:], mode='bilinear')
+            # By the factor and not to the size, for which pixels would be shifted.
+            values = interpolate(values, scale_factor=self.reduce, mode='bilinear')
+            height, width = self.shape[1:]
+            values = values[..., :height, :width].contiguous()
         if self.channels_last:
             values = values.contiguous(memory_format=torch.channels_last)
         return values

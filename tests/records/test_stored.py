@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, interpolate
+from torch.nn.functional import avg_pool2d
 
 from mmkd.records import StoredTap
 from mmkd.records.rows import row_type
@@ -58,14 +58,27 @@ def test_a_sample_alone_is_stored_as_in_a_batch(dtype: Any) -> None:
     assert torch.equal(through(tap, torch.zeros(1, 5, 4, 6)), torch.zeros(1, 5, 4, 6))
 
 
-def test_reduced_maps_are_means_and_come_back_in_their_size() -> None:
-    tap, values = StoredTap('t', (2, 5, 6), 'float32', reduce=2), logits(3, 2, 5, 6)
-    assert tap.held == (2, 3, 3)
-    expected = avg_pool2d(values, 2, ceil_mode=True)
-    expected = interpolate(expected, (5, 6), mode='bilinear')
-    assert torch.equal(through(tap, values), expected)
-    flat = torch.full((1, 2, 5, 6), 3.5)
+@pytest.mark.parametrize('size', [(4, 6), (5, 6), (65, 97)])
+@pytest.mark.parametrize('reduce', [2, 4])
+def test_reduced_maps_come_back_in_their_size_and_place(
+    size: tuple[int, int], reduce: int
+) -> None:
+    tap = StoredTap('t', (2, *size), 'float32', reduce)
+    values = logits(3, 2, *size)
+    stored = torch.from_numpy(tap.encode(values)['values'])
+    assert torch.equal(stored, avg_pool2d(values, reduce, ceil_mode=True))
+    assert stored.shape[1:] == tap.held
+    flat = torch.full((1, 2, *size), 3.5)
     assert torch.allclose(through(tap, flat), flat)
+    # A slope stays where it was, but for the half pixels at the edges.
+    rows, columns = (torch.arange(length).float() for length in size)
+    slope = torch.stack([rows[:, None].expand(size), columns.expand(size)])[None]
+    found = through(tap, slope)
+    assert found.is_contiguous()
+    whole = [length // reduce * reduce - reduce for length in size]
+    inner = (..., slice(reduce, whole[0]), slice(reduce, whole[1]))
+    torch.testing.assert_close(found[inner], slope[inner])
+    assert (found - slope).abs().max() <= reduce / 2
 
 
 @pytest.mark.parametrize('dtype', ['float16', 'int8'])
@@ -86,6 +99,8 @@ def test_what_does_not_fit_is_an_error(dtype: Any) -> None:
     [
         (dict(dtype='float8'), "must be one of float32, float16, int8, got 'float8'"),
         (dict(reduce=0), 'cannot be reduced by 0'),
+        (dict(reduce='a'), "cannot be reduced by 'a': .* by a whole number"),
+        (dict(reduce=2.0), r'cannot be reduced by 2\.0'),
         (dict(reduce=2), r'shape \(7,\) cannot be reduced by 2'),
     ],
 )

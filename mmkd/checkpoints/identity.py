@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Collection, Iterator, Mapping
 from functools import partial
 from os import PathLike
@@ -30,7 +31,12 @@ def text_of(config: Any) -> str:
         config: A model dict or a dict of methods. Its fields that name initial
             weights are left out.
     """
-    return json.dumps(without(config, BEGINNING), sort_keys=True, default=str)
+    return json.dumps(without(config, BEGINNING), sort_keys=True, default=_name)
+
+
+def _name(value: Any) -> str:
+    """A function or class as text that is the same in every process."""
+    return re.sub(r' at 0x[0-9a-f]+', '', str(value))
 
 
 def fingerprint(state: Mapping[str, Tensor]) -> str:

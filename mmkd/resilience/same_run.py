@@ -8,7 +8,7 @@ from mmengine.config import Config
 from mmengine.dist import get_world_size
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
-from mmkd.checkpoints.identity import UNSET, differences, text_of
+from mmkd.checkpoints.identity import UNSET, differences, text_of, without
 from mmkd.nearest import listed
 from mmkd.resilience.runner_model import model_of
 from mmkd.resilience.start_checks import size_of
@@ -18,11 +18,17 @@ LENGTHS = ('train_cfg.max_epochs', 'train_cfg.max_iters')
 """The length of a training, which may change: learning rates do not depend on it."""
 LATER = (
     'auto_scale_lr.base_batch_size',
+    'optim_wrapper',
     'task_weight',
+    'train_dataloader.dataset',
     'train_dataloader.drop_last',
     'train_dataloader.sampler',
 )
 """Settings that new checkpoints always note and older ones do not."""
+ELSEWHERE = ('accumulative_counts', 'constructor', 'optimizer', 'paramwise_cfg')
+"""Settings of an optimiser wrapper that have notes of their own, or mmkd's values."""
+HOW_READ = ('backend_args', 'file_client_args', 'keep_memory', '_scope_')
+"""Settings that affect where or how fast a training runs, but not its numbers."""
 
 
 def note_run(runner: Runner, meta: dict[str, Any]) -> None:
@@ -132,12 +138,27 @@ def _training(runner: Runner) -> dict[str, str]:
 def _noted_always(cfg: Config) -> dict[str, Any]:
     """Settings that are noted as None if a config does not have them."""
     scaled = cfg.get('auto_scale_lr') or {}
+    loader = cfg.get('train_dataloader') or {}
+    dataset = _pipelines(loader.get('dataset'))
+    wrapper = {'type': 'OptimWrapper', **(cfg.get('optim_wrapper') or {})}
     return {
-        'train_dataloader.sampler': (cfg.get('train_dataloader') or {}).get('sampler'),
+        'optim_wrapper': without(wrapper, (*ELSEWHERE, *HOW_READ)),
+        'train_dataloader.dataset': without(dataset, HOW_READ),
+        'train_dataloader.sampler': loader.get('sampler'),
         'auto_scale_lr.base_batch_size': (
             scaled.get('base_batch_size') if scaled.get('enable') else None
         ),
     }
+
+
+def _pipelines(dataset: Any) -> Any:
+    """The pipelines of a data set and of those that it wraps, in their places."""
+    if isinstance(dataset, Sequence) and not isinstance(dataset, str):
+        return [_pipelines(each) for each in dataset]
+    if not isinstance(dataset, Mapping):
+        return None
+    found = {k: _pipelines(dataset[k]) for k in ('dataset', 'datasets') if k in dataset}
+    return {'pipeline': dataset.get('pipeline'), **found}
 
 
 def _notes(meta: Mapping[str, Any]) -> dict[str, Any]:

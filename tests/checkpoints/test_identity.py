@@ -16,6 +16,12 @@ def test_text_is_that_of_the_network() -> None:
     assert text_of(one) != text_of(dict(other, type='B'))
 
 
+def test_a_function_is_the_same_wherever_it_is_loaded() -> None:
+    one, other = ({'fn': eval('lambda image: image')} for _ in range(2))
+    assert str(one) != str(other)
+    assert text_of(one) == text_of(other)
+
+
 def test_fingerprint_is_that_of_the_weights() -> None:
     state = dict(a=torch.ones(2, 3), b=torch.tensor(1))
     same = dict(reversed(state.items()))

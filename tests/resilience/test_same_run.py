@@ -36,6 +36,12 @@ def with_config(**changes: Any) -> dict[str, Any]:
     return dict(cfg=Config(settings), **settings)
 
 
+def read_by(dataset: dict[str, Any]) -> dict[str, Any]:
+    """Settings of a runner whose config describes a data set."""
+    cfg = Config(dict(CONFIG, train_dataloader=dict(dataset=dataset)))
+    return dict(CONFIG, cfg=cfg)
+
+
 def resume(trainer: Callable[..., Runner], **changes: Any) -> None:
     trainer(resume=True, **{**with_config(), **changes}).train()
 
@@ -82,6 +88,22 @@ def resume(trainer: Callable[..., Runner], **changes: Any) -> None:
         (
             with_config(auto_scale_lr=dict(enable=True, base_batch_size=6)),
             r'auto_scale_lr\.base_batch_size was None and is 6',
+        ),
+        (
+            with_config(optim_wrapper=dict(OPTIMISER, clip_grad=dict(max_norm=3))),
+            r'optim_wrapper\.clip_grad\.max_norm was not set and is 3',
+        ),
+        (
+            dict(CONFIG, cfg=Config(dict(CONFIG, optim_wrapper=dict(type='Mine')))),
+            r'optim_wrapper\.type was OptimWrapper and is Mine',
+        ),
+        (
+            read_by(dict(type='A', pipeline=[dict(type='Flip', prob=0.2)])),
+            r'train_dataloader\.dataset\.pipeline\.0\.type was not set and is Flip',
+        ),
+        (
+            read_by(dict(datasets=[dict(dataset=dict(pipeline=[dict(size=9)]))])),
+            r'train_dataloader\.dataset\.datasets\.0\.dataset\.pipeline\.0\.size was',
         ),
     ],
 )
@@ -131,6 +153,19 @@ def test_what_an_older_checkpoint_does_not_note_is_not_asked_for(
         checkpoint['meta']['training'].pop(note, None)
     torch.save(checkpoint, path)
     resume(trainer, length=9, train_dataloader=dict(loader(3), drop_last=True))
+
+
+def test_data_may_move_and_wrappers_may_be_told_what_is_the_default(
+    trainer: Callable[..., Runner],
+) -> None:
+    read = dict(type='LoadImageFromFile', backend_args=dict(backend='local'))
+    there = dict(type='A', data_root='/old', pipeline=[read])
+    trainer(**read_by(there)).train()
+    again = [dict(read, backend_args=None)]
+    moved = read_by(dict(there, data_root='/new', lazy_init=True, pipeline=again))
+    wrapper = dict(OPTIMISER, type='OptimWrapper')
+    moved['cfg'].merge_from_dict(dict(optim_wrapper=wrapper))
+    resume(trainer, length=9, **moved)
 
 
 @pytest.mark.parametrize('part', ['backbone.', 'methods.dual_head.'])

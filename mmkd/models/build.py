@@ -22,7 +22,7 @@ def build_model(
 
     Args:
         config: See :func:`model_dict`.
-        num_classes: If given, overrides the class count of every head.
+        num_classes: If given, overrides the class count of the model's heads.
 
     Returns:
         The model, whose weights are not initialised yet.

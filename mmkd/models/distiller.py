@@ -74,8 +74,8 @@ class Distiller(BaseModel):
             the methods set (``task_weight`` in a method's config), or 1 if none
             does. It applies in proportion to the schedules of these methods:
             while all of them are switched off the task has weight 1.
-        num_classes: Sets the class count of every head of both models, for
-            data other than the configs'.
+        num_classes: Sets the class count of both models, in every head that has
+            that of the main one, for data other than the configs'.
         classifier: Path of the student's main classifier, to override
             discovery.
         data_preprocessor: Added to that of the student's config.

@@ -62,21 +62,30 @@ def _width(head: nn.Module) -> int:
     return layers[-1].weight.shape[0] if layers else 0
 
 
-def set_num_classes(model: Any, num_classes: int) -> None:
-    """Set the class count wherever a model config has one.
+def set_num_classes(model: dict[str, Any], num_classes: int) -> None:
+    """Set the class count wherever a model config has that of its main head.
 
     Besides heads, including cascaded and nested ones, these are smoothed losses,
-    preprocessors that mix images, and backbones that end in a classifier.
+    preprocessors that mix images, and backbones that end in a classifier. A count of
+    something else, such as STDC's of boundaries, is kept.
 
     Args:
         model: The config of a classifier or segmentor; changed in place.
         num_classes: The number of classes.
     """
-    if isinstance(model, dict):
+    head = model.get('decode_head') or model.get('head')
+    main = head[-1] if isinstance(head, (list, tuple)) else head or {}
+    _replace_count(model, main.get('num_classes'), num_classes)
+
+
+def _replace_count(part: Any, own: int | None, new: int) -> None:
+    """Replace a class count by another; all counts if the own one is not known."""
+    if isinstance(part, dict):
+        count = part.get('num_classes') or 0
         # Backbones without a classifier have 0 or -1 here.
-        if (model.get('num_classes') or 0) > 0:
-            model['num_classes'] = num_classes
-        model = list(model.values())
-    if isinstance(model, (list, tuple)):
-        for part in model:
-            set_num_classes(part, num_classes)
+        if count > 0 and own in (None, count):
+            part['num_classes'] = new
+        part = list(part.values())
+    if isinstance(part, (list, tuple)):
+        for inner in part:
+            _replace_count(inner, own, new)

@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from mmkd.models import build_model
+from mmkd.models.build import model_dict
 from mmkd.models.tasks import ImageTask, PixelTask, set_num_classes, task_of
 
 
@@ -286,3 +287,14 @@ def test_two_kinds_of_targets_in_a_batch_name_the_image(
         task.check_targets(samples)
     with pytest.raises(ValueError, match=said):
         task.targets(samples)
+
+
+def test_a_head_for_something_else_keeps_its_classes() -> None:
+    """Such as STDC's, which separates boundaries from the rest."""
+    config = 'mmseg::stdc/stdc1_4xb12-80k_cityscapes-512x1024.py'
+    model = model_dict(config)
+    before = [head['num_classes'] for head in model['auxiliary_head']]
+    assert before == [19, 19, 2]
+    set_num_classes(model, 5)
+    assert model['decode_head']['num_classes'] == 5
+    assert [head['num_classes'] for head in model['auxiliary_head']] == [5, 5, 2]

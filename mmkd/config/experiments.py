@@ -3,7 +3,8 @@
 A pair (``configs/_base_/pairs``) is a student, a teacher, data and a schedule;
 its ``settings`` override those of methods for this pair. A method
 (``configs/_base_/methods``) is a file of variables, each the config of one
-method under its own name.
+method under its own name. What a method needs differently per pixel is in
+``configs/_base_/per_pixel.py``.
 """
 
 import copy
@@ -23,6 +24,7 @@ from mmkd.config.keys import check_names, warn_of_idle_changes
 from mmkd.config.reading import read_config
 from mmkd.config.sources import mark_changes, mark_changes_by_files, methods_of
 from mmkd.config.type_names import type_names
+from mmkd.models.build import student_dict
 from mmkd.models.deploy import drop_distillation
 from mmkd.nearest import nearest_and_known
 from mmkd.setup import setup
@@ -86,7 +88,7 @@ def _read(name: str) -> Config:
 
 
 def set_methods(cfg: Config, names: Iterable[str]) -> None:
-    """Set the methods of a distillation, with the pair's settings.
+    """Set the methods of a distillation, with the settings for pixels and the pair's.
 
     Args:
         cfg: The config of a pair or a distillation; changed in place.
@@ -111,13 +113,18 @@ def set_methods(cfg: Config, names: Iterable[str]) -> None:
         raise ValueError(f'--method {NONE} is the student alone: name no other method.')
     files = {file.stem: file for file in _files('methods')}
     settings, methods = cfg.get('settings') or {}, {}
+    per_pixel = {}
+    if 'decode_head' in student_dict(cfg.model):
+        per_pixel = Config.fromfile(CONFIGS / '_base_' / 'per_pixel.py').settings
     for name in names:
         if name not in files:
             raise ValueError(
                 f'--method: unknown {name!r}.{nearest_and_known(name, [*files, NONE])}'
             )
         for method, values in Config.fromfile(files[name]).to_dict().items():
-            methods[method] = {**values, **settings.get(method, {})}
+            for own in (per_pixel, settings):
+                values = {**values, **own.get(method, {})}
+            methods[method] = values
     cfg.model.methods = ConfigDict(methods)
 
 

@@ -82,6 +82,31 @@ def test_the_pairs_setting_goes_before_the_methods() -> None:
     assert other.model.methods.reviewkd.source == "pair's"
 
 
+OWN_PAIR = """
+_base_ = ['mmkd::students/{student}.py', 'mmkd::_base_/distill.py']
+model = _base_.distiller | dict(
+    student={{{{_base_.model}}}}, teacher=dict(config='t.py', checkpoint='t.pth'))
+settings = dict({settings})
+"""
+
+
+@pytest.mark.parametrize(
+    ('student', 'settings', 'expected'),
+    [
+        ('deeplabv3-w16_camvid', '', (0.5, 'per pixel', 1.0)),
+        ('deeplabv3-w16_camvid', 'kd=dict(weight=2, source="own")', (2, 'own', 1.0)),
+        ('resnet8_tin100', '', (0.9, 'published', 4.0)),
+    ],
+)
+def test_any_pair_of_segmentors_has_the_settings_per_pixel(
+    student: str, settings: str, expected: tuple[float, str, float], tmp_path: Path
+) -> None:
+    file = tmp_path / 'pair.py'
+    file.write_text(OWN_PAIR.format(student=student, settings=settings))
+    methods = composed(str(file), 'kd', 'dist').model.methods
+    assert (methods.kd.weight, methods.kd.source, methods.dist.loss.tau) == expected
+
+
 def test_values_go_before_both() -> None:
     values = {'dual_head.weight': 0.5, 'dual_head.loss.tau': 4.0}
     cfg = composed('resnet34_resnet18_imagenet', 'dhkd', **values)

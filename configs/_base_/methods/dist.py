@@ -1,4 +1,5 @@
-# DIST on images: both weights are 2, on CIFAR-100 with tau 4. Per pixel all are 1.
+# DIST on images: both weights are 2, on CIFAR-100 with tau 4. For pixels see
+# per_pixel.py.
 dist = dict(
     type='DIST',
     loss=dict(type='DISTLoss', beta=2.0, gamma=2.0, tau=4.0),

@@ -1,4 +1,5 @@
-# Hinton et al. with the alpha 0.9 and tau 4 of Multi-Head KD, section 4.1.
+# Hinton et al. with the alpha 0.9 and tau 4 of Multi-Head KD, section 4.1. For pixels
+# see per_pixel.py.
 kd = dict(
     type='LogitsKD',
     loss=dict(type='KLDivergenceLoss', tau=4.0),

@@ -1,4 +1,6 @@
-_base_ = ['../../students/deeplabv3-w16_camvid.py', '../distill.py']
+_base_ = [
+    '../../students/deeplabv3-w16_camvid.py', '../distill.py', '../per_pixel.py'
+]
 model = _base_.distiller | dict(
     student={{_base_.model}},
     teacher=dict(
@@ -6,9 +8,5 @@ model = _base_.distiller | dict(
         checkpoint='work_dirs/deeplabv3-w48_camvid/iter_4000.pth'))
 default_hooks = _base_.distill_hooks
 optim_wrapper = _base_.distill_optim_wrapper
-settings = dict(
-    kd=dict(weight=0.5, task_weight=0.5, source="pair's"),
-    dist=dict(
-        loss=dict(type='DISTLoss', beta=1.0, gamma=1.0, tau=1.0),
-        source="pair's"),
-    multi_head=dict(head=dict(type='ConvClassifier', channels=32), source="pair's"))
+settings = dict(multi_head=dict(
+    head=dict(type='ConvClassifier', channels=32), source="pair's"))

@@ -1,5 +1,8 @@
 # With the schedule of the companions' published results.
-_base_ = ['../../students/deeplabv3_r18_40k_cityscapes.py', '../distill.py']
+_base_ = [
+    '../../students/deeplabv3_r18_40k_cityscapes.py', '../distill.py',
+    '../per_pixel.py'
+]
 model = _base_.distiller | dict(
     student={{_base_.model}},
     teacher=dict(
@@ -15,7 +18,5 @@ settings = dict(
     kd=dict(
         loss=dict(type='KLDivergenceLoss', tau=1.0),
         weight=1.0,
-        task_weight=1.0),
-    dist=dict(
-        loss=dict(type='DISTLoss', beta=1.0, gamma=1.0, tau=1.0),
-        source="pair's"))
+        task_weight=1.0,
+        source='published'))

@@ -1,6 +1,6 @@
 _base_ = [
     'mmseg::pspnet/pspnet_r18-d8_4xb2-80k_cityscapes-512x1024.py',
-    '../distill.py'
+    '../distill.py', '../per_pixel.py'
 ]
 model = _base_.distiller | dict(
     student={{_base_.model}},
@@ -13,8 +13,3 @@ model = _base_.distiller | dict(
 default_hooks = _base_.distill_hooks
 optim_wrapper = _base_.distill_optim_wrapper
 auto_scale_lr = dict(base_batch_size=8)
-settings = dict(
-    kd=dict(weight=0.5, task_weight=0.5, source="pair's"),
-    dist=dict(
-        loss=dict(type='DISTLoss', beta=1.0, gamma=1.0, tau=1.0),
-        source="pair's"))

@@ -37,12 +37,11 @@ their settings that only concern training."""
 HOOKS = (
     'mmkd.CheckTeacherHook',
     'mmkd.DistillScheduleHook',
-    'mmkd.ExportStudentHook',
     'mmkd.GradientConflictHook',
     'mmkd.PrepareMethodsHook',
     'mmkd.StartTableHook',
 )
-"""The hooks that act on a distiller."""
+"""The hooks that need a distiller."""
 
 
 def settle_preprocessor(cfg: Config) -> None:

@@ -1,23 +1,27 @@
 """Export of the plain student at the end of training."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 from mmengine.dist import master_only
 from mmengine.hooks import EMAHook, Hook
 from mmengine.runner import Runner
+from torch.distributed.fsdp import FullyShardedDataParallel
 
-from mmkd.engine.runner_distiller import distiller_of
 from mmkd.models.deploy import student_config
+from mmkd.models.distiller import Distiller
 from mmkd.models.taught import student_alone
 from mmkd.registry import HOOKS
 from mmkd.resilience.files import save_atomically, whole_or_nothing
+from mmkd.resilience.runner_model import model_of
 
 
 @HOOKS.register_module()
 class ExportStudentHook(Hook):
     """Save only the student when training ends.
 
-    The file holds ``meta.dataset_meta`` and ``state_dict``, nothing of mmkd,
+    It does so for a distillation and for a student that trains alone. The file
+    holds ``meta.dataset_meta`` and ``state_dict``, nothing of mmkd,
     and loads strictly into the student's own config in MMSegmentation and
     MMPretrain. With ``EMAHook`` it is the averaged student, as in that
     hook's checkpoints. Its config, for testing and deployment, is saved beside
@@ -54,12 +58,15 @@ class ExportStudentHook(Hook):
                 f'and no {self.filename} is written. Check max_iters or max_epochs of '
                 'train_cfg, the batch size and the training set.'
             )
-        distiller = distiller_of(runner)
+        if isinstance(runner.model, FullyShardedDataParallel):
+            runner.logger.info(f'No {self.filename} is written of a sharded student.')
+            return
+        model = model_of(runner)
         for hook in runner.hooks:
             if isinstance(hook, EMAHook):
-                distiller = hook.ema_model.module
-        with student_alone(distiller):
-            state = distiller.state_dict()
+                model = hook.ema_model.module
+        with student_alone(model) if isinstance(model, Distiller) else nullcontext():
+            state = model.state_dict()
         dataset = runner.train_dataloader.dataset
         content = {
             'meta': {'dataset_meta': getattr(dataset, 'metainfo', None)},

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.runner import load_checkpoint
 
 from mmkd.checkpoints.loading import safe_load
@@ -42,6 +43,24 @@ def test_an_averaged_student_is_what_is_exported(
     checkpoint = safe_load(folder / 'epoch_2.pth')['state_dict']
     assert not torch.equal(state['head.fc.weight'], distiller.head.fc.weight)
     assert torch.equal(state['head.fc.weight'], checkpoint['head.fc.weight'])
+
+
+@pytest.mark.parametrize('hooks', [[], [dict(type='EMAHook', momentum=0.5)]])
+def test_a_student_alone_is_exported_too(
+    hooks: list[Any], tiny: Any, runner_of: Any
+) -> None:
+    """With the config that it is tested and deployed with."""
+    cfg = Config(dict(model=tiny.model('images'), default_scope='mmpretrain'))
+    student = tiny.plain('images')
+    runner = runner_of(student, default_hooks=EXPORT, custom_hooks=hooks, cfg=cfg)
+    runner.train()
+    folder = Path(runner.work_dir)
+    state = safe_load(folder / 'student.pth')['state_dict']
+    checkpoint = safe_load(folder / 'epoch_2.pth')['state_dict']
+    assert state.keys() == checkpoint.keys()
+    for name, value in checkpoint.items():
+        assert torch.equal(state[name], value), name
+    assert Config.fromfile(folder / 'student.py').model == cfg.model
 
 
 @pytest.mark.parametrize('filename', ['', 'weights/student.pth', '..'])

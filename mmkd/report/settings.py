@@ -51,10 +51,10 @@ def settings_of(run: Run) -> dict[str, Any]:
             parts['data_preprocessor'], model, student
         )
         if run.methods is not None:
-            if model.get('num_classes') is not None:
+            if model.get('num_classes') is not None and isinstance(student, dict):
                 # It overrides the student's own.
-                classified = [student, parts['data_preprocessor']]
-                set_num_classes(classified, model['num_classes'])
+                whole = {**student, 'data_preprocessor': parts['data_preprocessor']}
+                set_num_classes(whole, model['num_classes'])
             parts |= {key: value for key, value in model.items() if key != 'type'}
     settings = dict(_flat(parts, ''))
     if str(settings.get(CONSTRUCTOR)).startswith('mmkd.'):

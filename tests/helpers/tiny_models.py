@@ -1,6 +1,7 @@
 """Tiny students, teachers, batches and trainings of both tasks."""
 
 import copy
+import os
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -140,7 +141,10 @@ class Tiny:
         path = self.folder / f'teacher_{seed}.pth'
         torch.manual_seed(seed)
         model = build_model(config, **settings)
-        torch.save(dict(state_dict=model.state_dict()), path)
+        # Another process may be reading what it has written there itself.
+        own = path.with_suffix(f'.{os.getpid()}')
+        torch.save(dict(state_dict=model.state_dict()), own)
+        own.replace(path)
         return dict(config=config, checkpoint=str(path))
 
     def distiller(

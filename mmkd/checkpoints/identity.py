@@ -31,11 +31,19 @@ def text_of(config: Any) -> str:
         config: A model dict or a dict of methods. Its fields that name initial
             weights are left out.
     """
-    return json.dumps(without(config, BEGINNING), sort_keys=True, default=_name)
+    return json.dumps(without(config, BEGINNING), sort_keys=True, default=name_of)
 
 
-def _name(value: Any) -> str:
-    """A function or class as text that is the same in every process."""
+def name_of(value: Any) -> str:
+    """What is no plain value as text that is the same in every process.
+
+    Args:
+        value: A function or class, which is named, or an object, whose address in
+            memory is left out.
+    """
+    name = getattr(value, '__qualname__', None)
+    if name is not None:
+        return f'{value.__module__}.{name}'
     return re.sub(r' at 0x[0-9a-f]+', '', str(value))
 
 

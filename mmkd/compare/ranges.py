@@ -8,6 +8,11 @@ Settings = dict[str, str]
 """Values of settings by their keys, as on the command line."""
 
 
+def written(settings: Settings) -> str:
+    """Settings as they are written on the command line."""
+    return ' '.join(map('='.join, settings.items()))
+
+
 def read_ranges(words: Sequence[str]) -> dict[str, list[str]]:
     """Read ``KEY=VALUE,VALUE,...``.
 

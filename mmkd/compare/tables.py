@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mmkd.compare.lines import Results, Row
+from mmkd.compare.ranges import written
 from mmkd.deploy.worth import sentences, table
 from mmkd.spread import number
 
@@ -144,7 +145,7 @@ class Tried:
         """
         text = f'\n|  | {self.score}, last, on held-out images |\n| --- | --- |\n'
         for method, content in results.read(self.tuned).items():
-            chosen = ' '.join(map('='.join, content['chosen'].items()))
+            chosen = written(content['chosen'])
             cells = []
             for settings, score in content['tried'].items():
                 found = 'failed' if score is None else number(score, self.digits)

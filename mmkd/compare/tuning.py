@@ -9,7 +9,7 @@ from pathlib import Path
 from mmkd.compare.comparison import Comparison
 from mmkd.compare.held_back import DATA
 from mmkd.compare.outcome import key_of, read_done
-from mmkd.compare.ranges import Settings, settings_to_try
+from mmkd.compare.ranges import Settings, settings_to_try, written
 from mmkd.compare.saved import last
 from mmkd.runs.training import Training
 from mmkd.spread import number
@@ -44,7 +44,7 @@ class Choice:
         scores = [score for score in self.tried.values() if score is not None]
         best = number(max(scores), 2)
         text = (
-            f'{method}: {_written(self.settings)} is the best of {len(self.tried)} '
+            f'{method}: {written(self.settings)} is the best of {len(self.tried)} '
             f'({best} on {held_back} images held out from the training set)'
         )
         if failed := len(self.tried) - len(scores):
@@ -87,7 +87,7 @@ class Tuning:
         return [
             replace(
                 self.wanted.training(method, SEED, self._folder(method, each), each),
-                name=f'{method} {_written(each)}',
+                name=f'{method} {written(each)}',
             )
             for each in self.settings[method]
         ]
@@ -118,7 +118,7 @@ class Tuning:
             for key, value in best.items()
             if value in _ends([each[key] for each in self.settings[method]])
         ]
-        tried = zip(map(_written, self.settings[method]), scores, strict=True)
+        tried = zip(map(written, self.settings[method]), scores, strict=True)
         return Choice(dict(tried), best, outermost)
 
 
@@ -142,7 +142,3 @@ def _ends(values: Sequence[str]) -> set[str]:
         return {min(values, key=float), max(values, key=float)}
     except ValueError:
         return set()
-
-
-def _written(settings: Settings) -> str:
-    return ' '.join(f'{key}={value}' for key, value in settings.items())

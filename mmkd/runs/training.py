@@ -15,7 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from mmkd.checkpoints.identity import differences
+from mmkd.checkpoints.identity import differences, name_of
 from mmkd.nearest import listed
 from mmkd.resilience.files import whole_or_nothing
 from mmkd.runs.texts import was_stopped
@@ -79,7 +79,7 @@ class Training:
                 word = str(path)
             words.append(word)
         facts = {'command': ' '.join(words), **self.facts}
-        return dict(json.loads(json.dumps(facts, default=_named)))
+        return dict(json.loads(json.dumps(facts, default=name_of)))
 
     def run(self, threads: int | None = None) -> None:
         """Train, or continue an interrupted training; do nothing if it is done.
@@ -105,7 +105,6 @@ class Training:
         with whole_or_nothing(self.work_dir / MARK) as partial:
             partial.write_text(json.dumps(self.identity))
 
-
     def error(self, what: str, output: Path) -> RuntimeError:
         """An error that names the file with its output, and ends with its last lines.
 
@@ -127,12 +126,6 @@ def environment_with(threads: int | None) -> dict[str, str]:
     """
     own = {} if threads is None else {'OMP_NUM_THREADS': str(threads)}
     return {**os.environ, **own}
-
-
-def _named(value: Any) -> str:
-    """What is no plain value, without its address in memory."""
-    name = getattr(value, '__qualname__', None)
-    return str(value) if name is None else f'{value.__module__}.{name}'
 
 
 def call(command: Sequence[str], output: Any, environment: Mapping[str, str]) -> int:

@@ -42,13 +42,19 @@ SUBJECTS = (
     'gpu',
     'losses',
 )
+UNUSUAL = ('compiled', 'compiled_amp')
+"""Subjects measured only when named: they compile, with a C++ compiler."""
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog='python -m benchmarks', description=__doc__)
     parser.add_argument(
-        '--only', nargs='+', choices=SUBJECTS, default=SUBJECTS, help='what to measure'
+        '--only',
+        nargs='+',
+        choices=SUBJECTS,
+        default=[each for each in SUBJECTS if each not in UNUSUAL],
+        help='what to measure',
     )
     parser.add_argument(
         '--rounds', type=int, default=7, help='rounds in which all forms take turns'

@@ -20,9 +20,11 @@ ALIGNED = 'DHKD, aligned'
 KD_AMP, DHKD_AMP = 'KD --amp', 'DHKD --amp'
 STUDENT_AMP = 'student alone --amp'
 RECORDED, RECORDED_AMP = 'KD --recorded', 'KD --recorded --amp'
+COMPILED, COMPILED_AMP = 'KD, compiled teacher', 'KD, compiled teacher --amp'
 RECORD = 'RECORD'
 """Placeholder in a command line for the folder of the pair's record."""
 
+_COMPILED = ('--method', 'kd', '--cfg-options', 'model.teacher.compile=True')
 _DHKD = ('--method', 'dhkd', '--set', 'dual_head.gradient_alignment=False')
 OPTIONS = {
     STUDENT: ('--method', 'none'),
@@ -35,6 +37,8 @@ OPTIONS = {
     STUDENT_AMP: ('--method', 'none', '--amp'),
     RECORDED: ('--method', 'kd', '--recorded', RECORD),
     RECORDED_AMP: ('--method', 'kd', '--recorded', RECORD, '--amp'),
+    COMPILED: _COMPILED,
+    COMPILED_AMP: (*_COMPILED, '--amp'),
 }
 """Command lines of ``tools/train.py``, by the form that runs a step of theirs."""
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from benchmarks.forms import (
     ALIGNED,
     BACKWARD,
+    COMPILED,
+    COMPILED_AMP,
     DHKD,
     DHKD_AMP,
     KD,
@@ -23,7 +25,7 @@ from benchmarks.forms import (
 from benchmarks.rounds import Times, in_turns
 from benchmarks.table import NOT_APPLICABLE, Row, row
 
-HALF = ('amp', 'recorded_amp')
+HALF = ('amp', 'recorded_amp', 'compiled_amp')
 """Subjects that need a CPU with bfloat16 instructions."""
 
 SECONDS = {1: 11.0, 3: 2.1}
@@ -43,7 +45,7 @@ class Ratio:
         figure: Its title.
         above: The forms whose times are added.
         below: The forms that they are divided by.
-        bars: For images, for pixels.
+        bars: For images, for pixels; None if the figure has none.
         minus: The forms whose times are subtracted from those above.
         times: Factor by which it needs more rounds. Figures with the same factor share
             their rounds.
@@ -53,7 +55,7 @@ class Ratio:
     figure: str
     above: tuple[str, ...]
     below: tuple[str, ...]
-    bars: tuple[float, float]
+    bars: tuple[float, float] | None
     minus: tuple[str, ...] = ()
     times: int = 1
 
@@ -111,6 +113,20 @@ RATIOS = (
         (USUAL,),
         (0.21, 0.21),
     ),
+    Ratio(
+        'compiled',
+        'KD step, teacher compiled ÷ usual loop',
+        (COMPILED,),
+        (USUAL,),
+        None,
+    ),
+    Ratio(
+        'compiled_amp',
+        'KD step, teacher compiled, with --amp ÷ usual loop',
+        (COMPILED_AMP,),
+        (USUAL,),
+        None,
+    ),
     Ratio('mhkd', 'MHKD step ÷ KD step', (MHKD,), (KD,), (1.6, 1.2)),
     Ratio(
         'alignment',
@@ -152,7 +168,8 @@ def rows(forms: Forms, subjects: Collection[str], rounds: int) -> Iterator[Row]:
             forms.several(names), count * rounds, seconds=SECONDS[count]
         )
     for ratio in chosen:
-        bar = ratio.bars[pair.is_maps] if device == 'cpu' else None
+        bars = ratio.bars if device == 'cpu' else None
+        bar = None if bars is None else bars[pair.is_maps]
         if ratio in measured:
             values = [ratio.of(times) for times in seen[ratio.times]]
             yield row(ratio.figure, pair.title, values, bar)

@@ -15,7 +15,9 @@ from benchmarks.table import NOT_APPLICABLE, NOT_MEASURED
 from benchmarks.training import Workshop
 
 BATCH_NORMS = nn.modules.batchnorm._BatchNorm
-SUBJECTS = {ratio.subject for ratio in steps.RATIOS}
+# Compiling takes a C++ compiler and minutes.
+RATIOS = [each for each in steps.RATIOS if not each.subject.startswith('compiled')]
+SUBJECTS = {ratio.subject for ratio in RATIOS}
 
 
 @pytest.fixture
@@ -28,8 +30,8 @@ def test_each_figure_has_a_finite_value(
 ) -> None:
     monkeypatch.setattr(steps, 'has_bfloat16', lambda: True)
     rows = list(steps.rows(forms, SUBJECTS, rounds=2))
-    assert [row.figure for row in rows] == [ratio.figure for ratio in steps.RATIOS]
-    for row, ratio in zip(rows, steps.RATIOS, strict=True):
+    assert [row.figure for row in rows] == [ratio.figure for ratio in RATIOS]
+    for row, ratio in zip(rows, RATIOS, strict=True):
         assert len(row.rounds) == 2 * ratio.times
         assert all(map(math.isfinite, row.rounds))
         assert row.bar is not None

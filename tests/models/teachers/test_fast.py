@@ -135,12 +135,27 @@ def test_a_compiled_teacher_tells_the_calls_of_a_module_apart(
     for taps in (calls, calls[:1], calls[1:]):
         plain = prepared(tiny, 'pixels', taps, **PLAIN)
         fast = prepared(tiny, 'pixels', taps, **PLAIN, compile=dict(backend=counter))
+        fast.model(torch.randn(2, 3, 32, 32), mode='tensor')
         for _ in range(3):
             images = torch.randn(2, 3, 32, 32)
             expected, found = plain(images, taps), fast(images, taps)
             for tap in taps:
                 torch.testing.assert_close(found[tap], expected[tap])
     assert counter.frame_count == 3
+
+
+def test_weights_and_sizes_are_constants_to_the_compiler(tiny: Any) -> None:
+    torch.compiler.reset()
+    inputs: list[tuple[Any, ...]] = []
+
+    def backend(graph: torch.fx.GraphModule, given: list[Any]) -> Any:
+        inputs.append(tuple(each.shape for each in given))
+        return graph
+
+    teacher = prepared(tiny, 'images', [OUTPUT], compile=dict(backend=backend))
+    for batch in (2, 1, 2):
+        teacher(torch.randn(batch, 3, 32, 32), [OUTPUT])
+    assert inputs == [((2, 3, 32, 32),), ((1, 3, 32, 32),)]
 
 
 @pytest.mark.parametrize(('name', 'keeps'), [('DMHead', True), ('FCNHead', False)])

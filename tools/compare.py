@@ -39,7 +39,7 @@ from mmkd.compare.tuning import FOLDER, Tuning, write_choices
 from mmkd.config.experiments import NONE
 from mmkd.report.page import render, write
 from mmkd.runs.run import last_checkpoint
-from mmkd.runs.training import Training, in_hours
+from mmkd.runs.training import Training, ended_by_sigterm, in_hours
 
 TOOLS = Path(__file__).resolve().parent
 
@@ -218,12 +218,9 @@ def tuned(
         if recorded is None:
             return None
         tuning.wanted = recorded
-    try:
-        if not stages.run(tuning.trainings()):
-            return None
-    except RuntimeError as error:
-        # A learning rate with which it fails is not chosen.
-        print(error)
+    # A learning rate with which it fails is not chosen.
+    if not stages.run(tuning.trainings(), may_fail=True):
+        return None
     choices = tuning.choices()
     write_choices(choices, args.out / 'tuned.json')
     chosen = {method: choice.settings for method, choice in choices.items()}
@@ -236,7 +233,7 @@ def report(
 ) -> None:
     """Write and print the results of the runs that are done."""
     done = read_done(each for each in trainings if (each.work_dir / LINE).exists())
-    if not done:
+    if all(each.name == TEACHER for each, _ in done):
         return
     words = [*verdicts(rows_of(done, args.out)), *words]
     text = markdown(done, args.out).lstrip() + '\n'.join(words)
@@ -244,7 +241,8 @@ def report(
     best = write_best(done, args.out)
     compared = [run for each, run in done if each.name != TEACHER]
     write(render(compared), args.out / 'report.html')
-    Console().print(table(done, args.out))
+    # A file or a pipe has no width to cut columns for.
+    Console(width=None if sys.stdout.isatty() else 1000).print(table(done, args.out))
     print('\n'.join(words))
     print(
         f'{args.out}: report.html, table.md, {LINES}, and {BEST}, the config of {best}'
@@ -279,7 +277,8 @@ def compare(wanted: Comparison, stages: Stages, args: argparse.Namespace) -> Non
     try:
         stages.run(trainings)
     except RuntimeError:
-        report([*before, *trainings], words, args)
+        if args.only is None:
+            report([*before, *trainings], words, args)
         raise
     if args.only is None and not args.plan:
         report([*before, *trainings], words, args)
@@ -295,7 +294,8 @@ def main(given: Sequence[str]) -> None:
     rest = [each for each in given if each != '--plan']
     plan = [sys.executable, __file__, *rest] if args.plan else None
     stages = Stages(args.out, args.method, args.jobs, args.only, plan, args.estimate)
-    compare(wanted, stages, args)
+    with ended_by_sigterm():
+        compare(wanted, stages, args)
     stages.check()
 
 

@@ -197,6 +197,8 @@ class Comparison:
         facts: dict[str, Any] = dict(config=cfg.to_dict())
         if method != NONE and teacher is not None and Path(teacher).is_file():
             facts['teacher: SHA-256 of the file'] = _hashed(Path(teacher).resolve())
+        if method != NONE and self.recorded is not None:
+            facts['record'] = read_manifest(self.recorded).identity
         return facts
 
     def own(self, method: str, keys: Iterable[str]) -> list[str]:

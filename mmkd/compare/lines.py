@@ -92,14 +92,17 @@ class Results:
     Args:
         folder: Contains ``*.jsonl`` files with a line per run, the output of
             ``mmkd profile`` for their networks, and the ``tuned.json`` of their tuning.
+        lines: By name of a file, lines to take instead of those of the folder's files.
 
     Raises:
         ValueError: If a line is not JSON.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self, folder: Path, lines: Mapping[str, Sequence[Line]] | None = None
+    ) -> None:
         self._folder = folder
-        self._lines: dict[str, list[Line]] = {
+        self._lines = lines or {
             path.name: [json.loads(line) for line in path.read_text().splitlines()]
             for path in sorted(folder.glob('*.jsonl'))
         }

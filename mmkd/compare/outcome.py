@@ -1,5 +1,6 @@
 """The outcome of a comparison: a row per method."""
 
+import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from mmengine.config import Config
 
 from mmkd.compare.comparison import TEACHER
 from mmkd.compare.lines import Results, Row
-from mmkd.compare.saved import LINES
+from mmkd.compare.saved import LINE, LINES
 from mmkd.compare.tables import Table, head_of
 from mmkd.config.experiments import NONE
 from mmkd.report.groups import score_key
@@ -56,20 +57,20 @@ def markdown(done: Done, out: Path) -> str:
     """The table of completed trainings, in Markdown.
 
     Args:
-        done: From :func:`read_done`; their lines must have been gathered.
+        done: From :func:`read_done`; their lines must have been saved.
         out: The folder of the comparison.
     """
     rows = _wanted(done)
     baseline = ALONE if ALONE in rows else None
     made = Table(LINES, key_of(done), rows, {}, baseline, COLUMNS, notes=False)
-    return made.markdown(Results(out))
+    return made.markdown(_results(done, out))
 
 
 def table(done: Done, out: Path) -> rich.table.Table:
     """The same for a terminal.
 
     Args:
-        done: From :func:`read_done`; their lines must have been gathered.
+        done: From :func:`read_done`; their lines must have been saved.
         out: The folder of the comparison.
     """
     rows = rows_of(done, out)
@@ -89,10 +90,16 @@ def rows_of(done: Done, out: Path) -> list[Row]:
     """The rows of the methods.
 
     Args:
-        done: From :func:`read_done`; their lines must have been gathered.
+        done: From :func:`read_done`; their lines must have been saved.
         out: The folder of the comparison.
     """
-    return list(Results(out).rows(LINES, _wanted(done)))
+    return list(_results(done, out).rows(LINES, _wanted(done)))
+
+
+def _results(done: Done, out: Path) -> Results:
+    # The folder may have runs of another command as well.
+    lines = [json.loads((each.work_dir / LINE).read_text()) for each, _ in done]
+    return Results(out, {LINES: lines})
 
 
 def _wanted(done: Done) -> dict[str, dict[str, str]]:
@@ -127,7 +134,7 @@ def write_best(done: Done, out: Path) -> str:
     """Write the config of the method with the highest mean score, to go on with.
 
     Args:
-        done: From :func:`read_done`; their lines must have been gathered.
+        done: From :func:`read_done`; their lines must have been saved.
         out: The folder of the comparison.
 
     Returns:

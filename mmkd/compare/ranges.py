@@ -92,15 +92,17 @@ def stretched(key: str, values: Sequence[str], count: int) -> list[str]:
     if count == len(values):
         return list(values)
     try:
-        numbers = [float(value) for value in values]
+        numbers = {float(value): value for value in values}
     except ValueError:
-        numbers = [0.0]
+        numbers = {0.0: ''}
     low, high = min(numbers), max(numbers)
-    if not 0 < low < math.inf:
+    # Between whole numbers, sizes or counts, others would not be whole.
+    if not 0 < low < math.inf or all(value.isdecimal() for value in values):
         raise ValueError(
             f'--tune {key}={",".join(values)}: the student alone tries {count} values '
-            'of this range, so they must be numbers above 0. Put a learning rate '
-            'first.'
+            'of this range, so they must be numbers above 0, and not all whole. Put a '
+            'learning rate first.'
         )
     step = (high / low) ** (1 / (count - 1))
-    return [f'{low * step**place:.3g}' for place in range(count)]
+    between = [f'{low * step**place:.3g}' for place in range(1, count - 1)]
+    return [numbers[low], *between, numbers[high]]

@@ -31,11 +31,12 @@ class Stages:
     dry: bool = False
     _offered: list[str] = field(default_factory=list)
 
-    def run(self, trainings: Sequence[Training]) -> bool:
+    def run(self, trainings: Sequence[Training], may_fail: bool = False) -> bool:
         """Do what is wanted with the trainings of a stage.
 
         Args:
             trainings: The stage's trainings.
+            may_fail: Whether one that has failed by itself is as good as done.
 
         Returns:
             Whether the next stage can begin.
@@ -45,20 +46,25 @@ class Stages:
             ValueError: If a training is done with another command or config.
         """
         names = {str(each.work_dir.relative_to(self.out)): each for each in trainings}
-        missing = [name for name, each in names.items() if not each.is_done]
+        missing = [
+            name
+            for name, each in names.items()
+            if not each.is_done and not (may_fail and each.has_failed)
+        ]
         self._offered += names
         if self.only in names:
-            train_all([names[self.only]], 1, then=self._keep)
+            train_all([names[self.only]], 1, None, self._keep, may_fail)
             return False
         if self.plan is not None:
             for name in missing:
                 print(shlex.join([*self.plan, '--only', name]))
         if self.plan is not None or self.only is not None or self.dry:
             return not missing
-        for name in names.keys() - missing:
-            self._keep(names[name])
+        for each in trainings:
+            if each.is_done:
+                self._keep(each)
         gather_lines(self.out, self.methods)
-        train_all(trainings, self.jobs, then=self._collect)
+        train_all(trainings, self.jobs, None, self._collect, may_fail)
         return True
 
     def check(self) -> None:

@@ -108,7 +108,10 @@ class Tuning:
     def _choice(self, method: str) -> Choice:
         done = read_done(self.of(method))
         if not done:
-            raise ValueError(f'--tune: no training of {method} has succeeded.')
+            raise ValueError(
+                f'--tune: no training of {method} has succeeded. To repeat them, '
+                f'remove {self.wanted.out}.'
+            )
         key = key_of(done)
         known = {each.work_dir: last(run, key) for each, run in done}
         scores = [known.get(each.work_dir) for each in self.of(method)]

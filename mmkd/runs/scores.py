@@ -1,6 +1,13 @@
 """Names of scores in logs."""
 
-SCORES = ('mIoU', 'accuracy/top1', 'multi-label/mAP')
+SCORES = (
+    'mIoU',
+    'mDice',
+    'mFscore',
+    'accuracy/top1',
+    'multi-label/mAP',
+    'single-label/f1-score',
+)
 """Main scores, in order of preference if there are several."""
 
 NO_SCORES = ('time', 'data_time')

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -22,6 +22,12 @@ from mmkd.runs.texts import was_stopped
 
 MARK = 'done.json'
 """The file that says with what a training has finished."""
+
+FAILED = 'failed.json'
+"""The file that says with what it has failed by itself."""
+
+BY_SIGNAL = 128
+"""The exit code of a program that a signal has ended is above this, or negative."""
 
 _running: set[subprocess.Popen[bytes]] = set()
 
@@ -65,6 +71,15 @@ class Training:
         return True
 
     @property
+    def has_failed(self) -> bool:
+        """Whether it has failed with exactly this command and these facts.
+
+        One that was stopped, or ended by a signal, has not.
+        """
+        mark = self.work_dir / FAILED
+        return mark.exists() and json.loads(mark.read_text()) == self.identity
+
+    @property
     def identity(self) -> dict[str, Any]:
         """Command and facts, the same wherever they are started from."""
         folder = self.work_dir.resolve().parent
@@ -100,9 +115,14 @@ class Training:
             code = call(
                 [sys.executable, *self.command], file, environment_with(threads)
             )
+        if 0 < code <= BY_SIGNAL and not was_stopped(self.work_dir):
+            self._mark(FAILED)
         if code or was_stopped(self.work_dir):
             raise self.error('failed' if code else 'was stopped', output)
-        with whole_or_nothing(self.work_dir / MARK) as partial:
+        self._mark(MARK)
+
+    def _mark(self, name: str) -> None:
+        with whole_or_nothing(self.work_dir / name) as partial:
             partial.write_text(json.dumps(self.identity))
 
     def error(self, what: str, output: Path) -> RuntimeError:
@@ -152,39 +172,63 @@ def train_all(
     jobs: int,
     called: Mapping[str, str] | None = None,
     then: Callable[[Training], None] | None = None,
+    may_fail: bool = False,
 ) -> None:
     """Run the trainings that are not done, and print the progress.
 
     One that fails does not keep the others from running, unless none has succeeded
-    before it. SIGTERM ends those that run, which can be resumed.
+    before it: then no other begins. SIGTERM ends those that run, which can be resumed.
 
     Args:
         trainings: All of them.
         jobs: How many run at a time; if several do, each uses one thread.
         called: Names to print instead of the trainings' own.
         then: What to do with each training that has finished, one at a time.
+        may_fail: Whether one that fails by itself is settled: it is not run again, and
+            keeps none from running.
 
     Raises:
         RuntimeError: If any has failed, at the end; the message has all errors.
     """
-    missing = [each for each in trainings if not each.is_done]
+    missing = [
+        each
+        for each in trainings
+        if not each.is_done and not (may_fail and each.has_failed)
+    ]
     print(f'{len(missing)} of {len(trainings)} trainings to do', flush=True)
     # Not of the missing ones: how many threads there are changes a result's last bits.
     begin, threads = time.monotonic(), 1 if min(jobs, len(trainings)) > 1 else None
     failures: list[str] = []
-    with _ended_by_sigterm(), ThreadPoolExecutor(jobs) as pool:
-        running = {pool.submit(each.run, threads): each for each in missing}
+    succeeded, hopeless = threading.Event(), threading.Event()
+
+    def run(each: Training) -> None:
+        if hopeless.is_set():
+            raise CancelledError
+        try:
+            each.run(threads)
+        except RuntimeError:
+            if not succeeded.is_set() and not (may_fail and each.has_failed):
+                hopeless.set()
+            raise
+        succeeded.set()
+
+    with ended_by_sigterm(), ThreadPoolExecutor(jobs) as pool:
+        running = {pool.submit(run, each): each for each in missing}
         try:
             for count, done in enumerate(as_completed(running), start=1):
                 each = running[done]
                 name = f'{(called or {}).get(each.name, each.name)}, seed {each.seed}'
-                if error := done.exception():
+                error = done.exception()
+                if isinstance(error, CancelledError):
+                    continue
+                if error is not None:
                     print(f'failed: {name}', flush=True)
-                    failures.append(str(error))
                     if not isinstance(error, RuntimeError):
                         raise error
-                    if len(failures) == count:
-                        break
+                    if may_fail and each.has_failed:
+                        print(error, flush=True)
+                    else:
+                        failures.append(str(error))
                     continue
                 if then is not None:
                     then(each)
@@ -202,7 +246,7 @@ def train_all(
 
 
 @contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
+def ended_by_sigterm() -> Iterator[None]:
     """Turn SIGTERM into :exc:`SystemExit`, so that what runs is ended in order."""
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -79,6 +79,15 @@ def test_gains_are_paired_by_seed(done: Done, tmp_path: Path) -> None:
     assert verdicts([kd]) == ['- kd: 43.00, no seed in common with the student alone']
 
 
+def test_runs_of_another_command_in_the_folder_do_not_count(
+    done: Done, tmp_path: Path
+) -> None:
+    fewer = [(each, run) for each, run in done if each.seed < 2]
+    rows = {row.label: row for row in rows_of(fewer, tmp_path)}
+    assert rows['kd'].scores == {0: 42.0, 1: 43.5}
+    assert '| kd | 0, 1 |' in markdown(fewer, tmp_path)
+
+
 def test_the_table_is_text_and_for_a_terminal(done: Done, tmp_path: Path) -> None:
     lines = markdown(done, tmp_path).strip().splitlines()
     assert lines[0].startswith('|  | seeds | mIoU, last | over student alone [95 %] |')

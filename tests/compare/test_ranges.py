@@ -51,8 +51,12 @@ def test_numbers_that_do_not_divide_are_refused() -> None:
         settings_to_try(own, ranges)
 
 
-@pytest.mark.parametrize('values', [['a', 'b'], ['0', '1'], ['-1', '1']])
+@pytest.mark.parametrize('values', [['a', 'b'], ['0', '1'], ['-1', '1'], ['4', '8']])
 def test_only_numbers_above_0_are_stretched(values: list[str]) -> None:
     assert stretched('lr', values, 2) == values
     with pytest.raises(ValueError, match='must be numbers above 0'):
         stretched('lr', values, 4)
+
+
+def test_the_ends_of_a_range_stay_as_they_are_written() -> None:
+    assert stretched('lr', ['1e-3', '0.10', '1'], 4) == ['1e-3', '0.01', '0.1', '1']

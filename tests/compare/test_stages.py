@@ -69,6 +69,18 @@ def test_a_plan_has_a_command_for_each_that_is_missing(
     assert Stages(tmp_path, METHODS, plan=plan).run(trainings[:1])
 
 
+def test_what_may_fail_keeps_no_stage_waiting(
+    trainings: list[Training], tmp_path: Path
+) -> None:
+    plan = ['python', 'compare.py']
+    for each in trainings:
+        name = str(each.work_dir.relative_to(tmp_path))
+        assert not Stages(tmp_path, METHODS, plan=plan).run(trainings, may_fail=True)
+        assert not Stages(tmp_path, METHODS, only=name).run(trainings, may_fail=True)
+    assert Stages(tmp_path, METHODS, plan=plan).run(trainings, may_fail=True)
+    assert not Stages(tmp_path, METHODS, plan=plan).run(trainings)
+
+
 def test_a_later_stage_waits_for_the_one_before(
     trainings: list[Training], tmp_path: Path
 ) -> None:

@@ -7,6 +7,7 @@ from made_runs import STUDENT, made_run, settings
 from mmkd.report.groups import baseline_of, group_runs, score_key
 from mmkd.report.labels import ALONE
 from mmkd.report.settings import described, differing, unequal
+from mmkd.runs.scores import SCORES
 
 KD = {'kd': dict(type='LogitsKD', weight=0.5)}
 
@@ -181,7 +182,7 @@ def test_bands(tmp_path: Path) -> None:
     assert group.scores('mIoU') == {0: 9.0, 1: 4.0, 2: 6.0}
 
 
-@pytest.mark.parametrize('key', ['mIoU', 'accuracy/top1', 'multi-label/mAP', 'coco/x'])
+@pytest.mark.parametrize('key', [*SCORES, 'coco/x'])
 def test_the_score_that_leads(tmp_path: Path, key: str) -> None:
     run = made_run(tmp_path, {10: 1.0}, key=key)
     run.scalars.val |= {'time': {1: 1.0}, 'teacher/mIoU': {0: 1.0}}
@@ -189,6 +190,13 @@ def test_the_score_that_leads(tmp_path: Path, key: str) -> None:
     assert score_key([run]) == key
     del run.scalars.val[key]
     assert score_key([run]) is None
+
+
+@pytest.mark.parametrize('key', SCORES)
+def test_it_leads_whatever_is_logged_before_it(tmp_path: Path, key: str) -> None:
+    run = made_run(tmp_path, {10: 1.0}, key='aAcc')
+    run.scalars.val[key] = {10: 2.0}
+    assert score_key([run]) == key
 
 
 def test_runs_without_a_config_are_alike_to_no_other(tmp_path: Path) -> None:

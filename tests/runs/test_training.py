@@ -204,7 +204,43 @@ def test_if_the_first_fails_no_other_begins(tmp_path: Path) -> None:
     trainings = scripts(tmp_path, '1' + 30 * '0')
     with pytest.raises(RuntimeError, match='failed, see'):
         train_all(trainings, 1)
-    assert not trainings[-1].is_done
+    assert not any(each.work_dir.exists() for each in trainings[1:])
+
+
+@pytest.mark.parametrize('jobs', [1, 2])
+def test_those_that_may_fail_are_settled_once_they_have(
+    tmp_path: Path, jobs: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trainings = scripts(tmp_path, '1010')
+    taken: list[Training] = []
+    train_all(trainings, jobs, then=taken.append, may_fail=True)
+    assert {each.seed for each in taken} == {1, 3}
+    assert [each.has_failed for each in trainings] == [True, False, True, False]
+    capsys.readouterr()
+    train_all(trainings, jobs, may_fail=True)
+    assert capsys.readouterr().out == '0 of 4 trainings to do\n'
+    with pytest.raises(RuntimeError, match='failed, see'):
+        train_all(trainings, jobs)
+
+
+def test_one_that_a_signal_ended_has_not_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    each = made(tmp_path / 'kd')
+    for code in (-signal.SIGKILL, 128 + signal.SIGTERM):
+        monkeypatch.setattr(training, 'call', lambda *_, code=code: code)
+        with pytest.raises(RuntimeError, match='failed, see'):
+            train_all([each], 1, may_fail=True)
+        assert not each.has_failed
+
+
+def test_another_training_in_its_folder_has_not_failed(
+    tmp_path: Path, ran: list[list[str]]
+) -> None:
+    failing = made(tmp_path / 'kd', 'fails', lr=1)
+    train_all([failing], 1, may_fail=True)
+    assert failing.has_failed
+    assert not made(tmp_path / 'kd', 'fails', lr=2).has_failed
 
 
 def test_sigterm_ends_what_runs(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Record a teacher on the views of a training, to distil from it repeatedly.
 
 Example:
-    mmkd record deeplabv3_r18_cityscapes --data-root data/cityscapes --out records/r101
+    mmkd record deeplabv3_r18_cityscapes --method dhkd --out records/r101
 """
 
 import argparse

@@ -39,7 +39,7 @@ from mmkd.compare.tuning import FOLDER, Tuning, write_choices
 from mmkd.config.experiments import NONE
 from mmkd.report.page import render, write
 from mmkd.runs.run import last_checkpoint
-from mmkd.runs.training import Training, ended_by_sigterm, in_hours
+from mmkd.runs.training import Training, in_hours
 
 TOOLS = Path(__file__).resolve().parent
 
@@ -294,8 +294,7 @@ def main(given: Sequence[str]) -> None:
     rest = [each for each in given if each != '--plan']
     plan = [sys.executable, __file__, *rest] if args.plan else None
     stages = Stages(args.out, args.method, args.jobs, args.only, plan, args.estimate)
-    with ended_by_sigterm():
-        compare(wanted, stages, args)
+    compare(wanted, stages, args)
     stages.check()
 
 

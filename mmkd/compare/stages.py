@@ -47,9 +47,7 @@ class Stages:
         """
         names = {str(each.work_dir.relative_to(self.out)): each for each in trainings}
         missing = [
-            name
-            for name, each in names.items()
-            if not each.is_done and not (may_fail and each.has_failed)
+            name for name, each in names.items() if not each.is_settled(may_fail)
         ]
         self._offered += names
         if self.only in names:

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from mmkd.runs import Run, read_run
-from mmkd.runs.training import Training, environment_with
+from mmkd.runs.training import Training, ended_by_sigterm, environment_with
 
 LINES = 6
 """Logged lines to wait for; the first includes the start-up."""
@@ -43,7 +43,7 @@ def _timed(training: Training, threads: int | None) -> Run:
     shutil.rmtree(training.work_dir, ignore_errors=True)
     training.work_dir.mkdir(parents=True)
     output = training.work_dir / 'output.txt'
-    with output.open('w') as file:
+    with ended_by_sigterm(), output.open('w') as file:
         process = subprocess.Popen(
             [sys.executable, *training.command],
             stdout=file,

@@ -79,6 +79,14 @@ class Training:
         mark = self.work_dir / FAILED
         return mark.exists() and json.loads(mark.read_text()) == self.identity
 
+    def is_settled(self, may_fail: bool) -> bool:
+        """Whether there is nothing left to run.
+
+        Args:
+            may_fail: Whether one that has failed by itself is not run again.
+        """
+        return self.is_done or (may_fail and self.has_failed)
+
     @property
     def identity(self) -> dict[str, Any]:
         """Command and facts, the same wherever they are started from."""
@@ -190,11 +198,7 @@ def train_all(
     Raises:
         RuntimeError: If any has failed, at the end; the message has all errors.
     """
-    missing = [
-        each
-        for each in trainings
-        if not each.is_done and not (may_fail and each.has_failed)
-    ]
+    missing = [each for each in trainings if not each.is_settled(may_fail)]
     print(f'{len(missing)} of {len(trainings)} trainings to do', flush=True)
     # Not of the missing ones: how many threads there are changes a result's last bits.
     begin, threads = time.monotonic(), 1 if min(jobs, len(trainings)) > 1 else None

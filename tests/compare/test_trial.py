@@ -1,6 +1,9 @@
 """A few timed steps give the length of a training."""
 
 import os
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -43,6 +46,28 @@ def test_the_median_step_counts_and_the_trial_ends(
     assert time.monotonic() - begin < 300
     with pytest.raises(ProcessLookupError):
         os.kill(int((trial.work_dir / 'pid').read_text()), 0)
+
+
+def test_sigterm_ends_the_trial(tmp_path: Path) -> None:
+    trial = training(tmp_path, 1, sleep=600)
+    timing = f"""
+from pathlib import Path
+from mmkd.compare.trial import minutes_of_one
+from mmkd.runs.training import Training
+trial = Training('kd', 0, {trial.command!r}, Path({str(trial.work_dir)!r}))
+minutes_of_one(trial, 'iterations')
+"""
+    environment = {**os.environ, 'PYTHONPATH': str(Path(__file__).parents[2])}
+    process = subprocess.Popen([sys.executable, '-c', timing], env=environment)
+    pid = trial.work_dir / 'pid'
+    until = time.monotonic() + 300
+    while not (pid.exists() and pid.read_text()):
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(300) == 128 + signal.SIGTERM
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid.read_text()), 0)
 
 
 def test_an_earlier_trial_does_not_count(tmp_path: Path) -> None:

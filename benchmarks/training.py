@@ -17,6 +17,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
 from benchmarks.pairs import Pair, write_teacher
+from mmkd.cli.training import merged_config, parse_args
 from mmkd.config.experiments import load_config, set_methods
 from mmkd.models import build_model
 
@@ -83,11 +84,9 @@ class Workshop:
         Args:
             options: Options besides pair, data and work directory.
         """
-        train = runpy.run_path(str(ROOT / 'tools' / 'train.py'))
         options = (*options, '--work-dir', str(self.folder / 'work'))
-        command = self._command('train.py', *options)
-        with patch.object(sys, 'argv', command):
-            cfg = train['merged_config'](train['parse_args']())
+        _, *command = self._command('train.py', *options)
+        cfg = merged_config(parse_args(command))
         self._fit(cfg)
         cfg.experiment_name = '_'.join(filter(str.isalnum, options))
         return cfg

@@ -7,20 +7,19 @@ Unknown options, such as --amp, are passed on to ``mmkd train``.
 """
 
 import argparse
-import math
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 
-from mmkd.cli.command_line import KeyValueWords, positive
+from mmkd.cli.comparison import check, comparison_of, parse_args
 from mmkd.cli.console import ending_in_words
-from mmkd.cli.parser import command_parser
 from mmkd.compare.comparison import TEACHER, Comparison
 from mmkd.compare.held_back import hold_back
-from mmkd.compare.length import LENGTHS
 from mmkd.compare.outcome import (
     BEST,
     label_of,
@@ -36,124 +35,11 @@ from mmkd.compare.saved import LINE, LINES
 from mmkd.compare.stages import Stages
 from mmkd.compare.timing import durations, lasting
 from mmkd.compare.tuning import FOLDER, Tuning, write_choices
-from mmkd.config.experiments import NONE
 from mmkd.report.page import render, write
 from mmkd.runs.run import last_checkpoint
 from mmkd.runs.training import Training, in_hours
 
 TOOLS = Path(__file__).resolve().parent
-
-
-def parse_args(given: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
-    """Parse the command line, and return the options for ``mmkd train`` too."""
-    parser = command_parser(__doc__, allow_abbrev=False)
-    parser.add_argument('pair', help='name of a pair, or the config of a distillation')
-    parser.add_argument(
-        '--method',
-        nargs='+',
-        required=True,
-        metavar='NAME',
-        help='none for the student alone, kd, dhkd, dhkd+reviewkd, ...',
-    )
-    parser.add_argument('--seeds', type=positive, default=3, help='number of seeds (3)')
-    parser.add_argument(
-        '--out', type=Path, required=True, metavar='DIR', help='folder for all runs'
-    )
-    length = parser.add_mutually_exclusive_group()
-    for unit in LENGTHS:
-        length.add_argument(
-            f'--{unit}',
-            type=positive,
-            metavar='N',
-            help=f"{unit} of each run, with schedules stretched (the pair's own)",
-        )
-    length.add_argument(
-        '--minutes',
-        type=float,
-        metavar='M',
-        help='train each method for as many epochs or iterations as fit in M minutes',
-    )
-    record = parser.add_mutually_exclusive_group()
-    record.add_argument('--recorded', type=Path, metavar='DIR', help='record to read')
-    record.add_argument(
-        '--record', action='store_true', help='record the teacher first, for all runs'
-    )
-    teacher = parser.add_mutually_exclusive_group()
-    teacher.add_argument('--teacher', metavar='CKPT', help='checkpoint of the teacher')
-    teacher.add_argument(
-        '--train-teacher',
-        action='store_true',
-        help='train the teacher first, with its own config',
-    )
-    parser.add_argument('--data-root', metavar='DIR', help='folder of the data set')
-    parser.add_argument(
-        '--set',
-        nargs='+',
-        default=[],
-        action=KeyValueWords,
-        metavar='METHOD.SETTING=VALUE',
-        help='change settings of methods, for those that have them',
-    )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        default=[],
-        action=KeyValueWords,
-        metavar='KEY=VALUE',
-        help='override config keys in all runs, the student alone included',
-    )
-    parser.add_argument(
-        '--tune',
-        nargs='+',
-        metavar='KEY=VALUE,VALUE',
-        help='first choose settings of each method and of the student alone on images '
-        'held out from the training set',
-    )
-    parser.add_argument(
-        '--jobs', type=positive, default=1, help='parallel trainings (1)'
-    )
-    less = parser.add_mutually_exclusive_group()
-    less.add_argument(
-        '--estimate',
-        action='store_true',
-        help='time a few steps of each method and print the hours that all runs take',
-    )
-    less.add_argument(
-        '--plan', action='store_true', help='print one command per run, do not train'
-    )
-    less.add_argument('--only', metavar='RUN', help='train only this run of a plan')
-    args, options = parser.parse_known_args(given)
-    if args.minutes is not None and not 0 < args.minutes < math.inf:
-        parser.error(f'--minutes must be greater than 0, got {args.minutes:g}.')
-    if len(set(args.method)) < len(args.method):
-        parser.error(f'--method names a method twice: {" ".join(args.method)}.')
-    if args.record and args.method == [NONE]:
-        parser.error(f'--record: --method {NONE} has no teacher to record.')
-    if args.tune and args.recorded:
-        parser.error(
-            '--tune trains on a subset of the images, but --recorded is for all: use '
-            '--record, which makes both records.'
-        )
-    return args, options
-
-
-def comparison_of(args: argparse.Namespace, options: Sequence[str]) -> Comparison:
-    """The comparison that the command line asks for."""
-    lengths = [(unit, n) for unit in LENGTHS if (n := getattr(args, unit)) is not None]
-    return Comparison(
-        pair=args.pair,
-        methods=args.method,
-        seeds=args.seeds,
-        out=args.out,
-        tools=TOOLS,
-        data=['--data-root', args.data_root] if args.data_root else [],
-        options=options,
-        changes=args.cfg_options,
-        teaching=['--teacher', args.teacher] if args.teacher else [],
-        settings=args.set,
-        lengths=dict.fromkeys(args.method, lengths[0]) if lengths else {},
-        recorded=args.recorded,
-    )
 
 
 def prepared(
@@ -286,16 +172,17 @@ def compare(wanted: Comparison, stages: Stages, args: argparse.Namespace) -> Non
 
 def main(given: Sequence[str]) -> None:
     """Check everything that can be, then compare."""
-    args, options = parse_args(given)
-    wanted = comparison_of(args, options)
-    wanted.check()
-    if args.tune:
-        Tuning(wanted, args.out, read_ranges(args.tune))
-    rest = [each for each in given if each != '--plan']
-    plan = [sys.executable, __file__, *rest] if args.plan else None
-    stages = Stages(args.out, args.method, args.jobs, args.only, plan, args.estimate)
-    compare(wanted, stages, args)
+    args, options = parse_args(given, __doc__)
+    wanted = comparison_of(args, options, TOOLS)
+    modes = args.only, args.plan, args.estimate
+    stages = Stages(args.out, args.method, args.jobs, *modes)
+    with redirect_stdout(sys.stderr if args.plan else sys.stdout):
+        check(wanted, args)
+        compare(wanted, stages, args)
     stages.check()
+    rest = [each for each in given if each != '--plan']
+    for name in stages.planned:
+        print(shlex.join([sys.executable, __file__, *rest, '--only', name]))
 
 
 if __name__ == '__main__':

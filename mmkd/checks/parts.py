@@ -35,7 +35,11 @@ from mmkd.arguments import arguments, check_arguments
 from mmkd.checks.places import LOADERS, hooks_of, metrics_of, several
 from mmkd.checks.settings import known
 from mmkd.checks.values import check_values
+from mmkd.models.distiller import Distiller
+from mmkd.models.named_methods import check_method
+from mmkd.models.parts import check_part
 from mmkd.nearest import LIKELY, did_you_mean, nearest_and_known
+from mmkd.registry import TEACHERS
 
 INNER_MODELS = (
     'auxiliary_head',
@@ -105,13 +109,24 @@ class PartsCheck:
             self.evaluator(name)
         for name in LOADERS:
             self.loader(name)
-        self.part('model', cfg.get('model'), MODELS)
+        kind = self.part('model', cfg.get('model'), MODELS)
+        if isinstance(kind, type) and issubclass(kind, Distiller):
+            self.distiller(cfg.model)
         teacher = (cfg.get('model') or {}).get('teacher') or {}
         self.part('model.teacher.config', teacher.get('config'), MODELS)
         self.part('model_wrapper_cfg', cfg.get('model_wrapper_cfg'), MODEL_WRAPPERS)
         self.part('visualizer', cfg.get('visualizer'), VISUALIZERS)
         processor = _typed(cfg.get('log_processor'), 'LogProcessor')
         self.part('log_processor', processor, LOG_PROCESSORS)
+
+    def distiller(self, model: Mapping[str, Any]) -> None:
+        """Check how the teacher runs, and the settings of the methods."""
+        if isinstance(model.get('teacher'), Mapping):
+            teacher = {'type': 'FrozenTeacher', **model['teacher']}
+            check_part(TEACHERS, 'teacher', teacher)
+        for name, method in (model.get('methods') or {}).items():
+            if method:
+                check_method(name, method)
 
     def hook(self, where: str, hook: Any) -> None:
         """Check a hook; checkpoint hooks pass further arguments on to the runner."""

@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -83,13 +84,14 @@ def seed(text: str) -> int:
 
 
 def parse_with_common_options(
-    parser: argparse.ArgumentParser, example: str
+    parser: argparse.ArgumentParser, example: str, given: Sequence[str] | None = None
 ) -> argparse.Namespace:
     """Parse the command line, with the options that all commands share.
 
     Args:
         parser: The parser with the command's own options.
         example: A useful override for the command, as ``key=value``.
+        given: The command line; that of this program if None.
     """
     parser.add_argument('--data-root', metavar='DIR', help='folder of the data set')
     parser.add_argument(
@@ -103,7 +105,7 @@ def parse_with_common_options(
         help=f'override config keys, e.g. {example}',
     )
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
-    args = parser.parse_args()
+    args = parser.parse_args(given)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args
 

@@ -1,6 +1,5 @@
 """The trainings of a comparison in stages, of which each needs the one before."""
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,24 +10,25 @@ from mmkd.runs.training import Training, train_all
 
 @dataclass
 class Stages:
-    """Runs the trainings of each stage, prints their commands, or runs one of them.
+    """Runs the trainings of each stage, notes what could run, or runs one of them.
 
     Attributes:
         out: The folder of the comparison.
         methods: Its methods, in the order of their lines.
         jobs: Trainings at a time.
         only: The folder, in ``out``, of the only training to run.
-        plan: The command to print for each training, with ``--only`` and its folder
-            appended; None to run them.
-        dry: Whether nothing must be run.
+        plan: Whether to run nothing, and to note what could run now.
+        dry: Whether to run nothing.
+        planned: The folders, in ``out``, of the trainings that could.
     """
 
     out: Path
     methods: Sequence[str]
     jobs: int = 1
     only: str | None = None
-    plan: Sequence[str] | None = None
+    plan: bool = False
     dry: bool = False
+    planned: list[str] = field(default_factory=list)
     _offered: list[str] = field(default_factory=list)
 
     def run(self, trainings: Sequence[Training], may_fail: bool = False) -> bool:
@@ -53,10 +53,9 @@ class Stages:
         if self.only in names:
             train_all([names[self.only]], 1, None, self._keep, may_fail)
             return False
-        if self.plan is not None:
-            for name in missing:
-                print(shlex.join([*self.plan, '--only', name]))
-        if self.plan is not None or self.only is not None or self.dry:
+        if self.plan:
+            self.planned += missing
+        if self.plan or self.only is not None or self.dry:
             return not missing
         for each in trainings:
             if each.is_done:

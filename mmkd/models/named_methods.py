@@ -1,6 +1,7 @@
 """The methods of a distiller: building them by name, and their common settings."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 from mmkd.models.discovery import ModelView
 from mmkd.models.methods import Method
 from mmkd.models.methods.values import check_number
-from mmkd.models.parts import build_part
+from mmkd.models.parts import build_part, check_part
 from mmkd.registry import METHODS
 
 
@@ -25,6 +26,34 @@ def build_method(name: str, cfg: dict[str, Any], **views: ModelView) -> Method:
     Raises:
         ValueError: If the name is invalid or the type missing; see :func:`build_part`.
     """
+    _check_name(name, cfg)
+    with _own_scope():
+        return build_part(METHODS, f'methods.{name}', cfg, **views)
+
+
+def check_method(name: str, cfg: Mapping[str, Any]) -> None:
+    """Check a method's name and the names and types of its settings.
+
+    Args:
+        name: Its name.
+        cfg: Its config.
+
+    Raises:
+        ValueError: If the name is invalid or the type missing; see :func:`check_part`.
+        TypeError: Likewise.
+    """
+    _check_name(name, cfg)
+    with _own_scope():
+        check_part(METHODS, f'methods.{name}', cfg, ('student', 'teacher'))
+
+
+def _own_scope() -> AbstractContextManager[Any]:
+    """The losses and heads that methods name are mmkd's."""
+    scope: AbstractContextManager[Any] = DefaultScope.overwrite_default_scope('mmkd')
+    return scope
+
+
+def _check_name(name: str, cfg: Mapping[str, Any]) -> None:
     if not name or '.' in name or hasattr(nn.ModuleDict, name):
         raise ValueError(
             f'a method cannot be called {name!r}: a name must not be empty, contain '
@@ -41,9 +70,6 @@ def build_method(name: str, cfg: dict[str, Any], **views: ModelView) -> Method:
             'base config, misspelt? Known types: '
             f'{", ".join(sorted(METHODS.module_dict))}.'
         )
-    # The losses and heads that methods name are mmkd's.
-    with DefaultScope.overwrite_default_scope('mmkd'):
-        return build_part(METHODS, f'methods.{name}', cfg, **views)
 
 
 def agreed_weight(task_weight: float | None, methods: Mapping[str, Method]) -> float:

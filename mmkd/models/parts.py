@@ -1,6 +1,6 @@
 """Building the parts in a distiller's config: teachers and methods."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mmengine.registry import Registry
@@ -26,6 +26,34 @@ def build_part(
         TypeError, ValueError: If a value contradicts its type hint, or the part
             refuses its arguments; prefixed with ``where``.
     """
+    kind = check_part(registry, where, cfg, given)
+    settings = {key: value for key, value in cfg.items() if key != 'type'}
+    try:
+        return kind(**given, **settings)
+    except (TypeError, ValueError) as error:
+        if type(error) not in (TypeError, ValueError) or where in str(error):
+            raise
+        raise type(error)(f'{where}: {error}') from error
+
+
+def check_part(
+    registry: Registry, where: str, cfg: Mapping[str, Any], given: Iterable[str] = ()
+) -> Any:
+    """Check the names and types of a part's settings, without building it.
+
+    Args:
+        registry: See :func:`build_part`.
+        where: Likewise.
+        cfg: Likewise.
+        given: Arguments that the config cannot set.
+
+    Returns:
+        The part's class.
+
+    Raises:
+        ValueError: If there is no such type, or it takes no such argument.
+        TypeError: If a value contradicts its type hint.
+    """
     settings = dict(cfg)
     kind = settings.pop('type', None)
     found = registry.get(kind) if isinstance(kind, str) else kind
@@ -36,12 +64,7 @@ def build_part(
         )
     check_arguments(where, found, settings, given)
     _check_inner(where, settings)
-    try:
-        return found(**given, **settings)
-    except (TypeError, ValueError) as error:
-        if type(error) not in (TypeError, ValueError) or where in str(error):
-            raise
-        raise type(error)(f'{where}: {error}') from error
+    return found
 
 
 def _check_inner(where: str, settings: Mapping[str, Any]) -> None:

@@ -58,6 +58,11 @@ HOOK = 'default_hooks__checkpoint__'
             r"model\.teacher\.config\.backbone: .*'depth'",
         ),
         ('model__task_wieght', 1, "model: Distiller has no .*'task_weight'"),
+        ('model__teacher__fodl', False, "teacher: FrozenTeacher has no .*'fold'"),
+        ('model__methods__dual_head__wieght', 1, "dual_head: DualHead .*'weight'"),
+        ('model__methods__dual_head__loss__tua', 1, "dual_head.loss: Bin.*'tau'"),
+        ('model__methods__dual_head__head__type', 'LinearClassifer', "'LinearClassifier'"),
+        ('model__methods__dualhead', dict(weight=1), 'dualhead has no type'),
         (
             'model__student__backbone__init_cfg',
             [dict(type='Constant', vall=1.0, layer='BatchNorm2d')],
@@ -101,6 +106,7 @@ def test_arguments_that_nothing_takes(
         ('param_scheduler', [dict(type='PolyLR', by_epoch='no')], "by_epoch .*'no'"),
         ('param_scheduler', [dict(type='MultiStepLR', milestones=2)], 'must be a list'),
         ('model__task_weight', 'much', 'model: task_weight must be a number or None'),
+        ('model__methods__dual_head__weight', 'low', 'head: weight must be a number'),
     ],
 )
 def test_values_of_a_wrong_type(

@@ -1,5 +1,4 @@
 import logging
-import runpy
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -9,6 +8,7 @@ from mmengine.config import Config
 from mmengine.runner import FlexibleRunner, Runner
 from tiny_models import tiny
 
+from mmkd.cli.training import merged_config, parse_args
 from mmkd.config import total_batch
 from mmkd.config.total_batch import compare_total_batch, scale_learning_rate
 
@@ -93,10 +93,6 @@ def test_a_config_without_a_batch_cannot_be_scaled(tmp_path: Path) -> None:
 
 
 def test_the_tool_takes_the_option(monkeypatch: pytest.MonkeyPatch) -> None:
-    root = Path(__file__).parents[2]
-    pair = 'resnet20_resnet8_tin100'
-    monkeypatch.setattr('sys.argv', ['train.py', pair, '--auto-scale-lr'])
     monkeypatch.delenv('LOCAL_RANK', raising=False)
-    tool = runpy.run_path(str(root / 'tools/train.py'))
-    cfg = tool['merged_config'](tool['parse_args']())
+    cfg = merged_config(parse_args(['resnet20_resnet8_tin100', '--auto-scale-lr']))
     assert cfg.auto_scale_lr == dict(base_batch_size=64, enable=True)

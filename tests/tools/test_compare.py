@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from mmkd.compare import comparison
 from mmkd.runs import read_run
 from mmkd_demo.digits import write_digits
 
+RATE = 'optim_wrapper.optimizer.lr'
 DEMO = Path(__file__).parents[2] / 'configs/demo/classification'
 SHORT = [
     f'{split}_dataloader.{key}'
@@ -114,10 +116,38 @@ def test_mistakes_are_said_before_the_teacher_is_trained(
         (['kd', '--iterations', 3], 'give --epochs'),
         (['kd', '--tune', 'lr'], '--tune takes KEY=VALUE,VALUE'),
         (['kd', '--set', 'dkd.weight=1'], 'no method that is compared has it'),
+        (['kd', '--set', 'kd.wieght=1'], "no setting 'wieght'. Did you mean 'weight'"),
+        (['kd', '--set', 'kd.loss.tau=hot'], 'methods.kd.loss: tau must be a number'),
+        (['kd', '--tune', f'{RATE}=0.1,1', 'kd.wieght=1,2'], "'wieght'"),
+        (['kd', '--tune', f'{RATE}r=0.1,1'], "'lrr'"),
+        (['kd', '--cfg-options', f'{RATE}=fast'], 'lr must be a number'),
+        (['kd', '--cfg-options', 'train_cfgg.max_epochs=1'], "'train_cfgg'"),
+        (['kd', '--data-root', 'nowhere'], "'nowhere'"),
+        (['kd', '--ampp'], None),
     ):
-        with pytest.raises(SystemExit, match=message):
+        with pytest.raises(SystemExit, match=message) as end:
             run_tool('compare.py', *command, *words)
+        if message is None:
+            assert end.value.code == 2
     assert not in_this_process
+    assert not Path('all').exists()
+
+
+def test_a_plan_is_nothing_but_commands(
+    run_tool: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever else there is to say goes to the other stream."""
+    write_digits(Path('data/demo/digits'))
+    Path('pair.py').write_text(f"_base_ = '{DEMO}/pair.py'\nunused = 1\n")
+    command = ['pair.py', '--method', 'none', 'kd', '--seeds', 1, '--out', 'a b']
+    run_tool('compare.py', *command, '--plan')
+    told = capsys.readouterr()
+    assert "nothing reads 'unused'" in told.err
+    planned = [shlex.split(line) for line in told.out.splitlines()]
+    assert planned == [
+        [sys.executable, str(TOOLS / 'compare.py'), *map(str, command), '--only', name]
+        for name in ('none_seed0', 'kd_seed0')
+    ]
 
 
 @pytest.mark.check

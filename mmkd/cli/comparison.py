@@ -1,0 +1,181 @@
+"""Options of ``mmkd compare``, and what can be checked of them."""
+
+import argparse
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmkd.cli.command_line import KeyValueWords, positive
+from mmkd.cli.parser import command_parser
+from mmkd.cli.training import checked_config
+from mmkd.cli.training import parse_args as parse_training
+from mmkd.compare.comparison import Comparison
+from mmkd.compare.length import LENGTHS
+from mmkd.compare.ranges import read_ranges
+from mmkd.compare.tuning import Tuning
+from mmkd.config.experiments import NONE
+
+
+def parse_args(
+    given: Sequence[str], text: str | None
+) -> tuple[argparse.Namespace, list[str]]:
+    """Parse the command line.
+
+    Args:
+        given: The command line.
+        text: What the program does, for ``--help``.
+
+    Returns:
+        The options, and those that are left for ``mmkd train``.
+    """
+    parser = command_parser(text, allow_abbrev=False)
+    parser.add_argument('pair', help='name of a pair, or the config of a distillation')
+    parser.add_argument(
+        '--method',
+        nargs='+',
+        required=True,
+        metavar='NAME',
+        help='none for the student alone, kd, dhkd, dhkd+reviewkd, ...',
+    )
+    parser.add_argument('--seeds', type=positive, default=3, help='number of seeds (3)')
+    parser.add_argument(
+        '--out', type=Path, required=True, metavar='DIR', help='folder for all runs'
+    )
+    length = parser.add_mutually_exclusive_group()
+    for unit in LENGTHS:
+        length.add_argument(
+            f'--{unit}',
+            type=positive,
+            metavar='N',
+            help=f"{unit} of each run, with schedules stretched (the pair's own)",
+        )
+    length.add_argument(
+        '--minutes',
+        type=float,
+        metavar='M',
+        help='train each method for as many epochs or iterations as fit in M minutes',
+    )
+    record = parser.add_mutually_exclusive_group()
+    record.add_argument('--recorded', type=Path, metavar='DIR', help='record to read')
+    record.add_argument(
+        '--record', action='store_true', help='record the teacher first, for all runs'
+    )
+    teacher = parser.add_mutually_exclusive_group()
+    teacher.add_argument('--teacher', metavar='CKPT', help='checkpoint of the teacher')
+    teacher.add_argument(
+        '--train-teacher',
+        action='store_true',
+        help='train the teacher first, with its own config',
+    )
+    parser.add_argument('--data-root', metavar='DIR', help='folder of the data set')
+    parser.add_argument(
+        '--set',
+        nargs='+',
+        default=[],
+        action=KeyValueWords,
+        metavar='METHOD.SETTING=VALUE',
+        help='change settings of methods, for those that have them',
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        default=[],
+        action=KeyValueWords,
+        metavar='KEY=VALUE',
+        help='override config keys in all runs, the student alone included',
+    )
+    parser.add_argument(
+        '--tune',
+        nargs='+',
+        metavar='KEY=VALUE,VALUE',
+        help='first choose settings of each method and of the student alone on images '
+        'held out from the training set',
+    )
+    parser.add_argument(
+        '--jobs', type=positive, default=1, help='parallel trainings (1)'
+    )
+    less = parser.add_mutually_exclusive_group()
+    less.add_argument(
+        '--estimate',
+        action='store_true',
+        help='time a few steps of each method and print the hours that all runs take',
+    )
+    less.add_argument(
+        '--plan', action='store_true', help='print one command per run, do not train'
+    )
+    less.add_argument('--only', metavar='RUN', help='train only this run of a plan')
+    args, options = parser.parse_known_args(given)
+    if args.minutes is not None and not 0 < args.minutes < math.inf:
+        parser.error(f'--minutes must be greater than 0, got {args.minutes:g}.')
+    if len(set(args.method)) < len(args.method):
+        parser.error(f'--method names a method twice: {" ".join(args.method)}.')
+    if args.record and args.method == [NONE]:
+        parser.error(f'--record: --method {NONE} has no teacher to record.')
+    if args.tune and args.recorded:
+        parser.error(
+            '--tune trains on a subset of the images, but --recorded is for all: use '
+            '--record, which makes both records.'
+        )
+    return args, options
+
+
+def comparison_of(
+    args: argparse.Namespace, options: Sequence[str], tools: Path
+) -> Comparison:
+    """The comparison that the command line asks for.
+
+    Args:
+        args: The options.
+        options: Those for ``mmkd train``.
+        tools: The folder of the commands.
+    """
+    lengths = [(unit, n) for unit in LENGTHS if (n := getattr(args, unit)) is not None]
+    return Comparison(
+        pair=args.pair,
+        methods=args.method,
+        seeds=args.seeds,
+        out=args.out,
+        tools=tools,
+        data=['--data-root', args.data_root] if args.data_root else [],
+        options=options,
+        changes=args.cfg_options,
+        teaching=['--teacher', args.teacher] if args.teacher else [],
+        settings=args.set,
+        lengths=dict.fromkeys(args.method, lengths[0]) if lengths else {},
+        recorded=args.recorded,
+    )
+
+
+def check(wanted: Comparison, args: argparse.Namespace) -> None:
+    """Check all trainings as ``mmkd train`` would, before the first one begins.
+
+    A training that is the only one to run is left to check itself.
+
+    Args:
+        wanted: The comparison.
+        args: Its options.
+
+    Raises:
+        OSError: If a folder cannot be created.
+        SystemExit: If ``mmkd train`` does not have an option.
+        ValueError: If the comparison or a training has an error that can be detected
+            before it starts.
+    """
+    wanted.check()
+    if args.only is not None:
+        return
+    trainings = [wanted.teachers_training()] if args.train_teacher else []
+    tries = {}
+    if args.tune:
+        tries = Tuning(wanted, args.out, read_ranges(args.tune)).settings
+    for method in wanted.methods:
+        trainings += [
+            wanted.training(method, 0, args.out / method, settings)
+            for settings in tries.get(method, [{}])
+        ]
+    for training in trainings:
+        _, *options = training.command
+        try:
+            checked_config(parse_training(options))
+        except TypeError as error:
+            raise ValueError(str(error)) from error

@@ -1,5 +1,6 @@
 """A training of another length: options that change with it."""
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,8 +11,25 @@ from mmkd.checks.places import several
 LENGTHS = {'epochs': 'max_epochs', 'iterations': 'max_iters'}
 """Fields of ``train_cfg`` that set the length of a training."""
 
-MOMENTS = ('begin', 'end', 'T_max', 'milestones', 'warmup_iters')
+TIMES = (
+    'begin',
+    'cooldown',
+    'end',
+    'milestones',
+    'patience',
+    'periods',
+    'step_size',
+    'T_max',
+    'total_steps',
+    'warmup_iters',
+)
 """Arguments of schedulers that are times."""
+
+VALIDATION = ('val_begin', 'dynamic_intervals')
+"""Arguments of the training loop that are times, or pairs of a time and an interval."""
+
+ACTIONS = ('action_epoch', 'begin_epoch', 'begin_iter')
+"""Arguments of hooks that are times, as in an EMA or a change of recipe."""
 
 SCHEDULE = ('start', 'warmup', 'stop')
 """Settings of a method that are times."""
@@ -39,7 +57,8 @@ def length_options(cfg: Config, unit: str, length: int) -> list[str]:
         schedulers and methods.
 
     Raises:
-        ValueError: If the loop has the other unit.
+        ValueError: If the loop has the other unit, or the training is too short for
+            its schedules.
     """
     key = LENGTHS[unit]
     if key not in cfg.train_cfg:
@@ -49,10 +68,24 @@ def length_options(cfg: Config, unit: str, length: int) -> list[str]:
             f'give --{own}, not --{unit}.'
         )
     factor = length / cfg.train_cfg[key]
-    changes = dict(_schedulers(cfg, factor)) | dict(_methods(cfg, factor))
-    return [f'train_cfg.{key}={length}'] + [
-        f'{name}={value}'.replace(' ', '') for name, value in changes.items()
+    changes = [
+        (f'train_cfg.{key}', length),
+        *_validation(cfg, factor),
+        *_schedulers(cfg, factor),
+        *_hooks(cfg, factor),
+        *_methods(cfg, factor),
     ]
+    return [f'{name}={value}'.replace(' ', '') for name, value in changes]
+
+
+def _validation(cfg: Config, factor: float) -> Iterator[tuple[str, Any]]:
+    for name in VALIDATION:
+        found = cfg.train_cfg.get(name)
+        if found and name == 'dynamic_intervals':
+            found = [(_scaled(begin, factor), interval) for begin, interval in found]
+            yield f'train_cfg.{name}', found
+        elif found:
+            yield f'train_cfg.{name}', _scaled(found, factor)
 
 
 def _schedulers(cfg: Config, factor: float) -> Iterator[tuple[str, Any]]:
@@ -60,9 +93,40 @@ def _schedulers(cfg: Config, factor: float) -> Iterator[tuple[str, Any]]:
     listed = isinstance(found, (list, tuple))
     for number, scheduler in enumerate(several(found)):
         place = f'param_scheduler.{number}' if listed else 'param_scheduler'
-        for name in MOMENTS:
-            if name in (scheduler or {}):
-                yield f'{place}.{name}', _scaled(scheduler[name], factor)
+        scheduler = scheduler or {}
+        scaled = {
+            name: _scaled(scheduler[name], factor)
+            for name in TIMES
+            if scheduler.get(name) is not None
+        }
+        if {'begin', 'end'} <= scaled.keys():
+            lasts = scaled['end'] - scaled['begin']
+            if lasts < 1:
+                raise ValueError(
+                    f'{cfg.filename}: nothing is left of {place} '
+                    f'({scheduler.get("type")}, from {scheduler["begin"]} to '
+                    f'{scheduler["end"]}) in {factor:.3g} of its length. Train longer.'
+                )
+            if scheduler.get('T_max') == scheduler['end'] - scheduler['begin']:
+                scaled['T_max'] = lasts
+        if str(scheduler.get('type')).startswith('Exponential'):
+            # A factor per step, of which there are fewer.
+            scaled['gamma'] = scheduler['gamma'] ** (1 / factor)
+        for name, value in scaled.items():
+            yield f'{place}.{name}', value
+
+
+def _hooks(cfg: Config, factor: float) -> Iterator[tuple[str, Any]]:
+    def look(part: Any, place: str) -> Iterator[tuple[str, Any]]:
+        nested = isinstance(part, Mapping)
+        for name, value in part.items() if nested else enumerate(part):
+            if nested and name in ACTIONS and value:
+                yield f'{place}.{name}', _scaled(value, factor)
+            elif isinstance(value, (Mapping, list, tuple)):
+                yield from look(value, f'{place}.{name}')
+
+    for key in ('default_hooks', 'custom_hooks'):
+        yield from look(cfg.get(key) or (), key)
 
 
 def _methods(cfg: Config, factor: float) -> Iterator[tuple[str, Any]]:
@@ -75,5 +139,7 @@ def _methods(cfg: Config, factor: float) -> Iterator[tuple[str, Any]]:
 def _scaled(value: Any, factor: float) -> Any:
     if isinstance(value, (list, tuple)):
         return [_scaled(each, factor) for each in value]
+    if not value or math.isinf(value):
+        return value
     # Anything after the first step stays after it.
-    return max(1, round(value * factor)) if value else value
+    return max(1, round(value * factor))

@@ -45,11 +45,11 @@ def lasting(
     lengths, trials = known.setdefault(unit, {}), known.setdefault('trials', {})
     for method in wanted.methods:
         trial = _trial(wanted, method)
-        command = trial.identity['command']
-        if trials.setdefault(method, command) != command:
+        changed = trial.told(trials.setdefault(method, trial.identity))
+        if changed:
             raise ValueError(
-                f'{path} has the length of {method} for other settings, those of '
-                f'{trials[method]}: choose another folder.'
+                f'{path} has the length of {method} for another command or config: '
+                f'{changed}. Choose another folder.'
             )
         if method not in lengths:
             one = minutes_of_one(trial, unit, threads)

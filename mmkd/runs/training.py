@@ -61,14 +61,23 @@ class Training:
         mark = self.work_dir / MARK
         if not mark.exists():
             return False
-        changed = list(differences(json.loads(mark.read_text()), self.identity))
+        changed = self.told(json.loads(mark.read_text()))
         if changed:
-            told = [f'{place} was {was} and is {now}' for place, was, now in changed]
             raise ValueError(
                 f'{self.work_dir} holds the training of another command or config: '
-                f'{listed(told, 3, "; ")}. Choose another folder, or remove this one.'
+                f'{changed}. Choose another folder, or remove this one.'
             )
         return True
+
+    def told(self, known: Mapping[str, Any]) -> str:
+        """How this training differs from another's identity; empty if it does not.
+
+        Args:
+            known: The other :attr:`identity`.
+        """
+        changed = differences(known, self.identity)
+        told = [f'{place} was {was} and is {now}' for place, was, now in changed]
+        return listed(told, 3, '; ') if told else ''
 
     @property
     def has_failed(self) -> bool:

@@ -1,5 +1,7 @@
 """A shorter training is the same one with all times scaled."""
 
+from typing import Any
+
 import pytest
 from mmengine.config import Config
 
@@ -45,8 +47,75 @@ def test_what_begins_after_the_start_never_begins_with_it() -> None:
         'param_scheduler.0.end=1',
         'param_scheduler.1.begin=1',
         'param_scheduler.1.end=10',
-        'param_scheduler.1.T_max=10',
+        'param_scheduler.1.T_max=9',
     ]
+
+
+SCHEDULERS = [
+    (dict(type='StepLR', step_size=30), ['step_size=3']),
+    (dict(type='MultiStepLR', milestones=[60, 80]), ['milestones=[6,8]']),
+    (dict(type='OneCycleLR', eta_max=1, total_steps=100), ['total_steps=10']),
+    (
+        dict(type='CosineRestartLR', periods=[40, 60], restart_weights=[1, 0.5]),
+        ['periods=[4,6]'],
+    ),
+    (
+        dict(type='ReduceOnPlateauLR', patience=20, cooldown=0),
+        ['cooldown=0', 'patience=2'],
+    ),
+    (dict(type='PolyLR', begin=0, end=float('inf')), ['begin=0', 'end=inf']),
+]
+
+
+def shortened(**keys: Any) -> list[str]:
+    """The options that make 10 epochs of 100."""
+    cfg = Config(dict(model={}, train_cfg=dict(max_epochs=100)))
+    cfg.merge_from_dict(keys)
+    assert length_options(cfg, 'epochs', 100)[0] == 'train_cfg.max_epochs=100'
+    return length_options(cfg, 'epochs', 10)[1:]
+
+
+@pytest.mark.parametrize(('scheduler', 'options'), SCHEDULERS)
+def test_every_scheduler_keeps_its_shape(
+    scheduler: dict[str, Any], options: list[str]
+) -> None:
+    expected = [f'param_scheduler.{option}' for option in options]
+    assert shortened(param_scheduler=scheduler) == expected
+
+
+def test_an_exponential_decay_ends_where_it_did() -> None:
+    scheduler = dict(type='ExponentialLR', gamma=0.98)
+    [option] = shortened(param_scheduler=scheduler)
+    name, _, value = option.partition('=')
+    assert name == 'param_scheduler.gamma'
+    assert float(value) ** 10 == pytest.approx(0.98**100)
+
+
+def test_validation_and_hooks_begin_at_the_same_part_of_it() -> None:
+    recipe = dict(type='SwitchRecipeHook', schedule=[dict(action_epoch=50)])
+    assert shortened(
+        train_cfg=dict(val_begin=80, dynamic_intervals=[(90, 2)]),
+        default_hooks=dict(ema=dict(type='EMAHook', begin_epoch=20)),
+        custom_hooks=[dict(type='NumClassCheckHook'), recipe],
+    ) == [
+        'train_cfg.val_begin=8',
+        'train_cfg.dynamic_intervals=[(9,2)]',
+        'default_hooks.ema.begin_epoch=2',
+        'custom_hooks.1.schedule.0.action_epoch=5',
+    ]
+
+
+def test_a_schedule_of_which_nothing_is_left_is_an_error() -> None:
+    schedulers = [
+        dict(type='LinearLR', begin=0, end=5),
+        dict(type='CosineAnnealingLR', begin=5, end=100, T_max=95),
+    ]
+    cfg = Config(
+        dict(model={}, train_cfg=dict(max_epochs=100), param_scheduler=schedulers)
+    )
+    assert length_options(cfg, 'epochs', 2)
+    with pytest.raises(ValueError, match=r'param_scheduler\.1 \(Cosine.*Train longer'):
+        length_options(cfg, 'epochs', 1)
 
 
 @pytest.mark.parametrize(

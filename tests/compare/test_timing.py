@@ -8,7 +8,7 @@ from unittest import mock
 
 import pytest
 
-from mmkd.compare import timing
+from mmkd.compare import comparison, timing
 from mmkd.compare.comparison import Comparison
 from mmkd.compare.timing import SAVED, durations, lasting
 from mmkd.runs.training import Training
@@ -49,8 +49,17 @@ def test_the_lengths_of_equal_minutes_are_kept(
     assert str(trial.work_dir) in trial.command
     with pytest.raises(ValueError, match=r'lengths for 4\.5 minutes, not for 6'):
         lasting(compared, 6)
-    with pytest.raises(ValueError, match='length of none for other settings'):
+    with pytest.raises(ValueError, match=r'length of none .*command was .*--amp'):
         lasting(replace(compared, options=['--amp']), 4.5)
+    pair = tmp_path / 'pair.py'
+    pair.write_text(f"_base_ = 'mmkd::_base_/pairs/{PAIR}.py'\n")
+    own = replace(compared, pair=str(pair), out=tmp_path / 'own')
+    lasting(own, 4.5)
+    with pair.open('a') as file:
+        file.write('train_dataloader = dict(batch_size=32)\n')
+    comparison._read.cache_clear()
+    with pytest.raises(ValueError, match=r'\.train_dataloader\.batch_size was 64'):
+        lasting(own, 4.5)
 
 
 def test_after_a_kill_the_other_methods_follow(

@@ -197,7 +197,7 @@ def test_runs_when_a_runner_reads_a_distillation_config() -> None:
         f"""
 import sys
 from mmengine.config import Config
-Config.fromfile({str(ROOT / 'configs/_base_/distill.py')!r})
+Config.fromfile({str(ROOT / 'configs/mhkd/vgg13_vgg8_svhn.py')!r})
 assert sys.modules['mmkd.setup'].setup.cache_info().currsize == 1
 """
     )

@@ -1,8 +1,8 @@
 # What every distillation needs besides a student, a teacher and methods.
-custom_imports = dict(imports=['mmkd.engine'])
 # Two bases cannot both define a key, so a pair passes these on to model,
-# default_hooks and optim_wrapper. Its settings override those of methods for
-# this pair.
+# default_hooks, optim_wrapper and, for programs other than mmkd's, custom_imports.
+# Its settings override those of methods for this pair.
+distill_imports = dict(imports=['mmkd.engine'])
 distiller = dict(_delete_=True, type='mmkd.Distiller', methods=dict())
 distill_hooks = dict(
     layout=dict(type='mmkd.ChannelsLastHook'),

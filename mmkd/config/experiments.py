@@ -10,6 +10,7 @@ method under its own name. What a method needs differently per pixel is in
 import copy
 import logging
 from collections.abc import Iterable, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +20,20 @@ from mmengine.logging import print_log
 
 import mmkd
 from mmkd.checks import check_shapes
-from mmkd.checks.places import hooks_of
+from mmkd.checks.places import hooks_of, several
 from mmkd.config.keys import check_names, warn_of_idle_changes
 from mmkd.config.reading import read_config
 from mmkd.config.sources import mark_changes, mark_changes_by_files, methods_of
 from mmkd.config.type_names import type_names
 from mmkd.models.build import student_dict
-from mmkd.models.deploy import drop_distillation
+from mmkd.models.deploy import drop_distillation, names_own_types
 from mmkd.nearest import nearest_and_known
 from mmkd.setup import setup
 
 CONFIGS = Path(mmkd.__file__).parent / '.mim' / 'configs'
+OWN = 'mmkd.engine'
+"""What has to be imported for the types that a config names of mmkd."""
+
 NONE = 'none'
 """The name for the student alone."""
 
@@ -39,6 +43,7 @@ TOGETHER = '+'
 TAKEN_BY = {
     'distiller': 'model',
     'distill_hooks': 'default_hooks',
+    'distill_imports': 'custom_imports',
     'distill_optim_wrapper': 'optim_wrapper',
 }
 """The variables that a pair passes on, and the keys that they go to."""
@@ -61,7 +66,19 @@ def load_config(name: str) -> Config:
     setup()
     cfg = _read(name)
     type_names(cfg)
+    _import_own(cfg)
     return cfg
+
+
+def _import_own(cfg: Config) -> None:
+    """Import what the config names of mmkd, and have its dump do so too."""
+    if not names_own_types(cfg.to_dict()):
+        return
+    imports = cfg.get('custom_imports') or {}
+    names = several(imports.get('imports') or [])
+    if OWN not in names:
+        import_module(OWN)
+        cfg.custom_imports = {**imports, 'imports': [*names, OWN]}
 
 
 def _read(name: str) -> Config:

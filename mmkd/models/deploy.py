@@ -118,7 +118,7 @@ def student_config(cfg: Config) -> Config:
     imports = cfg.pop('custom_imports', None) or dict(imports=[])
     names = imports['imports']
     names = [names] if isinstance(names, str) else names
-    if not _names_ours(cfg.to_dict()):
+    if not names_own_types(cfg.to_dict()):
         names = [name for name in names if name.partition('.')[0] != 'mmkd']
     if names:
         cfg.custom_imports = dict(imports, imports=names)
@@ -132,8 +132,13 @@ def _leave_training_out(preprocessor: dict[str, Any]) -> None:
             preprocessor.pop(name, None)
 
 
-def _names_ours(value: Any) -> bool:
+def names_own_types(value: Any) -> bool:
+    """Whether a config names a class of mmkd.
+
+    Args:
+        value: The config, or a part of it, as plain values.
+    """
     if isinstance(value, dict):
         own = str(value.get('type')).startswith('mmkd.')
-        return own or any(map(_names_ours, value.values()))
-    return isinstance(value, (list, tuple)) and any(map(_names_ours, value))
+        return own or any(map(names_own_types, value.values()))
+    return isinstance(value, (list, tuple)) and any(map(names_own_types, value))

@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -258,3 +259,27 @@ def test_hooks_that_a_config_by_hand_lacks_are_named(
     name_missing_hooks(cfg)
     [text] = said
     assert "lacks check_teacher=dict(type='mmkd.CheckTeacherHook')." in text
+
+
+def test_a_student_with_imports_of_its_own_can_be_taught(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MMEngine refuses a key that two bases define, so the distillation has none."""
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / 'student_of_mine.py').write_text('')
+    (tmp_path / 'student.py').write_text(
+        "_base_ = 'mmkd::students/resnet8_tin100.py'\n"
+        "custom_imports = dict(imports='student_of_mine')\n"
+    )
+    (tmp_path / 'pair.py').write_text(
+        "_base_ = ['student.py', 'mmkd::_base_/distill.py']\n"
+        'model = _base_.distiller | dict(student={{_base_.model}}, teacher=dict())\n'
+    )
+    cfg = load_config(str(tmp_path / 'pair.py'))
+    assert cfg.custom_imports.imports == ['student_of_mine', 'mmkd.engine']
+    assert 'student_of_mine' in sys.modules
+    drop_parts(cfg)
+    cfg.dump(tmp_path / 'dumped.py')
+    assert load_config(str(tmp_path / 'dumped.py')).to_dict() == cfg.to_dict()
+    alone = load_config('mmseg::pspnet/pspnet_r18-d8_4xb2-80k_cityscapes-512x1024.py')
+    assert 'custom_imports' not in alone

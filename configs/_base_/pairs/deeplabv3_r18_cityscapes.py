@@ -10,6 +10,7 @@ model = _base_.distiller | dict(
         checkpoint='https://mmassets.onedl.ai/mmsegmentation/v0.5/'
         'deeplabv3/deeplabv3_r101-d8_512x1024_80k_cityscapes/deeplabv3_r101-d8_'
         '512x1024_80k_cityscapes_20200606_113503-9e428899.pth'))
+custom_imports = _base_.distill_imports
 default_hooks = _base_.distill_hooks
 optim_wrapper = _base_.distill_optim_wrapper
 auto_scale_lr = dict(base_batch_size=8)

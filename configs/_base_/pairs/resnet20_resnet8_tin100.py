@@ -5,6 +5,7 @@ model = _base_.distiller | dict(
     teacher=dict(
         config='mmkd::teachers/resnet20_tin100.py',
         checkpoint='work_dirs/resnet20_tin100/epoch_16.pth'))
+custom_imports = _base_.distill_imports
 default_hooks = _base_.distill_hooks
 optim_wrapper = _base_.distill_optim_wrapper
 settings = dict(

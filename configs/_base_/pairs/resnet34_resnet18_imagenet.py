@@ -5,6 +5,7 @@ model = _base_.distiller | dict(
         config='mmpretrain::resnet/resnet34_8xb32_in1k.py',
         checkpoint='https://mmassets.onedl.ai/mmclassification/v0/resnet/'
         'resnet34_8xb32_in1k_20210831-f257d4e6.pth'))
+custom_imports = _base_.distill_imports
 default_hooks = _base_.distill_hooks
 optim_wrapper = _base_.distill_optim_wrapper
 settings = dict(

@@ -5,6 +5,7 @@ model = _base_.distiller | dict(
         config='mmpretrain::resnet/resnet50_8xb32_in1k.py',
         checkpoint='https://mmassets.onedl.ai/mmclassification/v0/resnet/'
         'resnet50_8xb32_in1k_20210831-ea4938fc.pth'))
+custom_imports = _base_.distill_imports
 default_hooks = _base_.distill_hooks
 optim_wrapper = _base_.distill_optim_wrapper
 settings = dict(

@@ -19,6 +19,7 @@ model = _base_.distiller | dict(
         config='mmpretrain::resnet/resnet50_8xb16_cifar100.py',
         checkpoint='https://mmassets.onedl.ai/mmclassification/v0/resnet/'
         'resnet50_b16x8_cifar100_20210528-67b58a1b.pth'))
+custom_imports = _base_.distill_imports
 default_hooks = _base_.distill_hooks
 # This class reads CIFAR-100, and users' own images in the same format.
 train_dataloader = dict(batch_size=64, dataset=dict(type='mmkd.CIFAR100'))

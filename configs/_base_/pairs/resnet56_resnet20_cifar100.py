@@ -4,6 +4,7 @@ model = _base_.distiller | dict(
     teacher=dict(
         config='mmkd::teachers/resnet56_cifar100.py',
         checkpoint='work_dirs/resnet56_cifar100/epoch_240.pth'))
+custom_imports = _base_.distill_imports
 default_hooks = _base_.distill_hooks
 optim_wrapper = _base_.distill_optim_wrapper
 settings = dict(

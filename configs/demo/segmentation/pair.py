@@ -6,6 +6,7 @@ model = _base_.distiller | dict(
     teacher=dict(
         config='mmkd::demo/segmentation/teacher.py',
         checkpoint='work_dirs/demo/segmentation/teacher/iter_600.pth'))
+custom_imports = _base_.distill_imports
 default_hooks = _base_.distill_hooks
 optim_wrapper = _base_.distill_optim_wrapper
 settings = dict(

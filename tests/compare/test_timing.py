@@ -43,7 +43,8 @@ def test_the_lengths_of_equal_minutes_are_kept(
     for _ in range(2):
         lengths = lasting(compared, 4.5, threads=1)
         assert lengths == {'none': ('epochs', 11), 'dhkd+dkd': ('epochs', 5)}
-    assert [each[1:] for each in tried] == [('epochs', 1)] * 2
+    assert [each[0].name for each in tried] == [*METHODS, *METHODS[::-1], *METHODS]
+    assert {each[1:] for each in tried} == {('epochs', 1)}
     trial = tried[1][0]
     assert trial.work_dir == tmp_path / 'trials' / 'dhkd+dkd'
     assert str(trial.work_dir) in trial.command
@@ -67,7 +68,17 @@ def test_after_a_kill_the_other_methods_follow(
 ) -> None:
     lasting(replace(compared, methods=METHODS[:1]), 4.5)
     assert set(lasting(compared, 4.5)) == set(METHODS)
-    assert [each[0].name for each in tried] == METHODS
+    assert [each[0].name for each in tried] == ['none'] * 3 + ['dhkd+dkd'] * 3
+
+
+def test_a_slow_moment_shortens_no_training(
+    compared: Comparison, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first trial of one and the last of the other take ten times as long."""
+    trials = iter([4.0, 0.9, 0.9, 0.4, 0.4, 9.0])
+    monkeypatch.setattr(timing, 'minutes_of_one', lambda *_: next(trials))
+    lengths = lasting(compared, 4.5)
+    assert lengths == {'none': ('epochs', 11), 'dhkd+dkd': ('epochs', 5)}
 
 
 def test_whole_epochs_that_take_other_minutes_are_named(

@@ -37,7 +37,8 @@ from mmkd.compare.timing import durations, lasting
 from mmkd.compare.tuning import FOLDER, Tuning, write_choices
 from mmkd.report.page import render, write
 from mmkd.runs.run import last_checkpoint
-from mmkd.runs.training import Training, in_hours
+from mmkd.runs.training import Training
+from mmkd.runs.trainings import in_hours
 
 TOOLS = Path(__file__).resolve().parent
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mmkd.compare.saved import gather_lines, save_line
-from mmkd.runs.training import Training, train_all
+from mmkd.runs.training import Training
+from mmkd.runs.trainings import train_all
 
 
 @dataclass

@@ -8,7 +8,8 @@ import time
 from pathlib import Path
 
 from mmkd.runs import Run, read_run
-from mmkd.runs.training import Training, ended_by_sigterm, environment_with
+from mmkd.runs.processes import ended_by_sigterm, environment_with
+from mmkd.runs.training import Training
 
 LINES = 6
 """Logged lines to wait for; the first includes the start-up."""

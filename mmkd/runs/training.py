@@ -2,14 +2,8 @@
 
 import json
 import os
-import signal
-import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -18,6 +12,7 @@ from typing import Any
 from mmkd.checkpoints.identity import differences, name_of
 from mmkd.nearest import listed
 from mmkd.resilience.files import whole_or_nothing
+from mmkd.runs.processes import call, environment_with
 from mmkd.runs.texts import was_stopped
 
 MARK = 'done.json'
@@ -28,8 +23,6 @@ FAILED = 'failed.json'
 
 BY_SIGNAL = 128
 """The exit code of a program that a signal has ended is above this, or negative."""
-
-_running: set[subprocess.Popen[bytes]] = set()
 
 
 @dataclass(frozen=True)
@@ -153,130 +146,3 @@ class Training:
         return RuntimeError(
             f'{" ".join(self.command)} {what}, see {output}. It ends with:\n{last}'
         )
-
-
-def environment_with(threads: int | None) -> dict[str, str]:
-    """This program's environment variables for one with other threads.
-
-    Args:
-        threads: Number of PyTorch's threads; None does not change it.
-    """
-    own = {} if threads is None else {'OMP_NUM_THREADS': str(threads)}
-    return {**os.environ, **own}
-
-
-def call(command: Sequence[str], output: Any, environment: Mapping[str, str]) -> int:
-    """Run a program that ends with this one.
-
-    Args:
-        command: The program and its arguments.
-        output: The file for what it prints.
-        environment: Its environment variables.
-
-    Returns:
-        Its exit code.
-    """
-    process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
-    _running.add(process)
-    try:
-        return process.wait()
-    finally:
-        _running.discard(process)
-
-
-def train_all(
-    trainings: Sequence[Training],
-    jobs: int,
-    called: Mapping[str, str] | None = None,
-    then: Callable[[Training], None] | None = None,
-    may_fail: bool = False,
-) -> None:
-    """Run the trainings that are not done, and print the progress.
-
-    One that fails does not keep the others from running, unless none has succeeded
-    before it: then no other begins. SIGTERM ends those that run, which can be resumed.
-
-    Args:
-        trainings: All of them.
-        jobs: How many run at a time; if several do, each uses one thread.
-        called: Names to print instead of the trainings' own.
-        then: What to do with each training that has finished, one at a time.
-        may_fail: Whether one that fails by itself is settled: it is not run again, and
-            keeps none from running.
-
-    Raises:
-        RuntimeError: If any has failed, at the end; the message has all errors.
-    """
-    missing = [each for each in trainings if not each.is_settled(may_fail)]
-    print(f'{len(missing)} of {len(trainings)} trainings to do', flush=True)
-    # Not of the missing ones: how many threads there are changes a result's last bits.
-    begin, threads = time.monotonic(), 1 if min(jobs, len(trainings)) > 1 else None
-    failures: list[str] = []
-    succeeded, hopeless = threading.Event(), threading.Event()
-
-    def run(each: Training) -> None:
-        if hopeless.is_set():
-            raise CancelledError
-        try:
-            each.run(threads)
-        except RuntimeError:
-            if not succeeded.is_set() and not (may_fail and each.has_failed):
-                hopeless.set()
-            raise
-        succeeded.set()
-
-    with ended_by_sigterm(), ThreadPoolExecutor(jobs) as pool:
-        running = {pool.submit(run, each): each for each in missing}
-        try:
-            for count, done in enumerate(as_completed(running), start=1):
-                each = running[done]
-                name = f'{(called or {}).get(each.name, each.name)}, seed {each.seed}'
-                error = done.exception()
-                if isinstance(error, CancelledError):
-                    continue
-                if error is not None:
-                    print(f'failed: {name}', flush=True)
-                    if not isinstance(error, RuntimeError):
-                        raise error
-                    if may_fail and each.has_failed:
-                        print(error, flush=True)
-                    else:
-                        failures.append(str(error))
-                    continue
-                if then is not None:
-                    then(each)
-                left = (time.monotonic() - begin) / count * (len(missing) - count)
-                rest = f'; about {in_hours(left / 60)} left' if left else ''
-                print(f'done: {name}{rest}', flush=True)
-        except BaseException:
-            for process in list(_running):
-                process.terminate()
-            raise
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-    if failures:
-        raise RuntimeError('\n'.join(failures))
-
-
-@contextmanager
-def ended_by_sigterm() -> Iterator[None]:
-    """Turn SIGTERM into :exc:`SystemExit`, so that what runs is ended in order."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def leave(*_: object) -> None:
-        raise SystemExit(128 + signal.SIGTERM)
-
-    former = signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, former)
-
-
-def in_hours(minutes: float) -> str:
-    """A duration for people: minutes up to an hour and a half, then hours."""
-    if minutes < 90:
-        return f'{max(1, round(minutes))} min'
-    return f'{minutes / 60:.1f} h'

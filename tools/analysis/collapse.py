@@ -25,7 +25,8 @@ from mmkd.cli.pictures import write
 from mmkd.config.experiments import CONFIGS
 from mmkd.runs import read_run
 from mmkd.runs.scores import SCORES
-from mmkd.runs.training import Training, train_all
+from mmkd.runs.training import Training
+from mmkd.runs.trainings import train_all
 from mmkd.spread import spread
 from mmkd_demo.digits import write_digits
 

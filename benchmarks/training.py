@@ -2,13 +2,11 @@
 
 import os
 import runpy
-import sys
 from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 from mmengine.config import Config
 from mmengine.hooks import Hook
@@ -17,7 +15,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
 from benchmarks.pairs import Pair, write_teacher
-from mmkd.cli.training import merged_config, parse_args
+from mmkd.cli import recording, training
 from mmkd.config.experiments import load_config, set_methods
 from mmkd.models import build_model
 
@@ -72,9 +70,8 @@ class Workshop:
         """
         tool = runpy.run_path(str(ROOT / 'tools' / 'record.py'))
         options = ['--method', 'kd', '--out', str(folder), '--views', '2']
-        with patch.object(sys, 'argv', self._command('record.py', *options)):
-            args = tool['parse_args']()
-        cfg = tool['merged_config'](args)
+        args = recording.parse_args(self._command(*options))
+        cfg = recording.merged_config(args)
         self._fit(cfg)
         return tool, cfg, args
 
@@ -85,14 +82,13 @@ class Workshop:
             options: Options besides pair, data and work directory.
         """
         options = (*options, '--work-dir', str(self.folder / 'work'))
-        _, *command = self._command('train.py', *options)
-        cfg = merged_config(parse_args(command))
+        cfg = training.merged_config(training.parse_args(self._command(*options)))
         self._fit(cfg)
         cfg.experiment_name = '_'.join(filter(str.isalnum, options))
         return cfg
 
-    def _command(self, tool: str, *options: str) -> list[str]:
-        command = [tool, self.pair.name, *options, '--no-teacher-check']
+    def _command(self, *options: str) -> list[str]:
+        command = [self.pair.name, *options, '--no-teacher-check']
         command += ['--data-root', str(self.data)]
         if self.pair.is_maps:
             height, width = self.pair.size

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from mmkd.cli.comparison import check, comparison_of, parse_args
 from mmkd.cli.console import ending_in_words
-from mmkd.compare.comparison import TEACHER, Comparison
+from mmkd.compare.comparison import RECORD, TEACHER, Comparison
 from mmkd.compare.held_back import hold_back
 from mmkd.compare.outcome import (
     BEST,
@@ -65,7 +65,7 @@ def prepared(
 
 def with_record(wanted: Comparison, stages: Stages) -> Comparison | None:
     """The comparison with a record of the teacher; None as for :func:`prepared`."""
-    folder = wanted.out / 'record'
+    folder = wanted.out / RECORD
     if not stages.run([wanted.recording(folder)]):
         return None
     return replace(wanted, recorded=folder)

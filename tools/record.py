@@ -15,21 +15,11 @@ from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.runner import Runner
 from torch.distributed.elastic.multiprocessing.errors import record
 
-from mmkd.checks import check_config, check_shapes
-from mmkd.cli.command_line import (
-    KeyValues,
-    parse_with_common_options,
-    positive,
-    seed,
-)
 from mmkd.cli.console import console
-from mmkd.cli.experiment import add_experiment_options, experiment_of
 from mmkd.cli.lasting import lasting
-from mmkd.cli.parser import command_parser
-from mmkd.config.changes import check_data, set_teacher, set_views
+from mmkd.cli.recording import checked_config, parse_args
 from mmkd.engine import end_with_launcher, join_processes, leave_processes
 from mmkd.engine.hooks import CheckTeacherHook, PrepareMethodsHook
-from mmkd.models.deploy import settle_preprocessor
 from mmkd.recording.accuracy import errors
 from mmkd.recording.claim import claimed, settled
 from mmkd.recording.describing import manifest_of
@@ -38,92 +28,6 @@ from mmkd.recording.recorder import Recorder, TeacherStream
 from mmkd.recording.refusals import refuse_unrepeatable
 from mmkd.records.rows import row_type
 from mmkd.records.stored import PRECISIONS
-from mmkd.resilience import protect
-
-
-def part(text: str) -> tuple[int, int]:
-    """Parse ``I/N``."""
-    number, _, count = text.partition('/')
-    known = number.isdecimal() and count.isdecimal()
-    if not known or not 0 < int(number) <= int(count):
-        raise argparse.ArgumentTypeError(f'must be I/N with 1 <= I <= N, got {text!r}')
-    return int(number), int(count)
-
-
-def mebibytes(text: str) -> int:
-    """Parse a size in MiB, and return it in bytes."""
-    try:
-        size = int(float(text) * 2**20)
-    except (ValueError, OverflowError):
-        size = 0
-    if size < 1:
-        raise argparse.ArgumentTypeError(f'must be a positive size (MiB), got {text!r}')
-    return size
-
-
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
-    parser = command_parser(__doc__)
-    add_experiment_options(parser)
-    parser.add_argument(
-        '--out', metavar='DIR', required=True, help='folder of the record'
-    )
-    parser.add_argument(
-        '--views',
-        type=positive,
-        default=16,
-        metavar='K',
-        help='views per sample (16)',
-    )
-    parser.add_argument(
-        '--view-seed', type=seed, default=0, metavar='S', help='seed of the views (0)'
-    )
-    parser.add_argument(
-        '--dtype', choices=PRECISIONS, default='float16', help='type of stored values'
-    )
-    parser.add_argument(
-        '--reduce',
-        nargs='+',
-        action=KeyValues,
-        default={},
-        metavar='TAP=N',
-        help='store maps of a tapped module at 1/N of their height and width; the '
-        "model's final output is called output",
-    )
-    parser.add_argument(
-        '--live', nargs='+', default=[], metavar='TAP', help='taps not to be recorded'
-    )
-    parser.add_argument(
-        '--limit',
-        type=mebibytes,
-        default='2',
-        metavar='MIB',
-        help='maximum size per tap and view (2)',
-    )
-    parser.add_argument(
-        '--part', type=part, default=(1, 1), metavar='I/N', help='record only one share'
-    )
-    parser.add_argument(
-        '--check',
-        type=positive,
-        metavar='N',
-        help='record nothing; print how storage changes the losses of N batches',
-    )
-    return parse_with_common_options(parser, 'train_dataloader.batch_size=16')
-
-
-def merged_config(args: argparse.Namespace) -> Config:
-    """Merge the command line into the config; ``--cfg-options`` wins."""
-    cfg = experiment_of(args)
-    cfg.work_dir = str(Path(args.out, 'logs'))
-    set_teacher(cfg, args.teacher or cfg.model.get('teacher', {}).get('checkpoint'))
-    if args.cfg_options:
-        cfg.merge_from_dict(args.cfg_options)
-        check_shapes(cfg)
-    settle_preprocessor(cfg)
-    protect(cfg)
-    set_views(cfg, args.views, args.view_seed)
-    return cfg
 
 
 def without_hooks(cfg: Config) -> Config:
@@ -198,10 +102,8 @@ def main() -> None:
     """Read the command line, and record."""
     with console():
         with lasting():
-            args = parse_args()
-            cfg = merged_config(args)
-            check_config(cfg)
-            check_data(cfg, ['train_dataloader'])
+            args = parse_args(text=__doc__)
+            cfg = checked_config(args)
         if cfg.launcher == 'pytorch':
             end_with_launcher()
         make(cfg, args)

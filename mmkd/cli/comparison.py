@@ -2,18 +2,23 @@
 
 import argparse
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
+from mmengine.config import Config
+
+from mmkd.cli import recording, training
 from mmkd.cli.command_line import KeyValueWords, positive
 from mmkd.cli.parser import command_parser
-from mmkd.cli.training import checked_config
-from mmkd.cli.training import parse_args as parse_training
-from mmkd.compare.comparison import Comparison
+from mmkd.compare.comparison import RECORD, Comparison
 from mmkd.compare.length import LENGTHS
-from mmkd.compare.ranges import read_ranges
+from mmkd.compare.ranges import Settings, read_ranges
 from mmkd.compare.tuning import Tuning
 from mmkd.config.experiments import NONE
+from mmkd.models.teachers.loading import check_file
+from mmkd.runs.training import Training
 
 
 def parse_args(
@@ -147,35 +152,50 @@ def comparison_of(
 
 
 def check(wanted: Comparison, args: argparse.Namespace) -> None:
-    """Check all trainings as ``mmkd train`` would, before the first one begins.
+    """Check what is left to run as its own command would, before anything begins.
 
-    A training that is the only one to run is left to check itself.
+    A training that is the only one to run is left to check itself. Teachers and data
+    are not needed for a plan, and nothing is for what has finished.
 
     Args:
         wanted: The comparison.
         args: Its options.
 
     Raises:
-        OSError: If a folder cannot be created.
-        SystemExit: If ``mmkd train`` does not have an option.
+        OSError: If a folder cannot be created, or a teacher's file does not exist.
+        SystemExit: If the command of a training or of the recording lacks an option.
         ValueError: If the comparison or a training has an error that can be detected
             before it starts.
     """
     wanted.check()
-    if args.only is not None:
-        return
-    trainings = [wanted.teachers_training()] if args.train_teacher else []
-    tries = {}
+    tries: Mapping[str, Sequence[Settings]] = {}
     if args.tune:
         tries = Tuning(wanted, args.out, read_ranges(args.tune)).settings
+    if args.only is not None:
+        return
+    unfinished = {each.name for each in wanted.trainings() if not each.has_finished}
     for method in wanted.methods:
-        trainings += [
-            wanted.training(method, 0, args.out / method, settings)
-            for settings in tries.get(method, [{}])
-        ]
-    for training in trainings:
-        _, *options = training.command
-        try:
-            checked_config(parse_training(options))
-        except TypeError as error:
-            raise ValueError(str(error)) from error
+        for settings in tries.get(method, [{}]) if method in unfinished else ():
+            each = wanted.training(method, 0, args.out / method, settings)
+            cfg = _checked(each, training, data=not args.plan)
+            if not (args.plan or args.train_teacher):
+                _check_teacher(cfg)
+    if unfinished and args.train_teacher:
+        _checked(wanted.teachers_training(), training, data=not args.plan)
+    if unfinished and args.record:
+        record = wanted.recording(args.out / RECORD)
+        _checked(record, recording, data=not args.plan)
+
+
+def _checked(each: Training, command: ModuleType, data: bool) -> Config:
+    _, *options = each.command
+    try:
+        return command.checked_config(command.parse_args(options), data)
+    except TypeError as error:
+        raise ValueError(str(error)) from error
+
+
+def _check_teacher(cfg: Config) -> None:
+    teacher: Mapping[str, Any] = cfg.model.get('teacher') or {}
+    if 'record' not in teacher and isinstance(teacher.get('checkpoint'), str):
+        check_file(teacher['checkpoint'])

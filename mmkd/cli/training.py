@@ -110,11 +110,12 @@ def merged_config(args: argparse.Namespace) -> Config:
     return cfg
 
 
-def checked_config(args: argparse.Namespace) -> Config:
+def checked_config(args: argparse.Namespace, data: bool = True) -> Config:
     """The merged config, after all checks that need no model.
 
     Args:
         args: The parsed options.
+        data: Whether to look for the data.
 
     Raises:
         OSError: If a folder cannot be created.
@@ -124,5 +125,6 @@ def checked_config(args: argparse.Namespace) -> Config:
     """
     cfg = merged_config(args)
     check_config(cfg)
-    check_data(cfg)
+    if data:
+        check_data(cfg)
     return cfg

@@ -20,6 +20,9 @@ from mmkd.runs.training import Training
 TEACHER = 'teacher'
 """Name of the teacher's training."""
 
+RECORD = 'record'
+"""Name of the teacher's recording, and of the folder of the record."""
+
 NOT_IN_RECORD = ('--amp', '--auto-scale-lr')
 """Options of ``mmkd train`` that ``mmkd record`` does not have."""
 
@@ -144,7 +147,7 @@ class Comparison:
         command += ['--set', *self.settings] if self.settings else []
         command += [CHANGED, *self.changes] if self.changes else []
         facts = self._facts(TOGETHER.join(names))
-        return Training('record', 0, tuple(command), self.out / 'recording', facts)
+        return Training(RECORD, 0, tuple(command), self.out / 'recording', facts)
 
     def training(
         self,

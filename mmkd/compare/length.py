@@ -2,11 +2,10 @@
 
 import math
 from collections.abc import Iterator, Mapping
+from numbers import Real
 from typing import Any
 
 from mmengine.config import Config
-
-from mmkd.checks.places import several
 
 LENGTHS = {'epochs': 'max_epochs', 'iterations': 'max_iters'}
 """Fields of ``train_cfg`` that set the length of a training."""
@@ -28,7 +27,7 @@ TIMES = (
 VALIDATION = ('val_begin', 'dynamic_intervals')
 """Arguments of the training loop that are times, or pairs of a time and an interval."""
 
-ACTIONS = ('action_epoch', 'begin_epoch', 'begin_iter')
+ACTIONS = ('action_epoch', 'begin_epoch', 'begin_iter', 'save_begin')
 """Arguments of hooks that are times, as in an EMA or a change of recipe."""
 
 SCHEDULE = ('start', 'warmup', 'stop')
@@ -53,8 +52,8 @@ def length_options(cfg: Config, unit: str, length: int) -> list[str]:
         length: How many.
 
     Returns:
-        Options for ``--cfg-options``: the length, and the times of learning rate
-        schedulers and methods.
+        Options for ``--cfg-options``: the length, and the times of validation, learning
+        rate schedulers, hooks and methods.
 
     Raises:
         ValueError: If the loop has the other unit, or the training is too short for
@@ -89,31 +88,58 @@ def _validation(cfg: Config, factor: float) -> Iterator[tuple[str, Any]]:
 
 
 def _schedulers(cfg: Config, factor: float) -> Iterator[tuple[str, Any]]:
-    found = cfg.get('param_scheduler')
-    listed = isinstance(found, (list, tuple))
-    for number, scheduler in enumerate(several(found)):
-        place = f'param_scheduler.{number}' if listed else 'param_scheduler'
-        scheduler = scheduler or {}
+    for place, scheduler in _listed('param_scheduler', cfg.get('param_scheduler')):
         scaled = {
             name: _scaled(scheduler[name], factor)
             for name in TIMES
             if scheduler.get(name) is not None
         }
-        if {'begin', 'end'} <= scaled.keys():
-            lasts = scaled['end'] - scaled['begin']
-            if lasts < 1:
-                raise ValueError(
-                    f'{cfg.filename}: nothing is left of {place} '
-                    f'({scheduler.get("type")}, from {scheduler["begin"]} to '
-                    f'{scheduler["end"]}) in {factor:.3g} of its length. Train longer.'
-                )
-            if scheduler.get('T_max') == scheduler['end'] - scheduler['begin']:
-                scaled['T_max'] = lasts
-        if str(scheduler.get('type')).startswith('Exponential'):
-            # A factor per step, of which there are fewer.
-            scaled['gamma'] = scheduler['gamma'] ** (1 / factor)
+        kind = str(scheduler.get('type')).rpartition('.')[2]
+        begin, end = _span(cfg, scheduler)
+        lasts = _scaled(end, factor) - _scaled(begin, factor)
+        if lasts < 1:
+            raise ValueError(
+                f'{cfg.filename}: nothing is left of {place} ({kind}, from {begin} to '
+                f'{end}) in {factor:.3g} of its length. Train longer.'
+            )
+        if scheduler.get('T_max') == end - begin:
+            scaled['T_max'] = lasts
         for name, value in scaled.items():
             yield f'{place}.{name}', value
+        steps = 1.0
+        if kind.startswith('Exponential'):
+            steps = 1 / factor
+        elif kind.startswith('Step') and isinstance(scheduler.get('step_size'), Real):
+            steps = scaled['step_size'] / (scheduler['step_size'] * factor)
+        if 'gamma' in scheduler and not math.isclose(steps, 1):
+            # A factor per step, which stands for so many of the original ones.
+            yield f'{place}.gamma', scheduler['gamma'] ** steps
+
+
+def _listed(place: str, found: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Schedulers and their keys: one, several, or a dict by optimiser."""
+    if isinstance(found, Mapping) and 'type' in found:
+        yield place, found
+    elif isinstance(found, Mapping):
+        for name, inner in found.items():
+            yield from _listed(f'{place}.{name}', inner)
+    elif isinstance(found, (list, tuple)):
+        for number, inner in enumerate(found):
+            yield from _listed(f'{place}.{number}', inner)
+
+
+def _span(cfg: Config, scheduler: Mapping[str, Any]) -> tuple[Any, Any]:
+    """First and last step of a scheduler; without a last one, the training's end.
+
+    That is infinite where the scheduler counts in another unit than the loop.
+    """
+    unit = unit_of(cfg.train_cfg)
+    same = scheduler.get('by_epoch', True) == (unit == 'epochs')
+    last = cfg.train_cfg[LENGTHS[unit]] if same else math.inf
+    begin, end = scheduler.get('begin', 0), scheduler.get('end', last)
+    if all(isinstance(value, Real) for value in (begin, end)):
+        return begin, end
+    return 0, math.inf
 
 
 def _hooks(cfg: Config, factor: float) -> Iterator[tuple[str, Any]]:
@@ -139,7 +165,7 @@ def _methods(cfg: Config, factor: float) -> Iterator[tuple[str, Any]]:
 def _scaled(value: Any, factor: float) -> Any:
     if isinstance(value, (list, tuple)):
         return [_scaled(each, factor) for each in value]
-    if not value or math.isinf(value):
+    if not isinstance(value, (int, float)) or not value or math.isinf(value):
         return value
     # Anything after the first step stays after it.
     return max(1, round(value * factor))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mmkd.compare.comparison import RECORD
 from mmkd.compare.saved import gather_lines, save_line
 from mmkd.runs.training import Training
 from mmkd.runs.trainings import train_all
@@ -79,7 +80,7 @@ class Stages:
 
     def _keep(self, training: Training) -> None:
         # Runs to choose settings by, and records, have no line.
-        if training.work_dir.parent == self.out and training.name != 'record':
+        if training.work_dir.parent == self.out and training.name != RECORD:
             save_line(training)
 
     def _collect(self, training: Training) -> None:

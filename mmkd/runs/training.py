@@ -51,10 +51,9 @@ class Training:
         Raises:
             ValueError: If it has finished with others.
         """
-        mark = self.work_dir / MARK
-        if not mark.exists():
+        if not self.has_finished:
             return False
-        changed = self.told(json.loads(mark.read_text()))
+        changed = self.told(json.loads((self.work_dir / MARK).read_text()))
         if changed:
             raise ValueError(
                 f'{self.work_dir} holds the training of another command or config: '
@@ -71,6 +70,11 @@ class Training:
         changed = differences(known, self.identity)
         told = [f'{place} was {was} and is {now}' for place, was, now in changed]
         return listed(told, 3, '; ') if told else ''
+
+    @property
+    def has_finished(self) -> bool:
+        """Whether a training has finished in its folder, with any command."""
+        return (self.work_dir / MARK).exists()
 
     @property
     def has_failed(self) -> bool:

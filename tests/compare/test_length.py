@@ -51,8 +51,15 @@ def test_what_begins_after_the_start_never_begins_with_it() -> None:
     ]
 
 
+SLOWER = f'gamma={0.9**2}'
+"""Half as many steps, as one that is shorter than an epoch is none."""
+
 SCHEDULERS = [
-    (dict(type='StepLR', step_size=30), ['step_size=3']),
+    (dict(type='StepLR', step_size=30, gamma=0.1), ['step_size=3']),
+    (dict(type='mmengine.StepLR', step_size=5, gamma=0.9), ['step_size=1', SLOWER]),
+    (dict(type='PolyLR', begin='5', end='later'), ['begin=5', 'end=later']),
+    (dict(type='ExponentialLR'), []),
+    (dict(type='ConstantLR', by_epoch=False, begin=500), ['begin=50']),
     (dict(type='MultiStepLR', milestones=[60, 80]), ['milestones=[6,8]']),
     (dict(type='OneCycleLR', eta_max=1, total_steps=100), ['total_steps=10']),
     (
@@ -83,8 +90,9 @@ def test_every_scheduler_keeps_its_shape(
     assert shortened(param_scheduler=scheduler) == expected
 
 
-def test_an_exponential_decay_ends_where_it_did() -> None:
-    scheduler = dict(type='ExponentialLR', gamma=0.98)
+@pytest.mark.parametrize('kind', ['ExponentialLR', 'mmengine.ExponentialMomentum'])
+def test_an_exponential_decay_ends_where_it_did(kind: str) -> None:
+    scheduler = dict(type=kind, gamma=0.98)
     [option] = shortened(param_scheduler=scheduler)
     name, _, value = option.partition('=')
     assert name == 'param_scheduler.gamma'
@@ -95,20 +103,34 @@ def test_validation_and_hooks_begin_at_the_same_part_of_it() -> None:
     recipe = dict(type='SwitchRecipeHook', schedule=[dict(action_epoch=50)])
     assert shortened(
         train_cfg=dict(val_begin=80, dynamic_intervals=[(90, 2)]),
-        default_hooks=dict(ema=dict(type='EMAHook', begin_epoch=20)),
+        default_hooks=dict(
+            ema=dict(type='EMAHook', begin_epoch=20),
+            checkpoint=dict(save_begin=10),
+        ),
         custom_hooks=[dict(type='NumClassCheckHook'), recipe],
     ) == [
         'train_cfg.val_begin=8',
         'train_cfg.dynamic_intervals=[(9,2)]',
         'default_hooks.ema.begin_epoch=2',
+        'default_hooks.checkpoint.save_begin=1',
         'custom_hooks.1.schedule.0.action_epoch=5',
     ]
 
 
-def test_a_schedule_of_which_nothing_is_left_is_an_error() -> None:
+def test_schedulers_by_optimiser() -> None:
+    scheduler = dict(type='MultiStepLR', milestones=[50])
+    schedulers = dict(a=[scheduler], b=scheduler)
+    assert shortened(param_scheduler=schedulers) == [
+        'param_scheduler.a.0.milestones=[5]',
+        'param_scheduler.b.milestones=[5]',
+    ]
+
+
+@pytest.mark.parametrize('end', [dict(end=100, T_max=95), {}])
+def test_a_schedule_of_which_nothing_is_left_is_an_error(end: dict[str, int]) -> None:
     schedulers = [
         dict(type='LinearLR', begin=0, end=5),
-        dict(type='CosineAnnealingLR', begin=5, end=100, T_max=95),
+        dict(type='CosineAnnealingLR', begin=5, **end),
     ]
     cfg = Config(
         dict(model={}, train_cfg=dict(max_epochs=100), param_scheduler=schedulers)

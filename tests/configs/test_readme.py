@@ -1,5 +1,4 @@
 import re
-import runpy
 import shlex
 import sys
 from collections.abc import Callable
@@ -10,7 +9,7 @@ import pytest
 from mmengine.runner import Runner
 from noise_data import write_folders
 
-from mmkd.cli import training
+from mmkd.cli import recording, training
 from mmkd.cli.main import COMMANDS
 from mmkd.config.experiments import load_config, set_methods
 
@@ -153,11 +152,9 @@ def test_shown_commands_are_understood(
         arguments[place] = str(data_roots['CityscapesDataset'])
     monkeypatch.setattr(sys, 'argv', arguments)
     monkeypatch.delenv('LOCAL_RANK', raising=False)
-    tool: dict[str, Any] = vars(training)
-    if program != 'train.py':
-        tool = runpy.run_path(str(ROOT / 'tools' / program))
-    args = tool['parse_args']()
-    cfg = tool['merged_config'](args)
+    tool: Any = {'record.py': recording, 'train.py': training}[program]
+    args = tool.parse_args()
+    cfg = tool.merged_config(args)
     for name, value in (args.set or {}).items():
         method, setting = name.split('.', 1)
         found = cfg.model.methods[method]

@@ -82,7 +82,10 @@ def test_methods_are_compared_with_the_student_alone(
     assert 'over two seeds' in (folder / 'table.md').read_text()
     assert '<html' in (folder / 'report.html').read_text()
 
+    # What has finished is reported without the data.
+    Path('data').rename('away')
     run_tool('compare.py', *command)
+    Path('away').rename('data')
     assert len(in_this_process) == 6
     run_tool('compare.py', *command[:5], 3, *command[6:], '--plan')
     assert [line.split()[-1] for line in capsys.readouterr().out.splitlines()[-2:]] == [
@@ -124,11 +127,15 @@ def test_mistakes_are_said_before_the_teacher_is_trained(
         (['kd', '--cfg-options', 'train_cfgg.max_epochs=1'], "'train_cfgg'"),
         (['kd', '--data-root', 'nowhere'], "'nowhere'"),
         (['kd', '--ampp'], None),
+        (['kd', '--record', '--auto-resume'], None),
     ):
         with pytest.raises(SystemExit, match=message) as end:
             run_tool('compare.py', *command, *words)
         if message is None:
             assert end.value.code == 2
+    missing = [*command[:3], '--method', 'none', 'kd', '--teacher', 'nowhere.pth']
+    with pytest.raises(SystemExit, match=r"teacher checkpoint 'nowhere\.pth' cannot"):
+        run_tool('compare.py', *missing)
     assert not in_this_process
     assert not Path('all').exists()
 
@@ -136,8 +143,7 @@ def test_mistakes_are_said_before_the_teacher_is_trained(
 def test_a_plan_is_nothing_but_commands(
     run_tool: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Whatever else there is to say goes to the other stream."""
-    write_digits(Path('data/demo/digits'))
+    """It needs neither data nor teacher, and says anything else to the other stream."""
     Path('pair.py').write_text(f"_base_ = '{DEMO}/pair.py'\nunused = 1\n")
     command = ['pair.py', '--method', 'none', 'kd', '--seeds', 1, '--out', 'a b']
     run_tool('compare.py', *command, '--plan')

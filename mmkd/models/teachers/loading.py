@@ -43,10 +43,7 @@ def load_weights(model: nn.Module, checkpoint: str) -> list[str] | None:
     try:
         content = _content(checkpoint)
     except OSError as error:
-        raise OSError(
-            f'the teacher checkpoint {checkpoint!r} cannot be reached: '
-            f'{str(error).rstrip(".")}. {HOW_TO_PASS}'
-        ) from error
+        raise _unreachable(checkpoint, str(error).rstrip('.')) from error
     source = f"the teacher's checkpoint {checkpoint!r}"
     state = weights_for(model, content, source)
     unread = load_whole(model, state, source)
@@ -57,6 +54,25 @@ def load_weights(model: nn.Module, checkpoint: str) -> list[str] | None:
             logger='current',
         )
     return names_in(content)
+
+
+def check_file(checkpoint: str) -> None:
+    """Check that a checkpoint exists, if it is a local file.
+
+    Args:
+        checkpoint: A file or an address.
+
+    Raises:
+        OSError: If it does not.
+    """
+    if '://' not in checkpoint and not Path(checkpoint).expanduser().is_file():
+        raise _unreachable(checkpoint, 'there is no such file')
+
+
+def _unreachable(checkpoint: str, why: str) -> OSError:
+    return OSError(
+        f'the teacher checkpoint {checkpoint!r} cannot be reached: {why}. {HOW_TO_PASS}'
+    )
 
 
 def _content(checkpoint: str) -> Any:

@@ -50,6 +50,7 @@ def test_forwards(workshop: Workshop) -> None:
     assert 0 < row.value <= row.bar == 2
 
 
+@pytest.mark.check
 def test_starts(workshop: Workshop) -> None:
     rows = list(starts.rows(workshop, rounds=1))
     assert len(rows) == 2

@@ -25,6 +25,7 @@ def forms(workshop: Workshop) -> Forms:
     return Forms(workshop)
 
 
+@pytest.mark.check
 def test_each_figure_has_a_finite_value(
     forms: Forms, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -61,7 +61,7 @@ HOOK = 'default_hooks__checkpoint__'
         ('model__teacher__fodl', False, "teacher: FrozenTeacher has no .*'fold'"),
         ('model__methods__dual_head__wieght', 1, "dual_head: DualHead .*'weight'"),
         ('model__methods__dual_head__loss__tua', 1, "dual_head.loss: Bin.*'tau'"),
-        ('model__methods__dual_head__head__type', 'Linea', "'LinearC"),
+        ('model__methods__dual_head__head__type', 'LinearClassifer', "'LinearC"),
         ('model__methods__dualhead', dict(weight=1), 'dualhead has no type'),
         (
             'model__student__backbone__init_cfg',

@@ -256,7 +256,14 @@ KINDS = [
 ]
 
 
-@pytest.mark.parametrize('kind', KINDS)
+LONG = pytest.mark.check
+FEW = [
+    KINDS[0],
+    *(pytest.param(*kind.values, id=kind.id, marks=LONG) for kind in KINDS[1:]),
+]
+
+
+@pytest.mark.parametrize('kind', FEW)
 def test_a_few_kills(kind: dict[str, Any], data: Path, tmp_path: Path) -> None:
     kill_and_compare(tmp_path, data, kills=3, length=30, fresh=0, **kind)
 

@@ -128,6 +128,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Tensor]
     }
 
 
+@pytest.mark.check
 @pytest.mark.parametrize('pair', PAIRS)
 def test_every_student_computes_the_same_in_onnxruntime(
     pair: str, pictures: dict[str, list[Tensor]], tmp_path: Path

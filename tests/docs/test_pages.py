@@ -25,6 +25,7 @@ from noise_data import (
 )
 from shrunk import Teachers, give_teacher, shrink
 
+from mmkd.cli import comparison
 from mmkd.cli.main import COMMANDS
 from mmkd.models import build_model
 from mmkd.models.build import model_dict
@@ -210,6 +211,7 @@ def _small(
         return runner
 
     monkeypatch.setattr(Runner, 'from_cfg', from_cfg)
+    monkeypatch.setattr(comparison, 'check_file', lambda _: None)
     monkeypatch.setattr(Config, 'pretty_text', property(plain_text))
 
 

@@ -16,8 +16,9 @@ from mmengine.runner import Runner
 from torch.distributed.elastic.multiprocessing.errors import record
 
 from mmkd.cli.console import console
+from mmkd.cli.experiment import checked
 from mmkd.cli.lasting import lasting
-from mmkd.cli.recording import checked_config, parse_args
+from mmkd.cli.recording import LOADERS, merged_config, parse_args
 from mmkd.engine import end_with_launcher, join_processes, leave_processes
 from mmkd.engine.hooks import CheckTeacherHook, PrepareMethodsHook
 from mmkd.recording.accuracy import errors
@@ -103,7 +104,7 @@ def main() -> None:
     with console():
         with lasting():
             args = parse_args(text=__doc__)
-            cfg = checked_config(args)
+            cfg = checked(merged_config(args), LOADERS)
         if cfg.launcher == 'pytorch':
             end_with_launcher()
         make(cfg, args)

@@ -13,8 +13,9 @@ from torch.distributed.elastic.multiprocessing.errors import record
 
 from mmkd.cli.command_line import launch
 from mmkd.cli.console import console
+from mmkd.cli.experiment import checked
 from mmkd.cli.lasting import lasting
-from mmkd.cli.training import checked_config, parse_args
+from mmkd.cli.training import merged_config, parse_args
 from mmkd.resilience.resume import choose_checkpoint
 from mmkd.resilience.work_dir import occupied
 
@@ -24,7 +25,7 @@ def main() -> None:
     """Build the runner and train."""
     with console():
         with lasting():
-            cfg = checked_config(parse_args(text=__doc__))
+            cfg = checked(merged_config(parse_args(text=__doc__)))
         choose_checkpoint(cfg)
         with occupied(cfg):
             launch(cfg, 'train')

@@ -9,8 +9,10 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmkd.checks.places import LOADERS
 from mmkd.cli import recording, training
 from mmkd.cli.command_line import KeyValueWords, positive
+from mmkd.cli.experiment import checked
 from mmkd.cli.parser import command_parser
 from mmkd.compare.comparison import RECORD, Comparison
 from mmkd.compare.length import LENGTHS
@@ -184,13 +186,19 @@ def check(wanted: Comparison, args: argparse.Namespace) -> None:
         _checked(wanted.teachers_training(), training, data=not args.plan)
     if unfinished and args.record:
         record = wanted.recording(args.out / RECORD)
-        _checked(record, recording, data=not args.plan)
+        _checked(record, recording, recording.LOADERS, data=not args.plan)
 
 
-def _checked(each: Training, command: ModuleType, data: bool) -> Config:
+def _checked(
+    each: Training,
+    command: ModuleType,
+    loaders: Sequence[str] = LOADERS,
+    data: bool = True,
+) -> Config:
     _, *options = each.command
     try:
-        return command.checked_config(command.parse_args(options), data)
+        cfg = command.merged_config(command.parse_args(options))
+        return checked(cfg, loaders, data)
     except TypeError as error:
         raise ValueError(str(error)) from error
 

@@ -1,10 +1,14 @@
 """Options shared by the commands that start from a distillation."""
 
 import argparse
+from collections.abc import Sequence
 
 from mmengine.config import Config
 
+from mmkd.checks import check_config
+from mmkd.checks.places import LOADERS
 from mmkd.cli.command_line import KeyValues, take_common_options
+from mmkd.config.changes import check_data
 from mmkd.config.experiments import drop_parts, load_config, set_methods, set_values
 
 
@@ -52,4 +56,26 @@ def experiment_of(args: argparse.Namespace) -> Config:
         set_values(cfg, args.set)
     drop_parts(cfg)
     take_common_options(cfg, args)
+    return cfg
+
+
+def checked(
+    cfg: Config, loaders: Sequence[str] = LOADERS, data: bool = True
+) -> Config:
+    """A merged config, after all checks that need no model.
+
+    Args:
+        cfg: The config.
+        loaders: The dataloaders that will be read.
+        data: Whether to look for their data.
+
+    Raises:
+        OSError: If a folder cannot be created.
+        TypeError: If a value has the wrong type.
+        ValueError: If nothing reads a key, a value is out of range, or the folders of
+            the data are missing or empty.
+    """
+    check_config(cfg)
+    if data:
+        check_data(cfg, loaders)
     return cfg

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from mmkd.checks import check_config, check_shapes
+from mmkd.checks import check_shapes
 from mmkd.cli.command_line import (
     KeyValues,
     parse_with_common_options,
@@ -15,10 +15,13 @@ from mmkd.cli.command_line import (
 )
 from mmkd.cli.experiment import add_experiment_options, experiment_of
 from mmkd.cli.parser import command_parser
-from mmkd.config.changes import check_data, set_teacher, set_views
+from mmkd.config.changes import set_teacher, set_views
 from mmkd.models.deploy import settle_preprocessor
 from mmkd.records.stored import PRECISIONS
 from mmkd.resilience import protect
+
+LOADERS = ('train_dataloader',)
+"""The dataloaders that a recording reads."""
 
 
 def part(text: str) -> tuple[int, int]:
@@ -117,23 +120,4 @@ def merged_config(args: argparse.Namespace) -> Config:
     settle_preprocessor(cfg)
     protect(cfg)
     set_views(cfg, args.views, args.view_seed)
-    return cfg
-
-
-def checked_config(args: argparse.Namespace, data: bool = True) -> Config:
-    """The merged config, after all checks that need no model.
-
-    Args:
-        args: The parsed options.
-        data: Whether to look for the data.
-
-    Raises:
-        TypeError: If a value has the wrong type.
-        ValueError: If nothing reads an option or a key, a value is out of range, or
-            the folders of the data are missing or empty.
-    """
-    cfg = merged_config(args)
-    check_config(cfg)
-    if data:
-        check_data(cfg, ['train_dataloader'])
     return cfg

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from mmengine.config import Config
 
-from mmkd.checks import check_config, check_shapes
+from mmkd.checks import check_shapes
 from mmkd.cli.command_line import (
     parse_with_common_options,
     positive,
@@ -16,7 +16,6 @@ from mmkd.cli.command_line import (
 from mmkd.cli.experiment import add_experiment_options, experiment_of
 from mmkd.cli.parser import command_parser
 from mmkd.config.changes import (
-    check_data,
     drop_unwanted_hooks,
     enable_amp,
     set_record,
@@ -107,24 +106,4 @@ def merged_config(args: argparse.Namespace) -> Config:
     name_missing_hooks(cfg)
     drop_unwanted_hooks(cfg)
     keep_methods_apart(cfg)
-    return cfg
-
-
-def checked_config(args: argparse.Namespace, data: bool = True) -> Config:
-    """The merged config, after all checks that need no model.
-
-    Args:
-        args: The parsed options.
-        data: Whether to look for the data.
-
-    Raises:
-        OSError: If a folder cannot be created.
-        TypeError: If a value has the wrong type.
-        ValueError: If nothing reads an option or a key, a value is out of range, or
-            the folders of the data are missing or empty.
-    """
-    cfg = merged_config(args)
-    check_config(cfg)
-    if data:
-        check_data(cfg)
     return cfg

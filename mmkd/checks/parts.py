@@ -1,7 +1,6 @@
 """Checks of the parts that a runner builds from a config."""
 
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any
 
@@ -21,58 +20,25 @@ from mmengine.registry import (
     OPTIM_WRAPPERS,
     OPTIMIZERS,
     PARAM_SCHEDULERS,
-    TRANSFORMS,
-    VISBACKENDS,
     VISUALIZERS,
-    WEIGHT_INITIALIZERS,
-    Registry,
 )
 from mmengine.runner import Runner
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 from torch.utils.data import DataLoader
 
 from mmkd.arguments import arguments, check_arguments
-from mmkd.checks.places import LOADERS, hooks_of, metrics_of, several
+from mmkd.checks.part import PartCheck
+from mmkd.checks.places import LOADERS, hooks_of, metrics_of, schedulers_of
 from mmkd.checks.settings import known
 from mmkd.checks.values import check_values
 from mmkd.models.distiller import Distiller
 from mmkd.models.named_methods import check_method
 from mmkd.models.parts import check_part
-from mmkd.nearest import LIKELY, did_you_mean, nearest_and_known
+from mmkd.nearest import did_you_mean, nearest_and_known
 from mmkd.registry import TEACHERS
 
-INNER_MODELS = (
-    'auxiliary_head',
-    'backbone',
-    'data_preprocessor',
-    'decode_head',
-    'head',
-    'loss',
-    'loss_decode',
-    'neck',
-    'student',
-)
-"""Parts of models that are built as configured; others get further arguments."""
 
-LAYERS = ('act_cfg', 'conv_cfg', 'norm_cfg')
-"""Settings that MMCV builds layers from, looking only at their types."""
-
-STRICT = (
-    DATA_SAMPLERS,
-    HOOKS,
-    LOG_PROCESSORS,
-    LOOPS,
-    METRICS,
-    OPTIM_WRAPPERS,
-    OPTIMIZERS,
-    PARAM_SCHEDULERS,
-    VISUALIZERS,
-    WEIGHT_INITIALIZERS,
-)
-"""Registries that are complete: no package adds or builds other types later."""
-
-
-class PartsCheck:
+class PartsCheck(PartCheck):
     """Checks the parts of a config against the classes that they build.
 
     Args:
@@ -80,8 +46,8 @@ class PartsCheck:
     """
 
     def __init__(self, cfg: Config) -> None:
+        super().__init__(cfg.get('default_scope') or 'mmengine')
         self.cfg = cfg
-        self.scope = cfg.get('default_scope') or 'mmengine'
 
     def __call__(self) -> None:
         """Check everything that registries build, with default types filled in.
@@ -100,7 +66,7 @@ class PartsCheck:
         for where, hook in hooks_of(cfg).items():
             self.hook(where, hook)
         self.optimiser()
-        for where, scheduler in _schedulers(cfg.get('param_scheduler')):
+        for where, scheduler in schedulers_of(cfg):
             self.part(where, scheduler, PARAM_SCHEDULERS, ['convert_to_iter_based'])
         loops = {'train_cfg': None, 'val_cfg': 'ValLoop', 'test_cfg': 'TestLoop'}
         for name, kind in loops.items():
@@ -189,106 +155,9 @@ class PartsCheck:
         for sampler in ('sampler', 'batch_sampler'):
             self.part(f'{name}.{sampler}', loader.get(sampler), DATA_SAMPLERS)
 
-    def part(
-        self,
-        where: str,
-        part: Any,
-        registry: Registry,
-        besides: Iterable[str] = (),
-        given: Iterable[str] = (),
-    ) -> Any:
-        """Check a part that a registry builds, and its nested parts.
-
-        Returns:
-            The class, if it is known.
-        """
-        if not isinstance(part, Mapping):
-            return None
-        kind = self.kind(where, part, registry)
-        if kind is not None:
-            aside = {'type', '_scope_'}
-            if registry is WEIGHT_INITIALIZERS:
-                # MMEngine removes it before building.
-                aside.add('override')
-            settings = {k: v for k, v in part.items() if k not in aside}
-            check_arguments(where, kind, settings, given, besides)
-            check_values(where, kind, settings)
-        if registry is TRANSFORMS and part.get('decode_backend') == 'pickle':
-            raise ValueError(
-                f"{where}: decode_backend='pickle' would run code in the files. Save "
-                "arrays with numpy.save and use decode_backend='numpy'."
-            )
-        for name, value in part.items():
-            inner = _registry_of(name, registry)
-            if registry is MODELS and name in LAYERS and isinstance(value, Mapping):
-                self.kind(f'{where}.{name}', value, MODELS, surely=True)
-            if inner is None:
-                continue
-            if isinstance(value, Mapping):
-                self.part(f'{where}.{name}', value, inner)
-            elif isinstance(value, (list, tuple)):
-                self.parts(f'{where}.{name}', value, inner)
-        return kind
-
-    def parts(self, where: str, values: Any, registry: Registry) -> None:
-        """Check the parts in a list, which may be nested."""
-        for number, value in enumerate(values):
-            if isinstance(value, (list, tuple)):
-                self.parts(f'{where}[{number}]', value, registry)
-            else:
-                self.part(f'{where}[{number}]', value, registry)
-
-    def kind(
-        self,
-        where: str,
-        part: Mapping[str, Any],
-        registry: Registry,
-        surely: bool = False,
-    ) -> Any:
-        """The class of a part; None if it has no type or the class is unknown."""
-        kind = part.get('type')
-        if not isinstance(kind, str):
-            return kind
-        scope = part.get('_scope_') or self.scope
-        found = None
-        with suppress(RuntimeError), registry.switch_scope_and_registry(scope) as own:
-            found = own.get(kind)
-        if found is None:
-            surely = surely or registry in STRICT
-            names = {*registry.module_dict, *own.module_dict}
-            hint = did_you_mean(kind, names, 0.6 if surely else LIKELY)
-            if hint or surely:
-                raise ValueError(f'{where}: there is no type {kind!r}.{hint}')
-        return found
-
-
-def _registry_of(name: str, registry: Registry) -> Registry | None:
-    """The registry for the values of a key in a part, given the part's registry."""
-    if registry is DATASETS:
-        if name in ('dataset', 'datasets'):
-            return DATASETS
-        return TRANSFORMS if name.endswith('pipeline') else None
-    if registry is TRANSFORMS:
-        # Policies get further arguments from the transform that holds them.
-        return None if name == 'policies' else TRANSFORMS
-    if registry is VISUALIZERS:
-        return VISBACKENDS if name == 'vis_backends' else None
-    if registry is MODELS:
-        if name == 'init_cfg':
-            return WEIGHT_INITIALIZERS
-        return MODELS if name in INNER_MODELS else None
-    return None
-
 
 def _typed(part: Any, default: str | None) -> Any:
     """The same with the runner's default type if it has none."""
     if default is None or not isinstance(part, Mapping):
         return part
     return {'type': default, **part}
-
-
-def _schedulers(value: Any) -> list[tuple[str, Any]]:
-    """Parameter schedulers and their keys: one, several, or a dict by optimiser."""
-    if isinstance(value, Mapping) and 'type' not in value:
-        return [one for inner in value.values() for one in _schedulers(inner)]
-    return [(f'param_scheduler[{n}]', one) for n, one in enumerate(several(value))]

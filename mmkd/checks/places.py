@@ -1,4 +1,4 @@
-"""Find the dataloaders, data sets, hooks and metrics of a config."""
+"""Find the dataloaders, data sets, schedulers, hooks and metrics of a config."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -21,6 +21,22 @@ def hooks_of(cfg: Config) -> dict[str, Any]:
         **{f'default_hooks.{name}': hook for name, hook in default},
         **{f'custom_hooks[{number}]': hook for number, hook in custom},
     }
+
+
+def schedulers_of(cfg: Config) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Parameter schedulers and their keys: one, several, or by optimiser."""
+
+    def within(where: str, found: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        if isinstance(found, (list, tuple)):
+            for number, inner in enumerate(found):
+                yield from within(f'{where}[{number}]', inner)
+        elif isinstance(found, Mapping) and 'type' in found:
+            yield where, found
+        elif isinstance(found, Mapping):
+            for name, inner in found.items():
+                yield from within(f'{where}.{name}', inner)
+
+    yield from within('param_scheduler', cfg.get('param_scheduler'))
 
 
 def metrics_of(evaluator: Any) -> list[Any]:

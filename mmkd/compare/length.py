@@ -1,11 +1,14 @@
 """A training of another length: options that change with it."""
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from numbers import Real
 from typing import Any
 
 from mmengine.config import Config
+
+from mmkd.checks.places import schedulers_of
 
 LENGTHS = {'epochs': 'max_epochs', 'iterations': 'max_iters'}
 """Fields of ``train_cfg`` that set the length of a training."""
@@ -88,7 +91,8 @@ def _validation(cfg: Config, factor: float) -> Iterator[tuple[str, Any]]:
 
 
 def _schedulers(cfg: Config, factor: float) -> Iterator[tuple[str, Any]]:
-    for place, scheduler in _listed('param_scheduler', cfg.get('param_scheduler')):
+    for where, scheduler in schedulers_of(cfg):
+        place = re.sub(r'\[(\d+)\]', r'.\1', where)
         scaled = {
             name: _scaled(scheduler[name], factor)
             for name in TIMES
@@ -114,18 +118,6 @@ def _schedulers(cfg: Config, factor: float) -> Iterator[tuple[str, Any]]:
         if 'gamma' in scheduler and not math.isclose(steps, 1):
             # A factor per step, which stands for so many of the original ones.
             yield f'{place}.gamma', scheduler['gamma'] ** steps
-
-
-def _listed(place: str, found: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Schedulers and their keys: one, several, or a dict by optimiser."""
-    if isinstance(found, Mapping) and 'type' in found:
-        yield place, found
-    elif isinstance(found, Mapping):
-        for name, inner in found.items():
-            yield from _listed(f'{place}.{name}', inner)
-    elif isinstance(found, (list, tuple)):
-        for number, inner in enumerate(found):
-            yield from _listed(f'{place}.{number}', inner)
 
 
 def _span(cfg: Config, scheduler: Mapping[str, Any]) -> tuple[Any, Any]:

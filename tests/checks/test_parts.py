@@ -94,6 +94,26 @@ def test_arguments_that_nothing_takes(
         check(**{key: value})
 
 
+SCHEDULER = dict(type='PolyLR', eta_mim=0.0)
+
+
+@pytest.mark.parametrize(
+    ('value', 'where'),
+    [
+        (SCHEDULER, 'param_scheduler'),
+        (dict(first=[], second=SCHEDULER), r'param_scheduler\.second'),
+        (dict(first=[], second=[SCHEDULER]), r'param_scheduler\.second\[0\]'),
+    ],
+)
+def test_schedulers_in_every_form_are_checked(
+    changed: Callable[..., Config], value: Any, where: str
+) -> None:
+    cfg = changed()
+    cfg.param_scheduler = value
+    with pytest.raises(ValueError, match=f"^{where}: PolyLR .*'eta_min'"):
+        check_config(cfg)
+
+
 @pytest.mark.parametrize(
     ('key', 'value', 'message'),
     [

@@ -11,6 +11,9 @@ from scipy.special import stdtrit
 LEVEL = 0.95
 """The confidence level of intervals."""
 
+MOST_DIGITS = 6
+"""Decimal places at most, for ends that are next to nothing."""
+
 MINUS = '\N{MINUS SIGN}'
 
 NOTHING = '\N{EN DASH}'
@@ -21,7 +24,7 @@ WORDS = ('no', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', '
 
 @dataclass(frozen=True)
 class Gain:
-    """A mean difference with its confidence interval.
+    """A mean difference with its confidence interval; above 0 is better.
 
     Attributes:
         mean: Mean of the differences.
@@ -42,8 +45,18 @@ class Gain:
 
     @property
     def numbers(self) -> str:
-        """For example ``0.6 [-0.5, 1.7]``, with proper minus signs."""
-        return self.written(1)
+        """For example ``0.6 [-0.5, 1.7]``, with proper minus signs.
+
+        Of decimal places there is one, or as many as tell the ends from 0 and from
+        each other.
+        """
+        low, high = (self.mean if end is None else end for end in (self.low, self.high))
+        for digits in range(1, MOST_DIGITS):
+            rounded = {end: round(end, digits) for end in (low, high)}
+            apart = low == high or rounded[low] < rounded[high]
+            if apart and all(not end or rounded[end] for end in rounded):
+                return self.written(digits)
+        return self.written(MOST_DIGITS)
 
     def written(self, digits: int) -> str:
         """The same with this many decimal places."""
@@ -113,7 +126,9 @@ def spread(values: Iterable[float | None], digits: int) -> str:
 
 
 def paired_gain(
-    scores: Mapping[int, float], baseline: Mapping[int, float]
+    scores: Mapping[int, float],
+    baseline: Mapping[int, float],
+    less_is_better: bool = False,
 ) -> Gain | None:
     """The gain over a baseline, paired by seed.
 
@@ -122,6 +137,7 @@ def paired_gain(
     Args:
         scores: Scores by seed.
         baseline: Scores of the baseline by seed.
+        less_is_better: Whether a score below the baseline's is a gain.
 
     Returns:
         The gain over the seeds that both have; None if there are none.
@@ -129,7 +145,8 @@ def paired_gain(
     common = sorted(scores.keys() & baseline.keys())
     if not common:
         return None
-    return gain_of([scores[seed] - baseline[seed] for seed in common])
+    sign = -1 if less_is_better else 1
+    return gain_of([sign * (scores[seed] - baseline[seed]) for seed in common])
 
 
 def gain_of(differences: Sequence[float]) -> Gain:

@@ -37,6 +37,32 @@ def test_verdicts() -> None:
     assert gain_of([5]).verdict == 'not shown: 5.0 with one seed, which has no interval'
 
 
+@pytest.mark.parametrize(
+    ('differences', 'verdict'),
+    [
+        # Scores between 0 and 1, an end next to 0, and one value twice.
+        ([0.030, 0.031, 0.030], 'gains 0.030 [0.029, 0.032]'),
+        ([0.1, 0.9, 0.8], 'not shown: 0.6 [\u22120.5, 1.7]'),
+        ([0.72, 0.48, 0.60], 'gains 0.6 [0.3, 0.9]'),
+        ([0.84, 0.36, 0.60], 'gains 0.600 [0.004, 1.196]'),
+        ([0.86, 0.36, 0.60], 'not shown: 0.61 [\u22120.01, 1.23]'),
+        ([2.0, 2.0], 'gains 2.0 [2.0, 2.0]'),
+        ([0.004], 'not shown: 0.004 with one seed'),
+        ([0.0], 'not shown: 0.0 with one seed'),
+    ],
+)
+def test_a_verdict_has_the_digits_that_it_needs(
+    differences: list[float], verdict: str
+) -> None:
+    assert gain_of(differences).verdict.startswith(verdict)
+
+
+def test_less_may_be_better() -> None:
+    gain = paired_gain({0: 1.0, 1: 1.2}, {0: 2.0, 1: 2.1}, less_is_better=True)
+    assert gain is not None
+    assert gain.mean == pytest.approx(0.95)
+
+
 def test_equal_scores_show_nothing() -> None:
     assert not gain_of([0.0, 0.0, 0.0]).shown
 

@@ -22,6 +22,7 @@ from mmkd.compare.comparison import RECORD, TEACHER, Comparison
 from mmkd.compare.held_back import hold_back
 from mmkd.compare.outcome import (
     BEST,
+    direction,
     label_of,
     markdown,
     read_done,
@@ -105,8 +106,8 @@ def tuned(
         if recorded is None:
             return None
         tuning.wanted = recorded
-    # A learning rate with which it fails is not chosen.
-    if not stages.run(tuning.trainings(), may_fail=True):
+    # A learning rate with which it diverges is not chosen.
+    if not stages.run(tuning.trainings(), may_diverge=True):
         return None
     choices = tuning.choices()
     write_choices(choices, args.out / 'tuned.json')
@@ -122,7 +123,7 @@ def report(
     done = read_done(each for each in trainings if (each.work_dir / LINE).exists())
     if all(each.name == TEACHER for each, _ in done):
         return
-    words = [*verdicts(rows_of(done, args.out)), *words]
+    words = [*verdicts(rows_of(done, args.out)), *direction(done), *words]
     text = markdown(done, args.out).lstrip() + '\n'.join(words)
     (args.out / 'table.md').write_text(text + '\n')
     best = write_best(done, args.out)

@@ -9,6 +9,9 @@ import gc
 
 gc.disable()  # until lasting() ends, as imported objects are kept anyway
 
+import sys
+import traceback
+
 from torch.distributed.elastic.multiprocessing.errors import record
 
 from mmkd.cli.command_line import launch
@@ -18,6 +21,7 @@ from mmkd.cli.lasting import lasting
 from mmkd.cli.training import merged_config, parse_args
 from mmkd.resilience.resume import choose_checkpoint
 from mmkd.resilience.work_dir import occupied
+from mmkd.runs.training import DIVERGED
 
 
 @record
@@ -32,4 +36,8 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    try:
+        main()
+    except FloatingPointError:
+        traceback.print_exc()
+        sys.exit(DIVERGED)

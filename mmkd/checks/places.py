@@ -13,7 +13,7 @@ def several(value: Any) -> list[Any]:
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
-def hooks_of(cfg: Config) -> dict[str, Any]:
+def hooks_of(cfg: Config | Mapping[str, Any]) -> dict[str, Any]:
     """Hooks by their keys in the config; values may be None or malformed."""
     default = (cfg.get('default_hooks') or {}).items()
     custom = enumerate(several(cfg.get('custom_hooks')))

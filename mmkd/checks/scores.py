@@ -36,7 +36,7 @@ def check_scores(cfg: Config) -> None:
     if not cfg.get('train_cfg'):
         return
     given = _scores(cfg.get('val_evaluator'))
-    for where, name, rule in _watched(cfg):
+    for where, name, rule in watched(cfg):
         if cfg.get('val_cfg') is None or cfg.get('val_dataloader') is None:
             raise ValueError(
                 f'{where}: there is no score {name!r} without validation: set '
@@ -56,8 +56,15 @@ def check_scores(cfg: Config) -> None:
             )
 
 
-def _watched(cfg: Config) -> Iterator[tuple[str, str, Any]]:
-    """Keys where scores are watched, with the score and its rule."""
+def watched(cfg: Config | Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
+    """Keys where scores are watched, with the score and its rule.
+
+    Args:
+        cfg: The config of any training.
+
+    Raises:
+        ValueError: If a rule belongs to no score.
+    """
     for where, hook in hooks_of(cfg).items():
         if not isinstance(hook, Mapping):
             continue

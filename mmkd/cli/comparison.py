@@ -40,6 +40,7 @@ def parse_args(
     parser.add_argument(
         '--method',
         nargs='+',
+        action='extend',
         required=True,
         metavar='NAME',
         help='none for the student alone, kd, dhkd, dhkd+reviewkd, ...',
@@ -94,6 +95,7 @@ def parse_args(
     parser.add_argument(
         '--tune',
         nargs='+',
+        action='extend',
         metavar='KEY=VALUE,VALUE',
         help='first choose settings of each method and of the student alone on images '
         'held out from the training set',
@@ -175,18 +177,21 @@ def check(wanted: Comparison, args: argparse.Namespace) -> None:
         tries = Tuning(wanted, args.out, read_ranges(args.tune)).settings
     if args.only is not None:
         return
+    # Images can only be held out of data that is there.
+    data = bool(args.tune or not args.plan)
     unfinished = {each.name for each in wanted.trainings() if not each.has_finished}
     for method in wanted.methods:
         for settings in tries.get(method, [{}]) if method in unfinished else ():
             each = wanted.training(method, 0, args.out / method, settings)
-            cfg = _checked(each, training, data=not args.plan)
+            cfg = _checked(each, training, data=data)
+            _check_own(each, cfg)
             if not (args.plan or args.train_teacher):
                 _check_teacher(cfg)
     if unfinished and args.train_teacher:
-        _checked(wanted.teachers_training(), training, data=not args.plan)
+        _checked(wanted.teachers_training(), training, data=data)
     if unfinished and args.record:
         record = wanted.recording(args.out / RECORD)
-        _checked(record, recording, recording.LOADERS, data=not args.plan)
+        _checked(record, recording, recording.LOADERS, data=data)
 
 
 def _checked(
@@ -201,6 +206,15 @@ def _checked(
         return checked(cfg, loaders, data)
     except TypeError as error:
         raise ValueError(str(error)) from error
+
+
+def _check_own(each: Training, cfg: Config) -> None:
+    own = dict(work_dir=str(each.work_dir), resume='auto')
+    for key, value in own.items():
+        if cfg.get(key) != value:
+            raise ValueError(
+                f'--{key.replace("_", "-")}: the comparison sets that itself.'
+            )
 
 
 def _check_teacher(cfg: Config) -> None:

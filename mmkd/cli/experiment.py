@@ -24,8 +24,9 @@ def add_experiment_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--method',
         nargs='+',
+        action='extend',
         metavar='NAME',
-        help='methods from configs/_base_/methods instead of those in the config; '
+        help='only these methods, of the config itself or of configs/_base_/methods; '
         'none for the student alone',
     )
     parser.add_argument(

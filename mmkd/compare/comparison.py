@@ -50,6 +50,7 @@ class Comparison:
         recorded: The record that distillations read; the student alone sees its views.
         chosen: By method, the settings chosen for it, by key: those of the method
             itself in the form of ``--set``, others in that of ``--cfg-options``.
+        home: The folder that may be moved with all of it, if not that for everything.
     """
 
     pair: str
@@ -65,6 +66,7 @@ class Comparison:
     lengths: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     recorded: Path | None = None
     chosen: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    home: Path | None = None
 
     def check(self) -> None:
         """Check what can be before anything is trained.
@@ -131,7 +133,7 @@ class Comparison:
         command += ['--work-dir', str(folder), *self.data]
         command += [CHANGED, 'randomness.seed=0']
         facts = dict(config=cfg.to_dict())
-        return Training(TEACHER, 0, tuple(command), folder, facts)
+        return self._in_process(TEACHER, 0, command, folder, facts)
 
     def recording(self, folder: Path) -> Training:
         """The command that records the teacher, for all methods at once.
@@ -147,7 +149,8 @@ class Comparison:
         command += ['--set', *self.settings] if self.settings else []
         command += [CHANGED, *self.changes] if self.changes else []
         facts = self._facts(TOGETHER.join(names))
-        return Training(RECORD, 0, tuple(command), self.out / 'recording', facts)
+        place = self.out / 'recording'
+        return self._in_process(RECORD, 0, command, place, facts)
 
     def training(
         self,
@@ -181,7 +184,18 @@ class Comparison:
         # The last one of a key counts.
         command += [CHANGED, f'randomness.seed={seed}', *self._length(method, own)]
         command += [*self.changes, *map('='.join, others.items()), *extra]
-        return Training(method, seed, tuple(command), folder, self._facts(method))
+        return self._in_process(method, seed, command, folder, self._facts(method))
+
+    def _in_process(
+        self,
+        name: str,
+        seed: int,
+        command: Sequence[str],
+        folder: Path,
+        facts: Mapping[str, Any],
+    ) -> Training:
+        home = self.home or self.out
+        return Training(name, seed, tuple(command), folder, facts, home)
 
     def _length(self, method: str, own: Iterable[str]) -> list[str]:
         """The options that give a method its length, but for times that are set."""

@@ -11,6 +11,7 @@ from mmengine.registry import DATASETS
 
 from mmkd.config.changes import set_data_root
 from mmkd.config.experiments import load_config
+from mmkd.deploy.images import seen_as_in_validation
 from mmkd.registry import scope_of
 from mmkd.resilience.files import whole_or_nothing
 
@@ -62,8 +63,7 @@ def hold_back(
             f'{whole} cannot be divided: MMEngine\'s "indices" do not apply to it. '
             'Use the data set without a wrapper.'
         )
-    held = copy.deepcopy(dataset)
-    held.pipeline = cfg.val_dataloader.dataset.pipeline
+    held = seen_as_in_validation(cfg)
     held.indices = sorted(order[:count])
     dataset.indices = sorted(order[count:])
     cfg.val_dataloader.dataset = held

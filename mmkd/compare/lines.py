@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from mmkd.compare.comparison import TEACHER
-from mmkd.spread import NOTHING, number, paired_gain, spread
+from mmkd.spread import NOTHING, Gain, number, paired_gain, spread
 
 NOT_RECORDED = 'not recorded'
+
+LESS = 'lower'
+"""Which score is better, in the lines of runs for which that is so."""
 
 Line = Mapping[str, Any]
 """The result of a run, see :func:`mmkd.compare.outcome.line`.
@@ -42,6 +45,11 @@ class Row:
         return statistics.fmean(self.scores.values())
 
     @property
+    def less_is_better(self) -> bool:
+        """Whether a lower score is better, as its runs have noted."""
+        return any(line.get('better') == LESS for line in self.lines.values())
+
+    @property
     def is_teacher(self) -> bool:
         """Whether these runs trained the teacher."""
         return all(line.get('method') == TEACHER for line in self.lines.values())
@@ -56,6 +64,10 @@ class Row:
         """The sources of lines that no run wrote."""
         found = (line.get('source') for line in self.lines.values())
         return list(dict.fromkeys(filter(None, found)))
+
+    def gain_over(self, baseline: 'Row') -> Gain | None:
+        """The gain over another row, paired by seed; None without a common one."""
+        return paired_gain(self.scores, baseline.scores, self.less_is_better)
 
     def cell(self, kind: str, baseline: 'Row | None', digits: int = 2) -> str:
         """The content of a table cell.
@@ -74,9 +86,10 @@ class Row:
         if kind == 'each':
             return ', '.join(number(score, digits) for score in scores)
         if kind == 'gain':
-            if baseline is None or baseline is self:
+            # A teacher's seeds are not those of students.
+            if baseline is None or baseline is self or self.is_teacher:
                 return NOTHING
-            gain = paired_gain(self.scores, baseline.scores)
+            gain = self.gain_over(baseline)
             return gain.written(digits) if gain else NOTHING
         values = [line.get(kind) for line in self.lines.values()]
         if None in values:

@@ -15,8 +15,9 @@ from mmkd.config.experiments import NONE
 from mmkd.report.groups import score_key
 from mmkd.runs import Run, read_run
 from mmkd.runs.scalars import LOGS
+from mmkd.runs.scores import rule_of
 from mmkd.runs.training import Training
-from mmkd.spread import number, paired_gain
+from mmkd.spread import number
 
 BEST = 'best.py'
 OF_ONE_RUN = ('work_dir', 'resume', 'launcher')
@@ -117,17 +118,33 @@ def verdicts(rows: Sequence[Row]) -> list[str]:
     Args:
         rows: From :func:`rows_of`.
     """
-    scores = {row.label: row.scores for row in rows}
+    alone = next((row for row in rows if row.label == ALONE), None)
     said = []
     for row in rows:
         if row.label in {ALONE, TEACHER}:
             words = number(row.mean, 2)
-        elif gain := paired_gain(row.scores, scores.get(ALONE, {})):
+        elif alone and (gain := row.gain_over(alone)):
             words = gain.verdict
         else:
             words = f'{number(row.mean, 2)}, no seed in common with the student alone'
         said.append(f'- {row.label}: {words}')
     return said
+
+
+def direction(done: Done) -> list[str]:
+    """A sentence if nothing tells whether higher scores are better, else nothing.
+
+    Args:
+        done: From :func:`read_done`.
+    """
+    key = key_of(done)
+    if any(rule_of(key, run.settings) for _, run in done):
+        return []
+    return [
+        f'- higher {key} was taken as better, since neither its name nor the config '
+        f'says so; for the opposite, set default_hooks.checkpoint.save_best={key} and '
+        'default_hooks.checkpoint.rule=less.'
+    ]
 
 
 def write_best(done: Done, out: Path) -> str:
@@ -141,7 +158,8 @@ def write_best(done: Done, out: Path) -> str:
         The label of its row.
     """
     rows = [row for row in rows_of(done, out) if row.label != TEACHER]
-    best = max(rows, key=lambda row: row.mean).label
+    highest = min if any(row.less_is_better for row in rows) else max
+    best = highest(rows, key=lambda row: row.mean).label
     run = next(run for each, run in done if label_of(each.name) == best)
     # Of its first session: a later one begins at a checkpoint of that run.
     log, *_ = sorted(run.folder.glob(LOGS))

@@ -17,9 +17,9 @@ def read_ranges(words: Sequence[str]) -> dict[str, list[str]]:
     """Read ``KEY=VALUE,VALUE,...``.
 
     Raises:
-        ValueError: If a word is not a range, or repeats a value.
+        ValueError: If a word is not a range, or repeats a value or a key.
     """
-    ranges = {}
+    ranges: dict[str, list[str]] = {}
     for word in words:
         key, _, listed = word.partition('=')
         values = [value for value in listed.split(',') if value]
@@ -28,6 +28,8 @@ def read_ranges(words: Sequence[str]) -> dict[str, list[str]]:
                 '--tune takes KEY=VALUE,VALUE,... with two or more different values, '
                 f'without spaces, but got {word!r}.'
             )
+        if key in ranges:
+            raise ValueError(f'--tune names {key} twice: give all its values at once.')
         ranges[key] = values
     return ranges
 

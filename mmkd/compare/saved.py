@@ -1,6 +1,7 @@
 """The result lines of a comparison: one in the folder of each run, all in one file."""
 
 import json
+import math
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +9,8 @@ from typing import Any
 
 import mmkd
 from mmkd.compare.comparison import TEACHER
-from mmkd.report.groups import score_key
+from mmkd.compare.lines import LESS
+from mmkd.report.groups import finite, score_key
 from mmkd.report.seen.networks import student_of
 from mmkd.resilience.files import whole_or_nothing
 from mmkd.runs import Run, read_run
@@ -27,6 +29,7 @@ def save_line(training: Training) -> None:
         training: The training.
 
     Raises:
+        FloatingPointError: If its last score is not finite.
         ValueError: If it has not logged a score.
     """
     file = training.work_dir / LINE
@@ -38,6 +41,10 @@ def save_line(training: Training) -> None:
         return  # nothing is compared with it
     if key is None:
         raise ValueError(f'{run.folder} has not logged a score.')
+    if not math.isfinite(score := last(run, key)):
+        raise FloatingPointError(
+            f'{run.folder}: its last {key} is {score}, which cannot be compared.'
+        )
     with whole_or_nothing(file) as partial:
         partial.write_text(json.dumps(line(training, run, key), ensure_ascii=False))
 
@@ -79,13 +86,16 @@ def line(training: Training, run: Run, key: str) -> dict[str, Any]:
         run: Its run.
         key: The score.
     """
+    less = run.is_less_better(key)
+    scores = finite(run.score(key)).values()
     return dict(
         method=training.name,
         settings=settings_of(training.command),
         seed=training.seed,
         score=key,
         last=round(last(run, key), 4),
-        best=round(max(run.score(key).values()), 4),
+        best=round((min if less else max)(scores), 4),
+        **(dict(better=LESS) if less else {}),
         minutes=run.minutes and round(run.minutes, 2),
         step_ms=run.step_ms and round(run.step_ms, 1),
         parameters=_parameters(run),

@@ -1,6 +1,6 @@
 """The trainings of a comparison in stages, of which each needs the one before."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,28 +32,30 @@ class Stages:
     dry: bool = False
     planned: list[str] = field(default_factory=list)
     _offered: list[str] = field(default_factory=list)
+    _without_score: list[str] = field(default_factory=list)
 
-    def run(self, trainings: Sequence[Training], may_fail: bool = False) -> bool:
+    def run(self, trainings: Sequence[Training], may_diverge: bool = False) -> bool:
         """Do what is wanted with the trainings of a stage.
 
         Args:
             trainings: The stage's trainings.
-            may_fail: Whether one that has failed by itself is as good as done.
+            may_diverge: Whether one that has diverged is as good as done.
 
         Returns:
             Whether the next stage can begin.
 
         Raises:
-            RuntimeError: If a training fails, after the others have run.
+            RuntimeError: If a training fails or its score is not finite, after the
+                others have run.
             ValueError: If a training is done with another command or config.
         """
         names = {str(each.work_dir.relative_to(self.out)): each for each in trainings}
         missing = [
-            name for name, each in names.items() if not each.is_settled(may_fail)
+            name for name, each in names.items() if not each.is_settled(may_diverge)
         ]
         self._offered += names
         if self.only in names:
-            train_all([names[self.only]], 1, None, self._keep, may_fail)
+            self._train([names[self.only]], self._keep, may_diverge)
             return False
         if self.plan:
             self.planned += missing
@@ -63,8 +65,22 @@ class Stages:
             if each.is_done:
                 self._keep(each)
         gather_lines(self.out, self.methods)
-        train_all(trainings, self.jobs, None, self._collect, may_fail)
+        self._train(trainings, self._collect, may_diverge)
         return True
+
+    def _train(
+        self,
+        trainings: Sequence[Training],
+        then: Callable[[Training], None],
+        may_diverge: bool,
+    ) -> None:
+        failures: list[str] = []
+        try:
+            train_all(trainings, self.jobs, None, then, may_diverge)
+        except RuntimeError as error:
+            failures.append(str(error))
+        if failures := failures + self._without_score:
+            raise RuntimeError('\n'.join(failures))
 
     def check(self) -> None:
         """Check that the only training to run was in one of the stages so far.
@@ -81,7 +97,10 @@ class Stages:
     def _keep(self, training: Training) -> None:
         # Runs to choose settings by, and records, have no line.
         if training.work_dir.parent == self.out and training.name != RECORD:
-            save_line(training)
+            try:
+                save_line(training)
+            except FloatingPointError as error:
+                self._without_score.append(str(error))
 
     def _collect(self, training: Training) -> None:
         self._keep(training)

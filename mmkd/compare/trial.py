@@ -1,6 +1,5 @@
 """How long an epoch or iteration of a training takes, found by timing a few steps."""
 
-import re
 import shutil
 import subprocess
 import sys
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from mmkd.runs import Run, read_run
 from mmkd.runs.processes import ended_by_sigterm, environment_with
+from mmkd.runs.texts import steps_of_an_epoch
 from mmkd.runs.training import Training
 
 LINES = 6
@@ -16,8 +16,6 @@ LINES = 6
 
 SOON = ('default_hooks.logger.interval=5', 'train_cfg.val_begin=1000000000')
 """Options of a trial: log often, never validate."""
-
-EPOCH = re.compile(r'Epoch\(train\)\s+\[\d+\]\[\s*\d+/(\d+)\]')
 
 
 def minutes_of_one(training: Training, unit: str, threads: int | None = None) -> float:
@@ -36,7 +34,10 @@ def minutes_of_one(training: Training, unit: str, threads: int | None = None) ->
     """
     run = _timed(training, threads)
     assert run.step_ms is not None
-    return run.step_ms * (_steps_of_an_epoch(run) if unit == 'epochs' else 1) / 60_000
+    steps = steps_of_an_epoch(run.texts) if unit == 'epochs' else 1
+    if steps is None:
+        raise RuntimeError(f'{run.folder} has not logged an epoch.')
+    return run.step_ms * steps / 60_000
 
 
 def _timed(training: Training, threads: int | None) -> Run:
@@ -68,11 +69,3 @@ def _logged(work_dir: Path) -> int:
     except (FileNotFoundError, ValueError):
         # No log yet, or an incomplete line.
         return 0
-
-
-def _steps_of_an_epoch(run: Run) -> int:
-    for text in run.texts:
-        found = EPOCH.search(text.read_text(errors='replace'))
-        if found:
-            return int(found[1])
-    raise RuntimeError(f'{run.folder} has not logged an epoch.')

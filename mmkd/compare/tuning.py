@@ -1,6 +1,7 @@
 """The settings of each method, chosen on images that no reported score uses."""
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,8 +26,8 @@ class Choice:
 
     Attributes:
         tried: The last score by settings, as written on the command line; None if the
-            training failed.
-        settings: Those with the highest score; the first of them if tied.
+            training diverged.
+        settings: Those with the best score; the first of them if tied.
         outermost: The keys whose value is the lowest or highest of its range.
     """
 
@@ -41,14 +42,15 @@ class Choice:
             method: The method.
             held_back: How many images it is based on.
         """
-        scores = [score for score in self.tried.values() if score is not None]
-        best = number(max(scores), 2)
-        text = (
-            f'{method}: {written(self.settings)} is the best of {len(self.tried)} '
-            f'({best} on {held_back} images held out from the training set)'
-        )
-        if failed := len(self.tried) - len(scores):
-            text += f', {failed} of which failed'
+        best = self.tried[written(self.settings)]
+        text = f'{method}: {written(self.settings)} is the best of {len(self.tried)}'
+        if best is not None:
+            text += (
+                f' ({number(best, 2)} on {held_back} images held out from the training '
+                'set)'
+            )
+        if failed := list(self.tried.values()).count(None):
+            text += f', {failed} of which diverged'
         if self.outermost:
             ends = ', '.join(self.outermost)
             text += f'; at the end of its range, try values beyond it: {ends}'
@@ -73,7 +75,11 @@ class Tuning:
         self.ranges = ranges
         changes = [each for each in wanted.changes if not each.startswith(DATA)]
         self.wanted = replace(
-            wanted, pair=str(pair), out=wanted.out / FOLDER, changes=changes
+            wanted,
+            pair=str(pair),
+            out=wanted.out / FOLDER,
+            changes=changes,
+            home=wanted.out,
         )
         own = {method: wanted.own(method, ranges) for method in wanted.methods}
         self.settings = settings_to_try(own, ranges)
@@ -113,9 +119,16 @@ class Tuning:
                 f'remove {self.wanted.out}.'
             )
         key = key_of(done)
-        known = {each.work_dir: last(run, key) for each, run in done}
+        known = {
+            each.work_dir: score
+            for each, run in done
+            if math.isfinite(score := last(run, key))
+        }
+        if not known:
+            raise ValueError(f'--tune: no {key} of {method} is finite.')
+        highest = min if done[0][1].is_less_better(key) else max
         scores = [known.get(each.work_dir) for each in self.of(method)]
-        best = self.settings[method][scores.index(max(known.values()))]
+        best = self.settings[method][scores.index(highest(known.values()))]
         outermost = [
             key
             for key, value in best.items()

@@ -48,6 +48,9 @@ TAKEN_BY = {
 }
 """The variables that a pair passes on, and the keys that they go to."""
 
+LISTS = ('custom_hooks', 'param_scheduler')
+"""Keys that may hold a tuple, into which MMEngine merges no option."""
+
 
 def load_config(name: str) -> Config:
     """Read a config, as the tools do.
@@ -67,6 +70,9 @@ def load_config(name: str) -> Config:
     cfg = _read(name)
     type_names(cfg)
     _import_own(cfg)
+    for key in LISTS:
+        if isinstance(cfg.get(key), tuple):
+            cfg[key] = list(cfg[key])
     return cfg
 
 
@@ -107,11 +113,14 @@ def _read(name: str) -> Config:
 def set_methods(cfg: Config, names: Iterable[str]) -> None:
     """Set the methods of a distillation, with the settings for pixels and the pair's.
 
+    A method keeps the settings that the config itself has given it, as its ``source``
+    tells.
+
     Args:
         cfg: The config of a pair or a distillation; changed in place.
-        names: Names of files in ``configs/_base_/methods``, each by itself or
-            several joined by ``+``, or only ``none`` for the student without a
-            teacher, with all else equal.
+        names: Names of methods of the config or of files in
+            ``configs/_base_/methods``, each by itself or several joined by ``+``, or
+            only ``none`` for the student without a teacher, with all else equal.
 
     Raises:
         ValueError: If a name is unknown, ``none`` is combined with others, or the
@@ -130,18 +139,23 @@ def set_methods(cfg: Config, names: Iterable[str]) -> None:
         raise ValueError(f'--method {NONE} is the student alone: name no other method.')
     files = {file.stem: file for file in _files('methods')}
     settings, methods = cfg.get('settings') or {}, {}
+    own = {name: method for name, method in methods_of(cfg).items() if method}
     per_pixel = {}
     if 'decode_head' in student_dict(cfg.model):
         per_pixel = Config.fromfile(CONFIGS / '_base_' / 'per_pixel.py').settings
     for name in names:
+        if name not in files and name not in own:
+            known = nearest_and_known(name, [*files, *own, NONE])
+            raise ValueError(f'--method: unknown {name!r}.{known}')
         if name not in files:
-            raise ValueError(
-                f'--method: unknown {name!r}.{nearest_and_known(name, [*files, NONE])}'
-            )
+            methods[name] = own[name]
+            continue
         for method, values in Config.fromfile(files[name]).to_dict().items():
-            for own in (per_pixel, settings):
-                values = {**values, **own.get(method, {})}
-            methods[method] = values
+            for over in (per_pixel, settings):
+                values = {**values, **over.get(method, {})}
+            mine = own.get(method, values)
+            same = mine.get('source') == values.get('source')
+            methods[method] = values if same else mine
     cfg.model.methods = ConfigDict(methods)
 
 

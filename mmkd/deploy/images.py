@@ -43,18 +43,23 @@ def dataset_of(cfg: Config, loader: str = VALIDATION) -> Any:
     check_data(cfg, [loader])
     settings = cfg[loader].dataset
     if loader == TRAINING:
-        settings = _seen_as_in_validation(cfg)
+        settings = seen_as_in_validation(cfg)
     with scope_of(cfg):
         return DATASETS.build(copy.deepcopy(settings))
 
 
-def _seen_as_in_validation(cfg: Config) -> ConfigDict:
+def seen_as_in_validation(cfg: Config) -> ConfigDict:
+    """The settings of the training set, with the validation pipeline.
+
+    Args:
+        cfg: The config; of wrapped data sets the first training set counts.
+    """
     _, settings = next(datasets_of(cfg, [TRAINING]))
     settings = ConfigDict(settings)
     # Data sets in memory return whole batches, without a pipeline.
     settings.pop('in_memory', None)
     for _, validation in datasets_of(cfg, [VALIDATION]):
-        settings.pipeline = validation.pipeline
+        settings.pipeline = validation.get('pipeline') or []
     return settings
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from mmkd.report.labels import labels_of
 from mmkd.report.settings import backbone_of, data_of, differing, settings_of
 from mmkd.runs import Curve, Run
-from mmkd.runs.scores import SCORES, is_score
+from mmkd.runs.scores import SCORES, is_score, watched_in
 from mmkd.spread import Point, band
 
 
@@ -106,7 +106,11 @@ def baseline_of(group: Group, groups: Sequence[Group]) -> Group | None:
 
 
 def score_key(runs: Sequence[Run]) -> str | None:
-    """The main score of the page; None if no run has any."""
+    """The main score of the page; None if no run has any.
+
+    It is one that the runs save their best checkpoints by, or else a usual one.
+    """
     keys = Counter(key for run in runs for key in run.scalars.val if is_score(key))
-    known = [key for key in SCORES if key in keys]
+    named = [key for run in runs for key in watched_in(run.settings)]
+    known = [key for key in (*named, *SCORES) if key in keys]
     return known[0] if known else next(iter(keys), None)

@@ -93,9 +93,12 @@ def run_rows(groups: Sequence[Group], key: str | None) -> list[RunRow]:
 
 
 def _ends(runs: Sequence[Run], key: str | None, best: bool) -> list[float]:
-    curves = [finite(run.score(key)) for run in runs] if key else []
-    known = [curve for curve in curves if curve]
-    return [max(c.values()) if best else c[max(c)] for c in known]
+    ends = []
+    for run in runs:
+        if key and (curve := finite(run.score(key))):
+            highest = min if run.is_less_better(key) else max
+            ends.append(highest(curve.values()) if best else curve[max(curve)])
+    return ends
 
 
 def _state(run: Run) -> str:

@@ -9,8 +9,15 @@ from typing import Any, Literal
 
 from mmkd.resilience.resume import LAST, NAMES
 from mmkd.runs.scalars import LOGS, Curve, Scalars, read_scalars
+from mmkd.runs.scores import rule_of
 from mmkd.runs.settings import read_sessions
-from mmkd.runs.texts import ENDED_EARLY, EXPORTED, read_last, span
+from mmkd.runs.texts import (
+    ENDED_EARLY,
+    EXPORTED,
+    read_last,
+    span,
+    steps_of_an_epoch,
+)
 
 STUDENT = 'student.pth'
 """Default file name of the student that a distillation saves at its end."""
@@ -88,9 +95,19 @@ class Run:
         length = self._train_cfg.get(key)
         return length if isinstance(length, int) else None
 
-    @property
+    @cached_property
     def iterations(self) -> int:
-        """The last iteration that was logged."""
+        """How many it has trained; of an incomplete run, the last one logged."""
+        if self.unit == 'epoch' and self.finished:
+            steps = steps_of_an_epoch(self.texts)
+            if steps is not None:
+                return steps * self.reached
+        if self.unit == 'iteration' and self.finished and not self._ends_early:
+            return self.length or self._logged
+        return self._logged
+
+    @property
+    def _logged(self) -> int:
         curves = self.scalars.train.values()
         return max((step for curve in curves for step in curve), default=0)
 
@@ -98,14 +115,13 @@ class Run:
     def reached(self) -> int:
         """The last epoch or iteration that was logged."""
         if self.unit == 'iteration':
-            return self.iterations
+            return self._logged
         return int(max(self.scalars.train.get('epoch', {}).values(), default=0))
 
     @property
     def finished(self) -> bool:
         """Whether it has finished, or a hook has ended it, judging by its files."""
-        ends_early = any(told in self._last for told in ENDED_EARLY)
-        if self.length is None or self._exported or ends_early:
+        if self.length is None or self._exported or self._ends_early:
             return True
         ends = [name.format(self.length) for name in NAMES]
         if any((self.folder / end).exists() for end in ends):
@@ -114,6 +130,10 @@ class Run:
         if self.unit == 'iteration':
             counted += self.scalars.train.values()
         return any(self.length in curve for curve in counted)
+
+    @property
+    def _ends_early(self) -> bool:
+        return any(told in self._last for told in ENDED_EARLY)
 
     @cached_property
     def _exported(self) -> bool:
@@ -158,6 +178,10 @@ class Run:
     def score(self, key: str) -> Curve:
         """A score over the training; empty if there is none."""
         return self.scalars.val.get(key, {})
+
+    def is_less_better(self, key: str) -> bool:
+        """Whether a lower score is better: only if its config or its name says so."""
+        return rule_of(key, self.settings) == 'less'
 
 
 def last_checkpoint(folder: Path) -> Path | None:

@@ -1,5 +1,7 @@
 """What the text logs of a training say."""
 
+import re
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
@@ -13,6 +15,9 @@ TEXTS = '*/*.log'
 
 EXPORTED = 'The student is saved in '
 """What :class:`mmkd.engine.hooks.ExportStudentHook` logs about it."""
+
+EPOCH = re.compile(r'Epoch\(train\)\s+\[\d+\]\[\s*\d+/(\d+)\]')
+"""How MMEngine logs a step of an epoch, and how many the epoch has."""
 
 ENDED_EARLY = (
     'the monitored metric did not improve in the last ',
@@ -38,6 +43,12 @@ def was_stopped(folder: Path) -> bool:
         folder: Its work directory; without a log, it was not.
     """
     return STOPPED in read_last(tuple(sorted(folder.glob(TEXTS))))
+
+
+def steps_of_an_epoch(texts: Iterable[Path]) -> int | None:
+    """How many iterations an epoch has; None if none was logged."""
+    found = (EPOCH.search(text.read_text(errors='replace')) for text in texts)
+    return next((int(each[1]) for each in found if each), None)
 
 
 def span(text: Path) -> float | None:

@@ -18,11 +18,11 @@ from mmkd.runs.texts import was_stopped
 MARK = 'done.json'
 """The file that says with what a training has finished."""
 
-FAILED = 'failed.json'
-"""The file that says with what it has failed by itself."""
+NOT_FINITE = 'diverged.json'
+"""The file that says with what it has diverged."""
 
-BY_SIGNAL = 128
-"""The exit code of a program that a signal has ended is above this, or negative."""
+DIVERGED = 3
+"""The exit code of a training whose losses or weights are no longer finite."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,8 @@ class Training:
         work_dir: Its folder.
         facts: What its result depends on besides the command, such as the content of
             its config; plain values.
+        home: A folder that may be moved with everything in it; None for the one that
+            its own folder is in.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Training:
     command: tuple[str, ...]
     work_dir: Path
     facts: Mapping[str, Any] = field(default_factory=dict)
+    home: Path | None = None
 
     @property
     def is_done(self) -> bool:
@@ -77,34 +80,34 @@ class Training:
         return (self.work_dir / MARK).exists()
 
     @property
-    def has_failed(self) -> bool:
-        """Whether it has failed with exactly this command and these facts.
+    def has_diverged(self) -> bool:
+        """Whether it has diverged with exactly this command and these facts.
 
-        One that was stopped, or ended by a signal, has not.
+        Repeating it would end the same, unlike one that failed for lack of memory, say.
         """
-        mark = self.work_dir / FAILED
+        mark = self.work_dir / NOT_FINITE
         return mark.exists() and json.loads(mark.read_text()) == self.identity
 
-    def is_settled(self, may_fail: bool) -> bool:
+    def is_settled(self, may_diverge: bool) -> bool:
         """Whether there is nothing left to run.
 
         Args:
-            may_fail: Whether one that has failed by itself is not run again.
+            may_diverge: Whether one that has diverged is not run again.
         """
-        return self.is_done or (may_fail and self.has_failed)
+        return self.is_done or (may_diverge and self.has_diverged)
 
     @property
     def identity(self) -> dict[str, Any]:
         """Command and facts, the same wherever they are started from."""
-        folder = self.work_dir.resolve().parent
+        home = (self.home or self.work_dir.parent).resolve()
         words = []
         for before, word in pairwise(self.command):
-            # Names of methods are not paths, even if there is such a file.
+            # Names of methods and pairs are not paths, even if there is such a folder.
             named = before.startswith('--') and before != '--method'
             path = Path(word).resolve()
-            if path.is_relative_to(folder):
-                word = str(path.relative_to(folder))
-            elif (named or os.sep in word) and path.exists():
+            if path.is_relative_to(home):
+                word = str(path.relative_to(home))
+            elif (named or os.sep in word or path.suffix) and path.exists():
                 word = str(path)
             words.append(word)
         facts = {'command': ' '.join(words), **self.facts}
@@ -129,8 +132,8 @@ class Training:
             code = call(
                 [sys.executable, *self.command], file, environment_with(threads)
             )
-        if 0 < code <= BY_SIGNAL and not was_stopped(self.work_dir):
-            self._mark(FAILED)
+        if code == DIVERGED:
+            self._mark(NOT_FINITE)
         if code or was_stopped(self.work_dir):
             raise self.error('failed' if code else 'was stopped', output)
         self._mark(MARK)

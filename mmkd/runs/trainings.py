@@ -14,7 +14,7 @@ def train_all(
     jobs: int,
     called: Mapping[str, str] | None = None,
     then: Callable[[Training], None] | None = None,
-    may_fail: bool = False,
+    may_diverge: bool = False,
 ) -> None:
     """Run the trainings that are not done, and print the progress.
 
@@ -26,13 +26,13 @@ def train_all(
         jobs: How many run at a time; if several do, each uses one thread.
         called: Names to print instead of the trainings' own.
         then: What to do with each training that has finished, one at a time.
-        may_fail: Whether one that fails by itself is settled: it is not run again, and
+        may_diverge: Whether one that diverges is settled: it is not run again, and
             keeps none from running.
 
     Raises:
         RuntimeError: If any has failed, at the end; the message has all errors.
     """
-    missing = [each for each in trainings if not each.is_settled(may_fail)]
+    missing = [each for each in trainings if not each.is_settled(may_diverge)]
     print(f'{len(missing)} of {len(trainings)} trainings to do', flush=True)
     # Not of the missing ones: how many threads there are changes a result's last bits.
     begin, threads = time.monotonic(), 1 if min(jobs, len(trainings)) > 1 else None
@@ -45,7 +45,7 @@ def train_all(
         try:
             each.run(threads)
         except RuntimeError:
-            if not succeeded.is_set() and not (may_fail and each.has_failed):
+            if not succeeded.is_set() and not (may_diverge and each.has_diverged):
                 hopeless.set()
             raise
         succeeded.set()
@@ -63,7 +63,7 @@ def train_all(
                     print(f'failed: {name}', flush=True)
                     if not isinstance(error, RuntimeError):
                         raise error
-                    if may_fail and each.has_failed:
+                    if may_diverge and each.has_diverged:
                         print(error, flush=True)
                     else:
                         failures.append(str(error))

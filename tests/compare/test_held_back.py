@@ -67,6 +67,21 @@ def test_a_part_is_divided_within_itself(
     assert sorted(held + kept) == sorted(known)
 
 
+def test_validation_on_several_data_sets(tmp_path: Path, digits: str) -> None:
+    """The held-out images are seen as all of them are, wrapped or not."""
+    whole = load_config(PAIR)
+    inner = whole.val_dataloader.dataset.to_dict()
+    wrapped = dict(type='ConcatDataset', datasets=[inner, inner], _delete_=True)
+    child = tmp_path / 'child.py'
+    child.write_text(
+        f"_base_ = '{PAIR}'\nval_dataloader = dict(dataset={wrapped!r})"
+    )
+    hold_back(str(child), tmp_path / 'pair.py', digits)
+    cfg = load_config(str(tmp_path / 'pair.py'))
+    assert cfg.val_dataloader.dataset.pipeline == inner['pipeline']
+    assert cfg.val_dataloader.dataset.type == whole.train_dataloader.dataset.type
+
+
 def test_changes_of_the_images_count(tmp_path: Path, digits: str) -> None:
     changes = {
         'train_dataloader.dataset.indices': 50,

@@ -48,6 +48,13 @@ def test_cells_are_of_the_lines(results: Results) -> None:
     assert alone.cell('parameters', None) == NOT_RECORDED
 
 
+def test_a_teacher_has_no_gain_and_less_may_be_better() -> None:
+    alone = Row('alone', {0: line('none', 0, 2.0, better='lower')})
+    kd = Row('kd', {0: line('kd', 0, 1.5, better='lower')})
+    assert kd.cell('gain', alone) == '0.50'
+    assert Row('t', {0: line('teacher', 0, 1.0)}).cell('gain', alone) == NOTHING
+
+
 def test_few_seeds_and_whole_numbers() -> None:
     lines = {seed: line('kd', seed, 1.0, parameters=203929) for seed in (0, 2)}
     row = Row('kd', lines)

@@ -1,6 +1,7 @@
 """Scores, gains and verdicts of runs made by hand."""
 
 import io
+import json
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from mmkd.compare.comparison import TEACHER
 from mmkd.compare.outcome import (
     BEST,
     Done,
+    direction,
     key_of,
     markdown,
     read_done,
@@ -20,7 +22,7 @@ from mmkd.compare.outcome import (
     verdicts,
     write_best,
 )
-from mmkd.compare.saved import gather_lines, save_line
+from mmkd.compare.saved import LINE, gather_lines, save_line
 from mmkd.runs import training
 from mmkd.runs.training import Training
 from mmkd.spread import NOTHING
@@ -123,6 +125,38 @@ def test_the_teacher_is_no_candidate(trainings: list[Training], tmp_path: Path) 
     take_lines(done, tmp_path)
     assert write_best(done, tmp_path) == 'kd'
     assert verdicts(rows_of(done, tmp_path))[0] == '- teacher: 70.00'
+
+
+def test_less_is_better_where_the_config_says_so(tmp_path: Path) -> None:
+    hook = dict(type='CheckpointHook', save_best='rmse', rule='less')
+    made = []
+    for name, score in (('none', 2.0), ('kd', 1.5), ('dhkd', 2.5)):
+        for seed in range(2):
+            hooks = dict(default_hooks=dict(checkpoint=hook))
+            folder = tmp_path / f'{name}_{seed}'
+            # Another score was logged first.
+            values = {50: dict(bias=9.0, rmse=1.0), 100: dict(bias=9.0, rmse=score)}
+            config = settings(None if name == 'none' else KD, seed, **hooks)
+            write_session(folder, {100: dict(loss=1.0)}, values, config)
+            made.append(Training(name, seed, ('train.py', name), folder))
+            made[-1].run()
+    done = read_done(made)
+    take_lines(done, tmp_path)
+    assert key_of(done) == 'rmse'
+    assert write_best(done, tmp_path) == 'kd'
+    said = verdicts(rows_of(done, tmp_path))
+    assert said[1] == '- kd: gains 0.5 [0.5, 0.5] over two seeds'
+    assert said[2].startswith('- dhkd: loses \u22120.5')
+    assert direction(done) == []
+    assert json.loads((tmp_path / 'kd_0' / LINE).read_text())['best'] == 1.0
+
+
+def test_a_score_of_unknown_direction_is_told(tmp_path: Path) -> None:
+    for name, told in (('rmse', 1), ('mIoU', 0), ('my/accuracy', 0), ('loss_x', 0)):
+        made_run(tmp_path / name, {100: 1.0}, key=name)
+        each = Training('kd', 0, ('train.py',), tmp_path / name)
+        each.run()
+        assert len(direction(read_done([each]))) == told
 
 
 def test_without_a_score_there_is_nothing_to_compare(tmp_path: Path) -> None:

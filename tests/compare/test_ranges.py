@@ -20,6 +20,11 @@ def test_what_is_no_range_is_refused(word: str) -> None:
         read_ranges([word])
 
 
+def test_a_key_is_named_once() -> None:
+    with pytest.raises(ValueError, match='--tune names lr twice'):
+        read_ranges(['lr=0.1,0.2', 'kd.weight=1,2', 'lr=0.3,0.4'])
+
+
 def test_all_try_equally_many_over_the_same_range() -> None:
     ranges = {'lr': RATES, 'dual_head.weight': ['0.1', '1']}
     tried = settings_to_try(OWN, ranges)

@@ -1,5 +1,7 @@
 """Stages of trainings: run, planned, or one of them by itself."""
 
+import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,21 +12,21 @@ from made_runs import made_run
 from mmkd.compare.saved import LINE, LINES
 from mmkd.compare.stages import Stages
 from mmkd.runs import training
-from mmkd.runs.training import Training
+from mmkd.runs.training import DIVERGED, Training
 
 METHODS = ['none', 'kd']
 
 
 @pytest.fixture
 def trainings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Training]:
-    """Two trainings, of which that of KD fails at its first call."""
+    """Two trainings, of which that of KD diverges at its first call."""
     calls: list[str] = []
 
     def call(command: Sequence[str], output: Any, environment: Any) -> int:
         name = command[-1]
         calls.append(name)
         if name == 'kd' and calls.count('kd') == 1:
-            return 1
+            return DIVERGED
         made_run(tmp_path / f'{name}_seed0', {100: 40.0})
         return 0
 
@@ -48,6 +50,24 @@ def test_the_lines_of_what_is_done_are_there_after_a_failure(
     assert len((tmp_path / LINES).read_text().splitlines()) == 2
 
 
+def test_a_score_that_is_not_finite_keeps_no_other_from_its_line(
+    trainings: list[Training], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command ends with it, whenever it is called."""
+
+    def call(command: Sequence[str], output: Any, environment: Any) -> int:
+        score = math.nan if command[-1] == 'none' else 40.0
+        made_run(tmp_path / f'{command[-1]}_seed0', {50: 30.0, 100: score})
+        return 0
+
+    monkeypatch.setattr(training, 'call', call)
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match='none_seed0: its last mIoU is nan'):
+            Stages(tmp_path, METHODS).run(trainings)
+        [line] = (tmp_path / LINES).read_text().splitlines()
+        assert json.loads(line)['method'] == 'kd'
+
+
 def test_a_plan_has_each_that_is_missing(
     trainings: list[Training], tmp_path: Path
 ) -> None:
@@ -66,14 +86,14 @@ def test_a_plan_has_each_that_is_missing(
     assert Stages(tmp_path, METHODS, plan=True).run(trainings[:1])
 
 
-def test_what_may_fail_keeps_no_stage_waiting(
+def test_what_may_diverge_keeps_no_stage_waiting(
     trainings: list[Training], tmp_path: Path
 ) -> None:
     for each in trainings:
         name = str(each.work_dir.relative_to(tmp_path))
-        assert not Stages(tmp_path, METHODS, plan=True).run(trainings, may_fail=True)
-        assert not Stages(tmp_path, METHODS, only=name).run(trainings, may_fail=True)
-    assert Stages(tmp_path, METHODS, plan=True).run(trainings, may_fail=True)
+        assert not Stages(tmp_path, METHODS, plan=True).run(trainings, may_diverge=True)
+        assert not Stages(tmp_path, METHODS, only=name).run(trainings, may_diverge=True)
+    assert Stages(tmp_path, METHODS, plan=True).run(trainings, may_diverge=True)
     assert not Stages(tmp_path, METHODS, plan=True).run(trainings)
 
 

@@ -1,12 +1,16 @@
 """Settings chosen among trainings that are made by hand."""
 
+import math
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from made_runs import made_run
 
 from mmkd.compare.comparison import Comparison
+from mmkd.compare.ranges import written
 from mmkd.compare.tuning import Tuning
 from mmkd.runs import training
 
@@ -30,12 +34,16 @@ def tuning(tmp_path: Path) -> Tuning:
     return made
 
 
-def finish(tuning: Tuning, scores: dict[str, list[float | None]]) -> None:
+def finish(
+    tuning: Tuning,
+    scores: dict[str, list[float | None]],
+    more: Mapping[str, Any] | None = None,
+) -> None:
     """Make the runs; those without a score have failed."""
     for method, values in scores.items():
         for each, score in zip(tuning.of(method), values, strict=True):
             if score is not None:
-                made_run(each.work_dir, {100: score})
+                made_run(each.work_dir, {100: score}, **(more or {}))
                 each.run()
 
 
@@ -69,7 +77,21 @@ def test_one_that_fails_is_not_chosen(tuning: Tuning) -> None:
     assert choices['kd'].settings == {RATE: '0.2', 'kd.weight': '1'}
     assert list(choices['kd'].tried.values()) == [None, 5.0, 6.0, None]
     assert 'the best of 4 (6.00' in choices['kd'].words('kd', 10)
-    assert '2 of which failed' in choices['kd'].words('kd', 10)
+    assert '2 of which diverged' in choices['kd'].words('kd', 10)
+
+
+@pytest.mark.parametrize(
+    ('hook', 'best'), [({}, 6.0), (dict(save_best='mIoU', rule='less'), 5.0)]
+)
+def test_the_better_score_that_is_finite_is_chosen(
+    tuning: Tuning, hook: dict[str, str], best: float
+) -> None:
+    hooks = dict(default_hooks=dict(checkpoint=dict(type='CheckpointHook', **hook)))
+    scores = {'none': [1.0, 4.0, 2.0, 3.0], 'kd': [math.nan, 5.0, 6.0, 5.5]}
+    finish(tuning, scores, hooks)
+    choice = tuning.choices()['kd']
+    assert choice.tried[written(choice.settings)] == best
+    assert list(choice.tried.values()) == [None, 5.0, 6.0, 5.5]
 
 
 def test_all_that_fail_are_an_error(tuning: Tuning) -> None:

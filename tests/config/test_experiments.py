@@ -230,6 +230,36 @@ def test_settings_of_a_child_act_on_what_the_command_line_names(
     assert cfg.model.methods.dual_head.weight == 3.0
 
 
+def test_methods_of_a_config_can_be_named_and_keep_their_settings(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / 'child.py').write_text(
+        "_base_ = 'mmkd::dhkd/vgg13_vgg8_cifar100.py'\n"
+        'model = dict(methods=dict(\n'
+        '    dual_head=dict(weight=7.0),\n'
+        "    extra=dict(type='LogitsKD', loss=dict(type='BinaryKLLoss'))))\n"
+    )
+    methods = composed(str(tmp_path / 'child.py'), 'dhkd+extra', 'kd').model.methods
+    assert list(methods) == ['dual_head', 'extra', 'kd']
+    assert methods.dual_head.weight == 7.0
+    assert methods.extra.loss.type == 'BinaryKLLoss'
+    only = composed(str(tmp_path / 'child.py'), 'extra', **{'extra.weight': 2.0})
+    assert list(only.model.methods) == ['extra']
+    assert only.model.methods.extra.weight == 2.0
+    with pytest.raises(ValueError, match=r"unknown 'extre'\. Did you mean 'extra'"):
+        composed(str(tmp_path / 'child.py'), 'extre')
+
+
+def test_a_tuple_of_schedulers_takes_options(tmp_path: Path) -> None:
+    (tmp_path / 'child.py').write_text(
+        "_base_ = 'mmkd::_base_/pairs/vgg13_vgg8_cifar100.py'\n"
+        "param_scheduler = (dict(type='MultiStepLR', milestones=[3]),)\n"
+    )
+    cfg = load_config(str(tmp_path / 'child.py'))
+    cfg.merge_from_dict({'param_scheduler.0.milestones': [2]})
+    assert cfg.param_scheduler[0].milestones == [2]
+
+
 def test_a_variable_that_its_own_file_uses_is_free(tmp_path: Path) -> None:
     (tmp_path / 'child.py').write_text(
         "_base_ = 'mmkd::_base_/pairs/vgg13_vgg8_cifar100.py'\n"

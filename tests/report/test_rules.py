@@ -41,6 +41,20 @@ def test_a_gain_that_is_not(tmp_path: Path) -> None:
     assert said(*runs).endswith('Train one more seed.')
 
 
+def test_less_is_better_where_the_config_says_so(tmp_path: Path) -> None:
+    """A lower error is a gain, the end of a curve that falls is its best."""
+    hook = dict(type='CheckpointHook', save_best='rmse', rule='less')
+    hooks = dict(default_hooks=dict(checkpoint=hook), key='rmse')
+    runs = [
+        made_run(tmp_path / name, {25: 90.0, 75: 80.0, 100: end}, methods, 0, **hooks)
+        for name, methods, end in (('a', None, 60.0), ('b', KD, 50.0))
+    ]
+    text = said(*runs, key='rmse')
+    assert 'still falling at the end (rmse 80.0 at iteration 75, 50.0' in text
+    assert 'not shown: 10.0 with one seed' in text
+    assert 'better teacher' not in text
+
+
 def test_a_run_that_is_not_over_shows_no_gain(tmp_path: Path) -> None:
     runs = three(tmp_path, None, [50, 50, 50]) + three(tmp_path, KD, [52, 52])
     part = {10: dict(loss=1.0)}

@@ -56,6 +56,27 @@ def test_whether_it_came_to_its_end(tmp_path: Path) -> None:
     assert read_run(tmp_path / 'a').finished
 
 
+@pytest.mark.parametrize(
+    ('unit', 'score', 'text', 'count'),
+    [
+        # 300 of 313 are the last that was logged of an epoch.
+        ('epochs', 2, 'Epoch(train)   [2][300/313]', 626),
+        ('epochs', 1, 'Epoch(train)   [2][300/313]', 613),
+        ('iterations', 700, '', 700),
+        ('iterations', 500, '', 613),
+    ],
+)
+def test_iterations_are_those_that_were_trained(
+    tmp_path: Path, unit: str, score: int, text: str, count: int
+) -> None:
+    """Not those that were logged, but for a training that is not complete."""
+    train = dict(max_epochs=2) if unit == 'epochs' else dict(max_iters=700)
+    config = settings() | dict(train_cfg=train)
+    logged = {step: dict(loss=1.0, epoch=1 + step // 314) for step in (300, 613)}
+    write_session(tmp_path, logged, {score: dict(mIoU=1.0)}, config, text=text)
+    assert read_run(tmp_path).iterations == count
+
+
 def ending(hook: Any, scores: list[float]) -> str:
     """What a hook logs as it ends a training after these scores."""
     runner = MagicMock(iter=9)

@@ -12,17 +12,19 @@ from small_trainings import made
 
 from mmkd.resilience.stop_signal import STOPPED
 from mmkd.runs import training
-from mmkd.runs.training import MARK, Training
+from mmkd.runs.training import DIVERGED, MARK, Training
+
+CODES = {'fails': 1, 'diverges': DIVERGED}
 
 
 @pytest.fixture
 def ran(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """Commands that were run, without running them; those with ``fails`` fail."""
+    """Commands that were run, without running them; some fail, see ``CODES``."""
     commands = []
 
     def call(command: Sequence[str], output: Any, environment: Any) -> int:
         commands.append(list(command[1:]))
-        return 1 if 'fails' in command else 0
+        return next((code for name, code in CODES.items() if name in command), 0)
 
     monkeypatch.setattr(training, 'call', call)
     return commands
@@ -88,6 +90,30 @@ def test_a_place_may_be_written_in_any_way(
         assert words(Path('moved'), str(other)).is_done
 
 
+def test_a_file_next_to_the_caller_is_a_place_without_a_folder_too(
+    ran: list[list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / 'pair.py').touch()
+    monkeypatch.chdir(tmp_path)
+    made(tmp_path / 'run', 'pair.py').run()
+    monkeypatch.chdir('/')
+    assert made(tmp_path / 'run', str(tmp_path / 'pair.py')).is_done
+
+
+def test_a_home_moves_with_all_that_is_in_it(
+    ran: list[list[str]], tmp_path: Path
+) -> None:
+    def trial(home: Path) -> Training:
+        words = '--teacher', str(home / 'teacher' / 'a.pth')
+        return replace(made(home / 'tune' / 'kd', *words), home=home)
+
+    (tmp_path / 'all' / 'teacher').mkdir(parents=True)
+    (tmp_path / 'all' / 'teacher' / 'a.pth').touch()
+    trial(tmp_path / 'all').run()
+    (tmp_path / 'all').rename(tmp_path / 'moved')
+    assert trial(tmp_path / 'moved').is_done
+
+
 def test_names_of_methods_are_no_places(
     ran: list[list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,14 +148,19 @@ def test_one_that_was_stopped_is_not_done(
     assert stopped.is_done
 
 
-def test_another_training_in_its_folder_has_not_failed(
+def test_only_what_would_end_the_same_has_diverged(
     tmp_path: Path, ran: list[list[str]]
 ) -> None:
-    failing = made(tmp_path / 'kd', 'fails', lr=1)
+    """Not another training in the folder, and none that failed for another reason."""
+    diverging = made(tmp_path / 'kd', 'diverges', lr=1)
+    with pytest.raises(RuntimeError, match='failed, see'):
+        diverging.run()
+    assert diverging.has_diverged
+    assert not made(tmp_path / 'kd', 'diverges', lr=2).has_diverged
+    failing = made(tmp_path / 'dkd', 'fails')
     with pytest.raises(RuntimeError, match='failed, see'):
         failing.run()
-    assert failing.has_failed
-    assert not made(tmp_path / 'kd', 'fails', lr=2).has_failed
+    assert not failing.has_diverged
 
 
 def test_the_mark_names_what_it_was_done_with(

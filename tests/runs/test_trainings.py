@@ -13,7 +13,7 @@ import pytest
 from small_trainings import made, scripts
 
 from mmkd.runs import training
-from mmkd.runs.training import Training
+from mmkd.runs.training import DIVERGED, Training
 from mmkd.runs.trainings import in_hours, train_all
 
 
@@ -82,30 +82,30 @@ def test_if_the_first_fails_no_other_begins(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize('jobs', [1, 2])
-def test_those_that_may_fail_are_settled_once_they_have(
+def test_those_that_may_diverge_are_settled_once_they_have(
     tmp_path: Path, jobs: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    trainings = scripts(tmp_path, '1010')
+    trainings = scripts(tmp_path, f'{DIVERGED}0{DIVERGED}0')
     taken: list[Training] = []
-    train_all(trainings, jobs, then=taken.append, may_fail=True)
+    train_all(trainings, jobs, then=taken.append, may_diverge=True)
     assert {each.seed for each in taken} == {1, 3}
-    assert [each.has_failed for each in trainings] == [True, False, True, False]
+    assert [each.has_diverged for each in trainings] == [True, False, True, False]
     capsys.readouterr()
-    train_all(trainings, jobs, may_fail=True)
+    train_all(trainings, jobs, may_diverge=True)
     assert capsys.readouterr().out == '0 of 4 trainings to do\n'
     with pytest.raises(RuntimeError, match='failed, see'):
         train_all(trainings, jobs)
 
 
-def test_one_that_a_signal_ended_has_not_failed(
+def test_one_that_ended_for_another_reason_has_not_diverged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     each = made(tmp_path / 'kd')
-    for code in (-signal.SIGKILL, 128 + signal.SIGTERM):
+    for code in (1, 2, -signal.SIGKILL, 128 + signal.SIGTERM):
         monkeypatch.setattr(training, 'call', lambda *_, code=code: code)
         with pytest.raises(RuntimeError, match='failed, see'):
-            train_all([each], 1, may_fail=True)
-        assert not each.has_failed
+            train_all([each], 1, may_diverge=True)
+        assert not each.has_diverged
 
 
 def test_sigterm_ends_what_runs(tmp_path: Path) -> None:

@@ -123,9 +123,17 @@ def test_mistakes_are_said_before_the_teacher_is_trained(
         (['kd', '--set', 'kd.loss.tau=hot'], 'methods.kd.loss: tau must be a number'),
         (['kd', '--tune', f'{RATE}=0.1,1', 'kd.wieght=1,2'], "'wieght'"),
         (['kd', '--tune', f'{RATE}r=0.1,1'], "'lrr'"),
+        (['kd', '--tune', f'{RATE}=0.1,1', '--tune', 'kd.weight=1,x'], 'weight must'),
+        (['--method', 'dhdk'], "unknown 'dhdk'"),
+        (['--work-dir', 'elsewhere'], '--work-dir: the comparison sets that itself'),
+        (['--resume', 'a.pth'], '--resume: the comparison sets that itself'),
         (['kd', '--cfg-options', f'{RATE}=fast'], 'lr must be a number'),
         (['kd', '--cfg-options', 'train_cfgg.max_epochs=1'], "'train_cfgg'"),
         (['kd', '--data-root', 'nowhere'], "'nowhere'"),
+        (
+            ['kd', '--data-root', 'nowhere', '--plan', '--tune', f'{RATE}=0.1,1'],
+            "'nowhere'",
+        ),
         (['kd', '--ampp'], None),
         (['kd', '--record', '--auto-resume'], None),
     ):

@@ -58,7 +58,7 @@ def _broken(group: Group, run: Run) -> Iterator[Advice]:
 
 
 def _length(group: Group, key: str) -> Iterator[Advice]:
-    """Whether the score still rises, or fell after its best."""
+    """Whether the score still improves, or got worse after its best."""
     points = group.band(lambda run: run.score(key))
     if len(points) < 3:
         return
@@ -67,17 +67,19 @@ def _length(group: Group, key: str) -> Iterator[Advice]:
     if not early:
         return
     then = early[-1]
-    best = max(points, key=_mean)
+    less = group.first.is_less_better(key)
+    best = (min if less else max)(points, key=_mean)
     name, unit = score_name(key), group.first.unit
-    if best is last and last.mean - then.mean > CHANGE * abs(last.mean):
+    if best is last and abs(last.mean - then.mean) > CHANGE * abs(last.mean):
         yield Advice(
             'do',
             group.label,
-            f'still rising at the end ({name} {number(then.mean)} at {unit} '
-            f'{then.step}, {number(last.mean)} at {last.step}): train longer.',
+            f'still {"falling" if less else "rising"} at the end ({name} '
+            f'{number(then.mean)} at {unit} {then.step}, {number(last.mean)} at '
+            f'{last.step}): train longer.',
         )
-    fell = best.mean - last.mean > CHANGE * abs(best.mean)
-    if best.step <= then.step and fell:
+    worse = abs(best.mean - last.mean) > CHANGE * abs(best.mean)
+    if best.step <= then.step and worse:
         yield Advice(
             'do',
             group.label,

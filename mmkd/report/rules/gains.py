@@ -21,7 +21,8 @@ def gain_over_baseline(
     baseline = baseline_of(group, groups)
     if baseline is None:
         return None
-    return paired_gain(group.scores(key), baseline.scores(key))
+    less = group.first.is_less_better(key)
+    return paired_gain(group.scores(key), baseline.scores(key), less)
 
 
 def gains(groups: Sequence[Group], key: str | None) -> Iterator[Advice]:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from mmkd.report.groups import Group, baseline_of
 from mmkd.report.rules.advice import Advice, score_name
+from mmkd.runs.scores import SCORES
 from mmkd.spread import number
 
 ENOUGH = 1.0
@@ -47,8 +48,8 @@ def teacher(groups: Sequence[Group], key: str | None) -> Iterator[Advice]:
         found = teacher_score(group, key) if key else None
         baseline = baseline_of(group, groups)
         scores = (baseline or group).scores(key) if key else {}
-        if key is None or found is None or not scores:
-            continue
+        if key not in SCORES or found is None or not scores:
+            continue  # of other scores it is not known what a point is
         student = statistics.fmean(scores.values())
         ahead = found.score - student
         if ahead >= ENOUGH:

@@ -2,13 +2,14 @@
 
 import math
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import torch
+from mmengine.structures import BaseDataElement
 from torch import Size, Tensor, nn
 
 from mmkd.models.taps import KINDS, Kind, Tap, capture, tensors_in, watch
@@ -144,6 +145,34 @@ def look(
     with undisturbed(model, born), capture(model, taps) as values:
         model(noise(model, size), mode='tensor')
     return [values[tap] for tap in taps]
+
+
+def run_losses(
+    model: nn.Module,
+    forward: Callable[..., Any],
+    size: Sequence[int],
+    annotations: BaseDataElement,
+) -> None:
+    """Compute the losses of two images of noise; the model is left as it was.
+
+    Args:
+        model: A model.
+        forward: Its forward pass, with MMEngine's ``mode='loss'``.
+        size: Height and width of the images.
+        annotations: Those of each image.
+
+    Raises:
+        RuntimeError: If it fails.
+    """
+    images = noise(model, size)
+    samples = [annotations.clone().to(images.device) for _ in images]
+    with undisturbed(model):
+        try:
+            forward(images, samples, mode='loss')
+        except RuntimeError:
+            raise
+        except FAILURES as error:
+            raise RuntimeError(str(error)) from error
 
 
 def noise(model: nn.Module, size: Sequence[int]) -> Tensor:

@@ -1,6 +1,8 @@
 """Training with weights in the memory layout that makes convolutions fastest."""
 
+from contextlib import suppress
 from functools import partial
+from typing import Any
 
 from mmengine.hooks import Hook
 from mmengine.model import BaseTTAModel, is_model_wrapper
@@ -10,8 +12,9 @@ from torch import nn
 
 from mmkd.engine.data_parallel import learn_layout
 from mmkd.models.discovery import OUTPUT, view_of
+from mmkd.models.distiller import Distiller
 from mmkd.models.layout import lay_channels_last
-from mmkd.models.probing import look
+from mmkd.models.probing import look, run_losses
 from mmkd.registry import HOOKS
 
 
@@ -21,9 +24,12 @@ class ChannelsLastHook(Hook):
 
     A fixed rule decides, because a timing at the start could come out differently when
     a training is resumed: always on CPUs, elsewhere with automatic mixed precision, for
-    which PyTorch recommends it. A model that does not run in this layout is unchanged.
+    which PyTorch recommends it. A model that does not run in this layout, or whose
+    losses do not, is unchanged, and so is one with GroupNorms and frozen parts, for
+    which PyTorch's backward pass fails on CPUs.
 
-    Shapes, values up to rounding and checkpoints stay the same.
+    Shapes, checkpoints and values up to rounding stay the same, but for random masks on
+    feature maps, such as dropout's: PyTorch draws them in memory order.
     ``docs/performance.md`` has measurements; the teacher's layout is
     ``channels_last`` of :class:`mmkd.models.teachers.FrozenTeacher`.
     """
@@ -36,14 +42,14 @@ class ChannelsLastHook(Hook):
         Args:
             runner: Its model may be in a data-parallel wrapper.
         """
-        if self._convert(runner):
+        if self._convert(runner, trains=True):
             learn_layout(runner.model)
 
     def before_test(self, runner: Runner) -> None:
         """Convert the weights as for training."""
-        self._convert(runner)
+        self._convert(runner, trains=False)
 
-    def _convert(self, runner: Runner) -> bool:
+    def _convert(self, runner: Runner, trains: bool) -> bool:
         """Convert the weights, if that pays; whether it did."""
         model = runner.model
         if is_model_wrapper(model):
@@ -52,15 +58,43 @@ class ChannelsLastHook(Hook):
             model = model.module
         if not gains(model, isinstance(runner.optim_wrapper, AmpOptimWrapper)):
             return False
-        view = view_of(model)
-        size = view.trace.image_size
-        laid = lay_channels_last(model, partial(look, model, size, [OUTPUT]))
+        laid = not (trains and fails_backward(model)) and _laid(model, trains)
         if not laid:
             runner.logger.info(
                 f'{type(model).__name__} does not run with channels-last weights: they '
                 'keep their layout.'
             )
         return laid
+
+
+def _laid(model: nn.Module, trains: bool) -> bool:
+    view = view_of(model)
+    size = view.trace.image_size
+    if trains:
+        # Also of heads that only train.
+        own: Any = super(Distiller, model) if isinstance(model, Distiller) else model
+        losses = partial(run_losses, model, own.forward, size, view.task.blank(size))
+        if lay_channels_last(model, losses):
+            return True
+        with suppress(RuntimeError):
+            losses()
+            return False
+        # Its losses are not to be had of blank annotations, in any layout.
+    return lay_channels_last(model, partial(look, model, size, [OUTPUT]))
+
+
+def fails_backward(model: nn.Module) -> bool:
+    """Whether PyTorch's backward pass ends the process if this is channels-last.
+
+    GroupNorm's, on CPUs, if its input needs no gradient, as behind frozen layers.
+
+    Args:
+        model: The model that is trained.
+    """
+    parameters = list(model.parameters())
+    frozen = not all(parameter.requires_grad for parameter in parameters)
+    groups = any(isinstance(module, nn.GroupNorm) for module in model.modules())
+    return frozen and groups and parameters[0].device.type == 'cpu'
 
 
 def gains(model: nn.Module, half: bool) -> bool:

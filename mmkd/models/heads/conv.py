@@ -40,10 +40,13 @@ class ConvClassifier(BaseModule):
         num_classes: Number of classes.
         spatial_dims: 0 to classify images, 2 to classify pixels.
         channels: Width of the convolutions and of the first linear layer.
-        stride: Stride of each of the two convolutions; 1 keeps the map's size. None
-            means 2 for pixels, and the above for images.
+        stride: Stride of each of the two convolutions, up to 3; 1 keeps the map's size.
+            None means 2 for pixels, and the above for images.
         init_cfg: Initialisation of the weights, as in MMEngine; None keeps PyTorch's
             own.
+
+    Raises:
+        ValueError: If the stride is another one.
     """
 
     def __init__(
@@ -56,6 +59,11 @@ class ConvClassifier(BaseModule):
         init_cfg: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(init_cfg)
+        if stride not in (None, 1, 2, 3):
+            raise ValueError(
+                f'stride must be 1, 2 or 3, or None, got {stride!r}: with larger ones, '
+                'the 3x3 kernels would leave positions out.'
+            )
         if stride is None and spatial_dims:
             stride = 2
         layers: list[nn.Module] = []

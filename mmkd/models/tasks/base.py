@@ -65,6 +65,14 @@ class Task(ABC):
         """Collect the targets of a batch."""
 
     @abstractmethod
+    def blank(self, size: Sequence[int]) -> BaseDataElement:
+        """The annotations of an image that is all of the first class.
+
+        Args:
+            size: Its height and width.
+        """
+
+    @abstractmethod
     def resize(self, logits: Tensor, size: Sequence[int]) -> Tensor:
         """Bring logits ``(N, K, *)`` to the spatial size of another map."""
 

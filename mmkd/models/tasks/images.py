@@ -92,6 +92,10 @@ class ImageTask(Task):
             labels, scores, indices=indices, exclusive=self.exclusive
         )
 
+    def blank(self, size: Sequence[int]) -> BaseDataElement:
+        """The annotations of an image of the first class."""
+        return BaseDataElement(gt_label=torch.zeros(1, dtype=torch.long))
+
     def check_targets(
         self,
         data_samples: Sequence[BaseDataElement],

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import torch
-from mmengine.structures import BaseDataElement
+from mmengine.structures import BaseDataElement, PixelData
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
@@ -75,6 +75,13 @@ class PixelTask(Task):
             align_corners=self.align_corners,
             num_classes=self.num_classes,
         )
+
+    def blank(self, size: Sequence[int]) -> BaseDataElement:
+        """The annotations of an image whose pixels are all of the first class."""
+        labels = PixelData(data=torch.zeros(1, *size, dtype=torch.long))
+        shape = tuple(size)
+        metainfo = dict(img_shape=shape, ori_shape=shape, pad_shape=shape)
+        return BaseDataElement(metainfo=metainfo, gt_sem_seg=labels)
 
     def resize(self, logits: Tensor, size: Sequence[int]) -> Tensor:
         """Bilinear, with the ``align_corners`` of the student's head."""

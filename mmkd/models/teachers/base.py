@@ -1,5 +1,6 @@
 """What a distiller needs of a teacher, whether it runs or was recorded."""
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
@@ -23,8 +24,10 @@ class Teacher(ABC):
         classes: The order of its classes: ``match(names)`` compares it with the
             training set's, ``order`` describes the result.
         identity: A string to compare with the teacher of another training run.
+        is_shared: Whether its weights belong to the teacher that it is a copy of.
     """
 
+    is_shared = False
     view: ModelView
     classes: Any
     identity: str
@@ -85,6 +88,8 @@ class Teacher(ABC):
             # No single layer outputs them.
             return {OUTPUT}
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> 'Teacher':
-        """An averaged or copied distiller shares its teacher."""
-        return self
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        """An averaged or copied distiller shares the weights until it is moved."""
+        shared = copy.copy(self)
+        shared.is_shared = True
+        return shared

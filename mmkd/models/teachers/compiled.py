@@ -1,6 +1,7 @@
 """A frozen network compiled up to its taps."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -19,13 +20,13 @@ def compile_taps(
     """Compile the part of a network that its taps depend on.
 
     The compiler drops by itself what no tap depends on. It does not call the
-    hooks of every module; a tapped module instead becomes an instance of a
-    subclass, whose ``forward`` captures. Weights are constants to PyTorch's own
+    hooks of every module; a tapped module instead is an instance of a subclass, whose
+    ``forward`` captures, while the result runs. Weights are constants to PyTorch's own
     compiler: it stores them as its convolutions read them, and fuses what follows
     each (its option ``freezing``).
 
     Args:
-        model: A model with MMEngine's ``mode='tensor'``; changed in place.
+        model: A model with MMEngine's ``mode='tensor'``.
         taps: What to capture.
         options: Arguments of :func:`torch.compile`.
     """
@@ -41,8 +42,11 @@ def compile_taps(
         if calls[tap] == tap.call + 1:
             values[tap] = first_tensor(value, tap.number).clone()
 
+    capturing: dict[nn.Module, Any] = {}
     for tap in taps:
-        _let_keep(find_module(model, tap.path), tap.kind, partial(keep, tap))
+        module = find_module(model, tap.path)
+        own = capturing.get(module, type(module))
+        capturing[module] = _keeping(own, tap.kind, partial(keep, tap))
 
     def run(images: Tensor) -> list[Tensor]:
         model(images, mode='tensor')
@@ -57,7 +61,7 @@ def compile_taps(
         calls.update(dict.fromkeys(taps, 0))
         values.clear()
         # As an argument of torch.compile the option does not reach the tracer.
-        with inductor.patch(freezing=True):
+        with inductor.patch(freezing=True), _as_instances(capturing):
             captured = zip(taps, compiled(images), strict=True)
         values.clear()
         return {tap: tap.layout.to_map(tensor, size) for tap, tensor in captured}
@@ -65,9 +69,20 @@ def compile_taps(
     return as_maps
 
 
-def _let_keep(module: nn.Module, kind: Kind, keep: Callable[[Any], None]) -> None:
-    own: Any = type(module)
+@contextmanager
+def _as_instances(kinds: Mapping[nn.Module, Any]) -> Iterator[None]:
+    """Make modules instances of other classes inside this context."""
+    own: dict[nn.Module, Any] = {module: type(module) for module in kinds}
+    try:
+        for module, kind in kinds.items():
+            module.__class__ = kind
+        yield
+    finally:
+        for module, kind in own.items():
+            module.__class__ = kind
 
+
+def _keeping(own: Any, kind: Kind, keep: Callable[[Any], None]) -> Any:
     class Tapped(own):
         def forward(self, *args: Any, **kwargs: Any) -> Any:
             if kind == 'input':
@@ -77,4 +92,4 @@ def _let_keep(module: nn.Module, kind: Kind, keep: Callable[[Any], None]) -> Non
                 keep(output)
             return output
 
-    module.__class__ = Tapped
+    return Tapped

@@ -41,8 +41,8 @@ def fold_batch_norms(
     A BatchNorm is folded if a convolution's result is only normalised, once per
     forward pass, and not tapped. One forward pass on noise images in evaluation mode
     determines this. Afterwards the convolution has the folded weights, computed in
-    float64, and the BatchNorm is an ``nn.Identity``. Convolutions that share their
-    weight with another module are left alone.
+    float64, and the BatchNorm is an ``nn.Identity``. Pairs of which a parameter is used
+    more than once, by themselves or by anything else, are left alone.
 
     Args:
         model: A model with MMEngine's ``mode='tensor'`` that will not be trained
@@ -66,12 +66,10 @@ def fold_batch_norms(
     ):
         model(images, mode='tensor')
     hidden = {id(value) for value in tapped.values()}
-    owners = Counter(id(p) for m in model.modules() for p in m._parameters.values())
     pairs = [
         (convolution, norm)
         for convolution, norm, result in seen.pairs
         if seen.is_folded_away(convolution, norm, result, hidden)
-        if owners[id(convolution.weight)] == 1
     ]
     for convolution, norm in pairs:
         _fold(convolution, norm)
@@ -106,17 +104,37 @@ def _fold(convolution: Any, norm: Any) -> None:
 
 
 class _Uses(TorchDispatchMode):
-    """Counts how often each tensor is an argument of an operation."""
+    """Counts how often each tensor, and each parameter, is an argument.
 
-    def __init__(self) -> None:
+    Attributes:
+        counts: Uses of tensors in operations, by id.
+        stored: Uses of parameters, by their place in memory, which those that are tied
+            or views of one another have in common.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.counts = Counter[int]()
+        self.stored: dict[int | None, int] = dict.fromkeys(
+            map(_place, model.parameters()), 0
+        )
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
-        self.counts.update(id(tensor) for tensor in tensors_in([args, kwargs]))
+        for tensor in tensors_in([args, kwargs]):
+            self.counts[id(tensor)] += 1
+            place = _place(tensor)
+            if place in self.stored:
+                self.stored[place] += 1
         return func(*args, **(kwargs or {}))
+
+
+def _place(tensor: Tensor) -> int | None:
+    """Where a tensor is stored; None if it is not in one piece of memory."""
+    if tensor.layout != torch.strided or not tensor.numel():
+        return None
+    return tensor.untyped_storage().data_ptr()
 
 
 class _Watched(ExitStack):
@@ -129,7 +147,7 @@ class _Watched(ExitStack):
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
-        self.uses = _Uses()
+        self.uses = _Uses(model)
         self.pairs: list[tuple[Any, Any, Tensor]] = []
         self._runs = Counter[nn.Module]()
         self._given: dict[nn.Module, Tensor] = {}
@@ -145,8 +163,11 @@ class _Watched(ExitStack):
     def is_folded_away(
         self, convolution: Any, norm: Any, result: Tensor, kept: set[int]
     ) -> bool:
-        """Whether only the BatchNorm sees a convolution's result."""
-        once = self._runs[convolution] == self._runs[norm] == 1
+        """Whether only the BatchNorm sees a convolution's result, and they run once."""
+        parameters = [*convolution.parameters(), *norm.parameters()]
+        once = self._runs[convolution] == self._runs[norm] == 1 and all(
+            self.uses.stored[_place(parameter)] == 1 for parameter in parameters
+        )
         return once and self.uses.counts[id(result)] == 1 and id(result) not in kept
 
     def _enter(self, module: nn.Module, value: Any) -> None:

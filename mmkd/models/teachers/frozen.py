@@ -1,5 +1,6 @@
 """The frozen teacher: built, loaded, checked, and run without gradient."""
 
+import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
@@ -135,8 +136,6 @@ class FrozenTeacher(Teacher):
             for module in self.model.modules():
                 if isinstance(module, LAYERS):
                     module.to(self.dtype)
-        if self.compile is not False:
-            self._compiled = compile_taps(self.model, self._prepared, self.compile)
 
     @torch.no_grad()
     def __call__(
@@ -204,8 +203,8 @@ class FrozenTeacher(Teacher):
 
     def _captured(self, inputs: Tensor, taps: set[Tap]) -> dict[Tap, Tensor]:
         with self._precision(inputs):
-            if self._compiled is not None:
-                captured = self._compiled(inputs)
+            if self.compile is not False and self._prepared:
+                captured = self._run_compiled(inputs)
                 values = {tap: captured[tap] for tap in taps}
             else:
                 with capture(
@@ -217,6 +216,13 @@ class FrozenTeacher(Teacher):
         # Methods run in the training's precision only.
         return {tap: value.to(inputs.dtype) for tap, value in values.items()}
 
+    def _run_compiled(self, inputs: Tensor) -> dict[Tap, Tensor]:
+        assert self._prepared is not None
+        assert self.compile is not False
+        if self._compiled is None:
+            self._compiled = compile_taps(self.model, self._prepared, self.compile)
+        return self._compiled(inputs)
+
     def _precision(self, inputs: Tensor) -> Any:
         if self.dtype is None:
             return nullcontext()
@@ -226,8 +232,19 @@ class FrozenTeacher(Teacher):
         )
 
     def apply(self, fn: Callable[[Tensor], Tensor]) -> None:
-        """Move or cast the weights, as ``nn.Module._apply`` does."""
+        """Move or cast the weights, as ``nn.Module._apply`` does.
+
+        A copy gets weights of its own: those that it shares stay where they are.
+        """
+        if self.is_shared:
+            mine = self.model, self.classes, self._renormalise
+            self.model, self.classes, self._renormalise = copy.deepcopy(mine)
+            self._compiled, self.is_shared = None, False
         self.model._apply(fn)
         self.classes.apply(fn)
         if self._renormalise is not None:
             self._renormalise.apply(fn)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is copied and pickled: compiled code is not, but made again."""
+        return {**vars(self), '_compiled': None}

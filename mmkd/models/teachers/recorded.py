@@ -1,5 +1,6 @@
 """The recorded teacher: its outputs were stored earlier and are read."""
 
+import copy
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -207,6 +208,12 @@ class RecordedTeacher(Teacher):
         """Move or cast the weights of the live teacher."""
         if self._live is not None:
             self._live.apply(fn)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        """A copy shares the record, and the weights of the live teacher."""
+        shared = super().__deepcopy__(memo)
+        shared._live = copy.deepcopy(self._live)
+        return shared
 
 
 class _RecordedClasses:

@@ -90,6 +90,44 @@ def test_a_model_that_averages_predictions_may_be_in_data_parallelism(
     assert layouts(distiller) == {True}
 
 
+@pytest.mark.parametrize(
+    ('auxiliary', 'laid'),
+    [(dict(type='mmseg.DMHead', filter_sizes=(1, 3)), False), ({}, True)],
+)
+def test_a_head_that_only_trains_counts_too(
+    tiny: Any, auxiliary: dict[str, Any], laid: bool
+) -> None:
+    """With it, training would fail at the first step."""
+    student = tiny.segmentor()
+    student['auxiliary_head'].update(auxiliary)
+    for name in ('num_convs', 'concat_input') if auxiliary else ():
+        student['auxiliary_head'].pop(name)
+    for model in (
+        build_model(student),
+        tiny.distiller('pixels', dict(kd=dict(type='LogitsKD')), student=student),
+    ):
+        before = copy.deepcopy(model.state_dict())
+        ChannelsLastHook().before_train(runner(model))
+        assert layouts(model.backbone) == {laid}
+        torch.testing.assert_close(model.state_dict(), before, rtol=0, atol=0)
+        data = model.data_preprocessor(tiny.batch('pixels'), training=True)
+        total, _ = model.train().parse_losses(model(**data, mode='loss'))
+        total.backward()
+
+
+def test_groups_behind_frozen_layers_keep_their_layout(tiny: Any) -> None:
+    """PyTorch's backward pass would end the process."""
+    student = tiny.classifier()
+    student['backbone'].update(norm_cfg=dict(type='GN', num_groups=2))
+    model = build_model(student)
+    model.backbone.conv1.requires_grad_(False)
+    ChannelsLastHook().before_train(runner(model))
+    assert layouts(model) == {False}
+    model.requires_grad_(True)
+    ChannelsLastHook().before_train(runner(model))
+    assert layouts(model) == {True}
+
+
 @pytest.mark.parametrize(('device', 'half'), [('cpu', False), ('meta', True)])
 def test_layout_pays(device: str, half: bool) -> None:
     assert gains(nn.Conv2d(1, 1, 1, device=device), half)

@@ -131,6 +131,12 @@ def test_leaves_the_features_as_they_are() -> None:
     torch.testing.assert_close(x, before, rtol=0, atol=0)
 
 
+@pytest.mark.parametrize('stride', [0, 4])
+def test_strides_that_would_leave_positions_out(stride: int) -> None:
+    with pytest.raises(ValueError, match=f'stride must be 1, 2 or 3, .*got {stride}'):
+        ConvClassifier(3, 5, stride=stride)
+
+
 def test_other_spatial_dims_do_not_exist() -> None:
     with pytest.raises(ValueError, match='spatial_dims must be 0 or 2, got 1'):
         ConvClassifier(3, 5, spatial_dims=1)

@@ -1,3 +1,4 @@
+import copy
 import pickle
 from typing import Any
 
@@ -170,9 +171,48 @@ def test_a_teacher_that_keeps_its_layout_says_so(
     assert [text.startswith(line) for text in said] == [True] * keeps
 
 
-def test_it_is_pickled_with_its_student(tiny: Any, task: str) -> None:
-    model = tiny.distiller(task, dict(kd=dict(type='LogitsKD')))
+def test_a_compiled_teacher_predicts(tiny: Any, task: str) -> None:
+    """As the check of teachers lets it, before and after it has taught."""
+    model = tiny.distiller(
+        task,
+        dict(kd=dict(type='LogitsKD')),
+        teacher=tiny.teacher(tiny.model(task)) | FAST['compiled'],
+    )
+    data = model.data_preprocessor(tiny.batch(task), training=False)
+    plain = prepared(tiny, task, [OUTPUT])
+    score = model.student_view.task.predictions_of
+    expected = [score(sample) for sample in plain.predict(**data)]
+    for _ in range(2):
+        found = [score(sample) for sample in model.teacher.predict(**data)]
+        assert all(map(torch.equal, found, expected))
+        model.teacher(data['inputs'], [OUTPUT])
+
+
+@pytest.mark.parametrize('kind', ['default', 'compiled'])
+def test_a_copy_that_moves_leaves_its_teacher_where_it_was(
+    tiny: Any, task: str, kind: str
+) -> None:
+    """As an average on another device does."""
+    teacher = tiny.teacher(tiny.model(task)) | FAST[kind]
+    model = tiny.distiller(task, dict(kd=dict(type='LogitsKD')), teacher=teacher)
     images = torch.randn(2, 3, 32, 32)
+    expected = model.teacher(images, [OUTPUT])[OUTPUT]
+    moved = copy.deepcopy(model).double()
+    assert model.teacher(images, [OUTPUT])[OUTPUT].equal(expected)
+    values = moved.teacher(images.double(), [OUTPUT])[OUTPUT]
+    assert values.dtype == torch.float64
+    torch.testing.assert_close(values.float(), expected, rtol=1e-4, atol=1e-4)
+    again = model.double().teacher(images.double(), [OUTPUT])[OUTPUT]
+    torch.testing.assert_close(again, values)
+    assert moved.teacher.model is not model.teacher.model
+
+
+@pytest.mark.parametrize('kind', ['default', 'compiled'])
+def test_it_is_pickled_with_its_student(tiny: Any, task: str, kind: str) -> None:
+    teacher = tiny.teacher(tiny.model(task)) | FAST[kind]
+    model = tiny.distiller(task, dict(kd=dict(type='LogitsKD')), teacher=teacher)
+    images = torch.randn(2, 3, 32, 32)
+    model.teacher(images, [OUTPUT])
     copied = pickle.loads(pickle.dumps(model))
     assert copied.teacher(images, [OUTPUT])[OUTPUT].equal(
         model.teacher(images, [OUTPUT])[OUTPUT]

@@ -81,6 +81,27 @@ def one_weight(first: nn.Conv2d, second: nn.Conv2d) -> Network:
     )
 
 
+def one_memory(first: nn.Conv2d, second: nn.Conv2d) -> Network:
+    second.weight.data = first.weight.data
+    return Network(
+        in_a_row, conv=first, norm=nn.BatchNorm2d(3), second=second, act=nn.ReLU()
+    )
+
+
+def dilated_too(network: Any, images: Tensor) -> Tensor:
+    """As in kernel-sharing atrous convolution."""
+    wide = F.conv2d(images, network.conv.weight, padding=1, dilation=2)
+    return network.norm(network.conv(images)) + network.other(wide)
+
+
+def without_hooks_too(network: Any, images: Tensor) -> Tensor:
+    return network.norm(network.conv(images)) + network.conv.forward(images + 1)
+
+
+def scaled_too(network: Any, images: Tensor) -> Tensor:
+    return network.norm(network.conv(images)) * network.norm.weight.view(1, -1, 1, 1)
+
+
 NETWORKS: dict[str, tuple[int, Callable[[], nn.Module]]] = {
     'a bias': (1, lambda: Network(in_a_row, conv=conv(), norm=nn.BatchNorm2d(5))),
     'no bias, and a ReLU in place': (
@@ -152,6 +173,24 @@ NETWORKS: dict[str, tuple[int, Callable[[], nn.Module]]] = {
         lambda: Network(
             in_a_row, conv=conv(), norm=nn.BatchNorm2d(5, track_running_stats=False)
         ),
+    ),
+    'weights in the same memory': (0, lambda: one_memory(conv(3), conv(3))),
+    'a weight that is used at another dilation': (
+        0,
+        lambda: Network(
+            dilated_too,
+            conv=conv(bias=False),
+            norm=nn.BatchNorm2d(5),
+            other=nn.BatchNorm2d(5),
+        ),
+    ),
+    'a convolution that is also run without its hooks': (
+        0,
+        lambda: Network(without_hooks_too, conv=conv(), norm=nn.BatchNorm2d(5)),
+    ),
+    "a norm's weight that is also read": (
+        0,
+        lambda: Network(scaled_too, conv=conv(), norm=nn.BatchNorm2d(5)),
     ),
     'a weight that another convolution has too': (
         0,

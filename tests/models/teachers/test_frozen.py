@@ -204,8 +204,10 @@ def test_forward_ends_at_the_deepest_tap(
 def test_copies_share_the_teacher(tiny: Any) -> None:
     frozen = FrozenTeacher(**tiny.teacher(tiny.segmentor()))
 
-    assert copy.deepcopy(frozen) is frozen
-    assert copy.deepcopy([frozen])[0] is frozen
+    assert copy.deepcopy(frozen).model is frozen.model
+    one, two = copy.deepcopy([frozen, frozen])
+    assert one is two
+    assert one.model is frozen.model
 
 
 @pytest.mark.parametrize('value', [math.nan, math.inf, -math.inf])

@@ -30,11 +30,18 @@ def check_scores(cfg: Config) -> None:
         cfg: The config of any training.
 
     Raises:
-        ValueError: If there is one, if the worst would be taken for the best, or
-            there is no validation.
+        ValueError: If there is one, if the worst would be taken for the best, if a
+            rule belongs to no score, or there is no validation.
     """
     if not cfg.get('train_cfg'):
         return
+    for where, hook in hooks_of(cfg).items():
+        rule = hook.get('rule') if isinstance(hook, Mapping) else None
+        if rule is not None and not (NAMERS & hook.keys()):
+            raise ValueError(
+                f'{where}: the rule {rule!r} applies to no score. Name one with '
+                'save_best.'
+            )
     given = _scores(cfg.get('val_evaluator'))
     for where, name, rule in watched(cfg):
         if cfg.get('val_cfg') is None or cfg.get('val_dataloader') is None:
@@ -61,18 +68,10 @@ def watched(cfg: Config | Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
 
     Args:
         cfg: The config of any training.
-
-    Raises:
-        ValueError: If a rule belongs to no score.
     """
     for where, hook in hooks_of(cfg).items():
         if not isinstance(hook, Mapping):
             continue
-        if hook.get('rule') is not None and not (NAMERS & hook.keys()):
-            raise ValueError(
-                f'{where}: the rule {hook["rule"]!r} applies to no score. Name one '
-                'with save_best.'
-            )
         if hook.get('save_best') is not None:
             names, rules = several(hook['save_best']), several(hook.get('rule'))
             rules = rules * len(names) if len(rules) == 1 else rules

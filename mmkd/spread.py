@@ -155,6 +155,8 @@ def gain_of(differences: Sequence[float]) -> Gain:
     Args:
         differences: At least one.
     """
+    # Scores have fewer digits: what is beyond them came with the subtraction.
+    differences = [round(each, 9) for each in differences]
     mean, count = statistics.fmean(differences), len(differences)
     if count == 1:
         return Gain(mean, None, None, 1)

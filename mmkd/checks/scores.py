@@ -81,6 +81,16 @@ def watched(cfg: Config | Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
             yield f'{where}.monitor', hook['monitor'], hook.get('rule')
 
 
+def are_known(cfg: Config) -> bool:
+    """Whether the validation's scores are known before one has run.
+
+    Args:
+        cfg: The config of any training.
+    """
+    rules = [rule for _, _, rule in watched(cfg) if rule is not None]
+    return bool(rules) or _scores(cfg.get('val_evaluator')) is not None
+
+
 def _scores(evaluator: Any) -> list[str] | None:
     """The names of all scores; None if a metric is not known here."""
     found = []

@@ -1,6 +1,7 @@
 """Options of ``mmkd compare``, and what can be checked of them."""
 
 import argparse
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,8 +9,10 @@ from types import ModuleType
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.logging import print_log
 
 from mmkd.checks.places import LOADERS
+from mmkd.checks.scores import are_known
 from mmkd.cli import recording, training
 from mmkd.cli.command_line import KeyValueWords, positive
 from mmkd.cli.experiment import checked
@@ -180,6 +183,14 @@ def check(wanted: Comparison, args: argparse.Namespace) -> None:
     # Images can only be held out of data that is there.
     data = bool(args.tune or not args.plan)
     unfinished = {each.name for each in wanted.trainings() if not each.has_finished}
+    if unfinished and not are_known(wanted.config_of(wanted.methods[0])):
+        print_log(
+            'the scores of val_evaluator are not known beforehand. If lower is better, '
+            'and the name does not say so, set default_hooks.checkpoint.save_best=NAME '
+            'and default_hooks.checkpoint.rule=less now: later, all would be repeated.',
+            'current',
+            logging.WARNING,
+        )
     for method in wanted.methods:
         for settings in tries.get(method, [{}]) if method in unfinished else ():
             each = wanted.training(method, 0, args.out / method, settings)

@@ -48,10 +48,15 @@ def key_of(done: Done) -> str:
     Raises:
         ValueError: If no run has logged one.
     """
-    key = score_key([run for _, run in done])
+    key = score_key(_students(done))
     if key is None:
         raise ValueError('no run has logged a score: the pair has no validation.')
     return key
+
+
+def _students(done: Done) -> list[Run]:
+    """All runs but the teacher's, whose config may name another score."""
+    return [run for each, run in done if each.name != TEACHER]
 
 
 def markdown(done: Done, out: Path) -> str:
@@ -138,7 +143,7 @@ def direction(done: Done) -> list[str]:
         done: From :func:`read_done`.
     """
     key = key_of(done)
-    if any(rule_of(key, run.settings) for _, run in done):
+    if any(rule_of(key, run.settings) for run in _students(done)):
         return []
     return [
         f'- higher {key} was taken as better, since neither its name nor the config '
@@ -148,7 +153,7 @@ def direction(done: Done) -> list[str]:
 
 
 def write_best(done: Done, out: Path) -> str:
-    """Write the config of the method with the highest mean score, to go on with.
+    """Write the config of the method with the best mean score, to go on with.
 
     Args:
         done: From :func:`read_done`; their lines must have been saved.

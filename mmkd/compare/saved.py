@@ -3,7 +3,7 @@
 import json
 import math
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from mmkd.report.groups import finite, score_key
 from mmkd.report.seen.networks import student_of
 from mmkd.resilience.files import whole_or_nothing
 from mmkd.runs import Run, read_run
+from mmkd.runs.scores import rule_of
 from mmkd.runs.training import Training
 from mmkd.versions import versions
 
@@ -22,11 +23,15 @@ LINES = 'runs.jsonl'
 CLONE = Path(mmkd.__file__).parents[1]
 
 
-def save_line(training: Training) -> None:
+def save_line(
+    training: Training, settings: Mapping[str, Any] | None = None
+) -> None:
     """Save the result line of a finished run in its folder, unless it is there.
 
     Args:
         training: The training.
+        settings: The config that names the score, and says which is better; None for
+            that of the run.
 
     Raises:
         FloatingPointError: If its last score is not finite.
@@ -36,17 +41,20 @@ def save_line(training: Training) -> None:
     if file.exists():
         return
     run = read_run(training.work_dir)
-    key = score_key([run])
+    settings = run.settings if settings is None else settings
+    key = score_key([run], settings)
     if key is None and training.name == TEACHER:
         return  # nothing is compared with it
     if key is None:
         raise ValueError(f'{run.folder} has not logged a score.')
+    less = rule_of(key, settings) == 'less'
     if not math.isfinite(score := last(run, key)):
         raise FloatingPointError(
             f'{run.folder}: its last {key} is {score}, which cannot be compared.'
         )
     with whole_or_nothing(file) as partial:
-        partial.write_text(json.dumps(line(training, run, key), ensure_ascii=False))
+        found = line(training, run, key, less)
+        partial.write_text(json.dumps(found, ensure_ascii=False))
 
 
 def gather_lines(out: Path, methods: Sequence[str]) -> None:
@@ -72,21 +80,23 @@ def last(run: Run, key: str) -> float:
     Raises:
         ValueError: If it has none.
     """
-    curve = run.score(key)
-    if not curve:
+    found = run.last(key)
+    if found is None:
         raise ValueError(f'{run.folder} has not logged {key}.')
-    return curve[max(curve)]
+    return found
 
 
-def line(training: Training, run: Run, key: str) -> dict[str, Any]:
+def line(
+    training: Training, run: Run, key: str, less_is_better: bool = False
+) -> dict[str, Any]:
     """The result line of a finished run.
 
     Args:
         training: The training.
         run: Its run.
         key: The score.
+        less_is_better: Whether a lower score is better.
     """
-    less = run.is_less_better(key)
     scores = finite(run.score(key)).values()
     return dict(
         method=training.name,
@@ -94,8 +104,8 @@ def line(training: Training, run: Run, key: str) -> dict[str, Any]:
         seed=training.seed,
         score=key,
         last=round(last(run, key), 4),
-        best=round((min if less else max)(scores), 4),
-        **(dict(better=LESS) if less else {}),
+        best=round((min if less_is_better else max)(scores), 4),
+        **(dict(better=LESS) if less_is_better else {}),
         minutes=run.minutes and round(run.minutes, 2),
         step_ms=run.step_ms and round(run.step_ms, 1),
         parameters=_parameters(run),

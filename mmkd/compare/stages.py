@@ -1,8 +1,9 @@
 """The trainings of a comparison in stages, of which each needs the one before."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from mmkd.compare.comparison import RECORD
 from mmkd.compare.saved import gather_lines, save_line
@@ -22,6 +23,7 @@ class Stages:
         plan: Whether to run nothing, and to note what could run now.
         dry: Whether to run nothing.
         planned: The folders, in ``out``, of the trainings that could.
+        settings: The config that names the score of all, see :func:`save_line`.
     """
 
     out: Path
@@ -31,6 +33,7 @@ class Stages:
     plan: bool = False
     dry: bool = False
     planned: list[str] = field(default_factory=list)
+    settings: Mapping[str, Any] | None = None
     _offered: list[str] = field(default_factory=list)
     _without_score: list[str] = field(default_factory=list)
 
@@ -98,7 +101,7 @@ class Stages:
         # Runs to choose settings by, and records, have no line.
         if training.work_dir.parent == self.out and training.name != RECORD:
             try:
-                save_line(training)
+                save_line(training, self.settings)
             except FloatingPointError as error:
                 self._without_score.append(str(error))
 

@@ -23,7 +23,13 @@ from mmkd.checks import check_shapes
 from mmkd.checks.places import hooks_of, several
 from mmkd.config.keys import check_names, warn_of_idle_changes
 from mmkd.config.reading import read_config
-from mmkd.config.sources import mark_changes, mark_changes_by_files, methods_of
+from mmkd.config.sources import (
+    mark_changes,
+    mark_changes_by_files,
+    methods_of,
+    settings_of_bases,
+    without_source,
+)
 from mmkd.config.type_names import type_names
 from mmkd.models.build import student_dict
 from mmkd.models.deploy import drop_distillation, names_own_types
@@ -113,8 +119,7 @@ def _read(name: str) -> Config:
 def set_methods(cfg: Config, names: Iterable[str]) -> None:
     """Set the methods of a distillation, with the settings for pixels and the pair's.
 
-    A method keeps the settings that the config itself has given it, as its ``source``
-    tells.
+    A method keeps the settings that the config has given it itself.
 
     Args:
         cfg: The config of a pair or a distillation; changed in place.
@@ -138,8 +143,11 @@ def set_methods(cfg: Config, names: Iterable[str]) -> None:
     if NONE in names:
         raise ValueError(f'--method {NONE} is the student alone: name no other method.')
     files = {file.stem: file for file in _files('methods')}
-    settings, methods = cfg.get('settings') or {}, {}
+    methods: dict[str, Any] = {}
     own = {name: method for name, method in methods_of(cfg).items() if method}
+    settings = [cfg.get('settings') or {}]
+    if own and cfg.filename:
+        settings += settings_of_bases(Path(cfg.filename))
     per_pixel = {}
     if 'decode_head' in student_dict(cfg.model):
         per_pixel = Config.fromfile(CONFIGS / '_base_' / 'per_pixel.py').settings
@@ -151,11 +159,11 @@ def set_methods(cfg: Config, names: Iterable[str]) -> None:
             methods[name] = own[name]
             continue
         for method, values in Config.fromfile(files[name]).to_dict().items():
-            for over in (per_pixel, settings):
-                values = {**values, **over.get(method, {})}
-            mine = own.get(method, values)
-            same = mine.get('source') == values.get('source')
-            methods[method] = values if same else mine
+            values = {**values, **per_pixel.get(method, {})}
+            made = [{**values, **each.get(method, {})} for each in settings]
+            composed = map(without_source, made)
+            changed = method in own and without_source(own[method]) not in composed
+            methods[method] = own[method] if changed else made[0]
     cfg.model.methods = ConfigDict(methods)
 
 

@@ -62,8 +62,16 @@ def _sources(cfg: Config, path: Path) -> dict[str, str | None]:
         sources = _sources(base, file)
         for name in own.keys() & sources.keys():
             method = methods_of(base)[name]
-            known[name].append(_Known(_rest(method), _source(method), sources[name]))
+            rest = without_source(method)
+            known[name].append(_Known(rest, _source(method), sources[name]))
     return {name: _source_of(own[name], known[name]) for name in own}
+
+
+def settings_of_bases(path: Path) -> Iterator[Mapping[str, Any]]:
+    """The ``settings`` of all files that a file inherits from."""
+    for file in facts_of(path).bases:
+        yield Config.fromfile(file).get('settings') or {}
+        yield from settings_of_bases(file)
 
 
 def _variables(cfg: Config, name: str) -> Iterator[_Known]:
@@ -72,13 +80,13 @@ def _variables(cfg: Config, name: str) -> Iterator[_Known]:
     if isinstance(variable, dict) and 'type' in variable:
         settings = (cfg.get('settings') or {}).get(name) or {}
         for method in (variable, {**variable, **settings}):
-            yield _Known(_rest(method), _source(method), _source(method))
+            yield _Known(without_source(method), _source(method), _source(method))
 
 
 def _source_of(method: Mapping[str, Any], known: list[_Known]) -> str | None:
     named = _source(method)
     claimed = [one for one in known if one.named == named]
-    same = [one.source for one in claimed if one.settings == _rest(method)]
+    same = [one.source for one in claimed if one.settings == without_source(method)]
     if same:
         return same[-1]
     return CHANGED if claimed else named
@@ -89,5 +97,6 @@ def _source(method: Mapping[str, Any]) -> str | None:
     return source
 
 
-def _rest(method: Mapping[str, Any]) -> dict[str, Any]:
+def without_source(method: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a method alone."""
     return {name: value for name, value in method.items() if name != 'source'}

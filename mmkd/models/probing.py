@@ -155,6 +155,8 @@ def run_losses(
 ) -> None:
     """Compute the losses of two images of noise; the model is left as it was.
 
+    Operations record what a backward pass needs, as in training.
+
     Args:
         model: A model.
         forward: Its forward pass, with MMEngine's ``mode='loss'``.
@@ -166,7 +168,7 @@ def run_losses(
     """
     images = noise(model, size)
     samples = [annotations.clone().to(images.device) for _ in images]
-    with undisturbed(model):
+    with undisturbed(model), torch.enable_grad():
         try:
             forward(images, samples, mode='loss')
         except RuntimeError:

@@ -3,13 +3,14 @@
 import math
 import statistics
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from mmkd.report.labels import labels_of
 from mmkd.report.settings import backbone_of, data_of, differing, settings_of
 from mmkd.runs import Curve, Run
-from mmkd.runs.scores import SCORES, is_score, watched_in
+from mmkd.runs.scores import SCORES, best_by, is_score
 from mmkd.spread import Point, band
 
 
@@ -49,13 +50,13 @@ class Group:
     def scores(self, key: str) -> dict[int, float]:
         """The last score of each seed, averaged over runs with the same seed.
 
-        Incomplete runs and runs without a seed or a score are omitted.
+        Incomplete runs and runs without a seed or a finite last score are omitted.
         """
         by_seed: dict[int, list[float]] = {}
         for run in self.finished:
-            curve = finite(run.score(key))
-            if curve and run.seed is not None:
-                by_seed.setdefault(run.seed, []).append(curve[max(curve)])
+            last = run.last(key)
+            if last is not None and math.isfinite(last) and run.seed is not None:
+                by_seed.setdefault(run.seed, []).append(last)
         return {seed: statistics.fmean(v) for seed, v in sorted(by_seed.items())}
 
 
@@ -105,12 +106,19 @@ def baseline_of(group: Group, groups: Sequence[Group]) -> Group | None:
     )
 
 
-def score_key(runs: Sequence[Run]) -> str | None:
+def score_key(
+    runs: Sequence[Run], settings: Mapping[str, Any] | None = None
+) -> str | None:
     """The main score of the page; None if no run has any.
 
     It is one that the runs save their best checkpoints by, or else a usual one.
+
+    Args:
+        runs: The runs.
+        settings: A config to name it in place of theirs.
     """
     keys = Counter(key for run in runs for key in run.scalars.val if is_score(key))
-    named = [key for run in runs for key in watched_in(run.settings)]
+    configs = [run.settings for run in runs] if settings is None else [settings]
+    named = [key for config in configs for key in best_by(config)]
     known = [key for key in (*named, *SCORES) if key in keys]
     return known[0] if known else next(iter(keys), None)

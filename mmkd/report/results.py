@@ -1,5 +1,6 @@
 """The table of results: scores with their spread, time and cost."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -93,12 +94,15 @@ def run_rows(groups: Sequence[Group], key: str | None) -> list[RunRow]:
 
 
 def _ends(runs: Sequence[Run], key: str | None, best: bool) -> list[float]:
-    ends = []
-    for run in runs:
-        if key and (curve := finite(run.score(key))):
-            highest = min if run.is_less_better(key) else max
-            ends.append(highest(curve.values()) if best else curve[max(curve)])
-    return ends
+    ends: list[float | None] = []
+    for run in runs if key else ():
+        curve = finite(run.score(str(key)))
+        if best and curve:
+            highest = min if run.is_less_better(str(key)) else max
+            ends.append(highest(curve.values()))
+        elif not best:
+            ends.append(run.last(str(key)))
+    return [end for end in ends if end is not None and math.isfinite(end)]
 
 
 def _state(run: Run) -> str:

@@ -179,6 +179,11 @@ class Run:
         """A score over the training; empty if there is none."""
         return self.scalars.val.get(key, {})
 
+    def last(self, key: str) -> float | None:
+        """The last score, which may not be finite; None if there is none."""
+        curve = self.score(key)
+        return curve[max(curve)] if curve else None
+
     def is_less_better(self, key: str) -> bool:
         """Whether a lower score is better: only if its config or its name says so."""
         return rule_of(key, self.settings) == 'less'

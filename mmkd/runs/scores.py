@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from mmkd.checks.places import hooks_of
 from mmkd.checks.scores import watched
 
 SCORES = (
@@ -36,16 +37,14 @@ def is_score(name: str) -> bool:
     return name not in NO_SCORES and not name.startswith(OF_HOOKS)
 
 
-def watched_in(settings: Mapping[str, Any]) -> dict[str, str | None]:
-    """The rules of the scores that a config names, ``'greater'`` or ``'less'`` or None.
+def best_by(settings: Mapping[str, Any]) -> list[str]:
+    """The scores that a training saves its best checkpoints by.
 
     Args:
-        settings: The config of a training.
+        settings: Its config.
     """
-    named: dict[str, str | None] = {}
-    for _, name, rule in watched(settings):
-        named[name] = named.get(name) or rule
-    return named
+    named = watched(settings)
+    return [name for where, name, _ in named if where.endswith('.save_best')]
 
 
 def rule_of(name: str, settings: Mapping[str, Any]) -> str | None:
@@ -53,14 +52,20 @@ def rule_of(name: str, settings: Mapping[str, Any]) -> str | None:
 
     Args:
         name: The name of a score.
-        settings: The config of its training: a hook's ``rule`` for it counts first.
+        settings: The config of its training: what a hook says of it counts first.
 
     Returns:
         None if neither the config nor the name tells.
     """
-    rules = watched_in(settings)
-    if given := rules.get(name) or rules.get('auto'):
-        return given
-    if name in SCORES or any(part in name.lower() for part in GREATER):
+    for _, watched_name, rule in watched(settings):
+        if watched_name in (name, 'auto') and rule is not None:
+            return str(rule)
+    greater, less = list(GREATER), list(LESS)
+    for hook in hooks_of(settings).values():
+        if isinstance(hook, Mapping):
+            greater[:0] = hook.get('greater_keys') or ()
+            less[:0] = hook.get('less_keys') or ()
+    found = name.lower()
+    if name in SCORES or any(part.lower() in found for part in greater):
         return 'greater'
-    return 'less' if any(part in name.lower() for part in LESS) else None
+    return 'less' if any(part.lower() in found for part in less) else None

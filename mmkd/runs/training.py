@@ -107,7 +107,7 @@ class Training:
             path = Path(word).resolve()
             if path.is_relative_to(home):
                 word = str(path.relative_to(home))
-            elif (named or os.sep in word or path.suffix) and path.exists():
+            elif (named or os.sep in word or path.suffix) and os.path.exists(path):
                 word = str(path)
             words.append(word)
         facts = {'command': ' '.join(words), **self.facts}

@@ -151,6 +151,24 @@ def test_less_is_better_where_the_config_says_so(tmp_path: Path) -> None:
     assert json.loads((tmp_path / 'kd_0' / LINE).read_text())['best'] == 1.0
 
 
+def test_the_score_is_that_of_the_students(tmp_path: Path) -> None:
+    """Not another one that only the teacher's config names."""
+    score = {100: dict(mFscore=80.0, mIoU=40.0)}
+    hook = dict(type='CheckpointHook', save_best='mFscore', rule='greater')
+    made = []
+    for name, hooks in ((TEACHER, dict(checkpoint=hook)), ('none', {}), ('kd', {})):
+        folder = tmp_path / name
+        config = settings(None, default_hooks=hooks)
+        write_session(folder, {100: dict(loss=1.0)}, score, config)
+        made.append(Training(name, 0, ('train.py', name), folder))
+        made[-1].run()
+        save_line(made[-1], settings())
+    gather_lines(tmp_path, ['none', 'kd'])
+    done = read_done(made)
+    assert key_of(done) == 'mIoU'
+    assert {row.mean for row in rows_of(done, tmp_path)} == {40.0}
+
+
 def test_a_score_of_unknown_direction_is_told(tmp_path: Path) -> None:
     for name, told in (('rmse', 1), ('mIoU', 0), ('my/accuracy', 0), ('loss_x', 0)):
         made_run(tmp_path / name, {100: 1.0}, key=name)

@@ -224,10 +224,11 @@ def test_settings_of_a_child_act_on_what_the_command_line_names(
 ) -> None:
     (tmp_path / 'child.py').write_text(
         "_base_ = 'mmkd::dhkd/vgg13_vgg8_cifar100.py'\n"
-        'settings = dict(dual_head=dict(weight=3.0), reviewkd=dict(weight=2.0))\n'
+        "settings = dict(dual_head=dict(weight=3.0, source='notebook'))\n"
     )
     cfg = composed(str(tmp_path / 'child.py'), 'dhkd')
     assert cfg.model.methods.dual_head.weight == 3.0
+    assert cfg.model.methods.dual_head.source == 'notebook'
 
 
 def test_methods_of_a_config_can_be_named_and_keep_their_settings(
@@ -239,6 +240,14 @@ def test_methods_of_a_config_can_be_named_and_keep_their_settings(
         '    dual_head=dict(weight=7.0),\n'
         "    extra=dict(type='LogitsKD', loss=dict(type='BinaryKLLoss'))))\n"
     )
+    (tmp_path / 'claim.py').write_text(
+        "_base_ = 'mmkd::_base_/pairs/vgg13_vgg8_cifar100.py'\n"
+        "loss = dict(type='KLDivergenceLoss', tau=4.0)\n"
+        "kd = dict(type='LogitsKD', loss=loss, weight=9.0, source='published')\n"
+        'model = dict(methods=dict(kd=kd))\n'
+    )
+    claim = composed(str(tmp_path / 'claim.py'), 'kd')
+    assert claim.model.methods.kd.weight == 9.0
     methods = composed(str(tmp_path / 'child.py'), 'dhkd+extra', 'kd').model.methods
     assert list(methods) == ['dual_head', 'extra', 'kd']
     assert methods.dual_head.weight == 7.0

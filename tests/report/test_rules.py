@@ -1,3 +1,4 @@
+import math
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,14 @@ def test_a_gain_that_is_not(tmp_path: Path) -> None:
     runs = three(tmp_path, None, [50, 50]) + three(tmp_path, KD, [52, 50])
     assert said(*runs).startswith('not shown: 1.0 [\u221211.7, 13.7] over two seeds')
     assert said(*runs).endswith('Train one more seed.')
+
+
+def test_a_last_score_that_is_not_finite_is_left_out_and_named(tmp_path: Path) -> None:
+    runs = three(tmp_path, None, [50, 50]) + three(tmp_path, KD, [52, 52])
+    lost = made_run(tmp_path / 'lost', {50: 99.0, 100: math.nan}, KD, seed=0)
+    text = said(*runs, lost)
+    assert 'gains 2.0 [2.0, 2.0] over two seeds' in text
+    assert f'the last mIoU of {lost.folder} is nan: it is left out.' in text
 
 
 def test_less_is_better_where_the_config_says_so(tmp_path: Path) -> None:

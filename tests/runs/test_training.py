@@ -100,6 +100,15 @@ def test_a_file_next_to_the_caller_is_a_place_without_a_folder_too(
     assert made(tmp_path / 'run', str(tmp_path / 'pair.py')).is_done
 
 
+def test_words_may_be_longer_than_a_name(
+    ran: list[list[str]], tmp_path: Path
+) -> None:
+    classes = 'model.teacher.classes=[' + 150 * '"a.b",' + ']'
+    first = made(tmp_path / 'run', '--cfg-options', classes)
+    first.run()
+    assert first.is_done
+
+
 def test_a_home_moves_with_all_that_is_in_it(
     ran: list[list[str]], tmp_path: Path
 ) -> None:

@@ -4,17 +4,21 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
+import torch
 from mmengine.hooks import Hook
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.optim import AmpOptimWrapper
 from mmengine.runner import Runner
 from torch import nn
+from torch.nn import functional as F  # noqa: N812
+from torch.overrides import TorchFunctionMode
 
 from mmkd.engine.data_parallel import learn_layout
 from mmkd.models.discovery import OUTPUT, view_of
 from mmkd.models.distiller import Distiller
 from mmkd.models.layout import lay_channels_last
 from mmkd.models.probing import look, run_losses
+from mmkd.models.taps import first_tensor
 from mmkd.registry import HOOKS
 
 
@@ -25,8 +29,7 @@ class ChannelsLastHook(Hook):
     A fixed rule decides, because a timing at the start could come out differently when
     a training is resumed: always on CPUs, elsewhere with automatic mixed precision, for
     which PyTorch recommends it. A model that does not run in this layout, or whose
-    losses do not, is unchanged, and so is one with GroupNorms and frozen parts, for
-    which PyTorch's backward pass fails on CPUs.
+    losses do not, is unchanged.
 
     Shapes, checkpoints and values up to rounding stay the same, but for random masks on
     feature maps, such as dropout's: PyTorch draws them in memory order.
@@ -58,7 +61,7 @@ class ChannelsLastHook(Hook):
             model = model.module
         if not gains(model, isinstance(runner.optim_wrapper, AmpOptimWrapper)):
             return False
-        laid = not (trains and fails_backward(model)) and _laid(model, trains)
+        laid = _laid(model, trains)
         if not laid:
             runner.logger.info(
                 f'{type(model).__name__} does not run with channels-last weights: they '
@@ -74,27 +77,36 @@ def _laid(model: nn.Module, trains: bool) -> bool:
         # Also of heads that only train.
         own: Any = super(Distiller, model) if isinstance(model, Distiller) else model
         losses = partial(run_losses, model, own.forward, size, view.task.blank(size))
-        if lay_channels_last(model, losses):
-            return True
-        with suppress(RuntimeError):
-            losses()
-            return False
+        with _BackwardOfGroupNorm():
+            if lay_channels_last(model, losses):
+                return True
+            with suppress(RuntimeError):
+                losses()
+                return False
         # Its losses are not to be had of blank annotations, in any layout.
     return lay_channels_last(model, partial(look, model, size, [OUTPUT]))
 
 
-def fails_backward(model: nn.Module) -> bool:
-    """Whether PyTorch's backward pass ends the process if this is channels-last.
+class _BackwardOfGroupNorm(TorchFunctionMode):
+    """Refuses what ends the process in PyTorch's backward pass on CPUs.
 
-    GroupNorm's, on CPUs, if its input needs no gradient, as behind frozen layers.
-
-    Args:
-        model: The model that is trained.
+    That is the group normalisation of a channels-last map that needs no gradient, as
+    behind frozen layers, with weights that need one.
     """
-    parameters = list(model.parameters())
-    frozen = not all(parameter.requires_grad for parameter in parameters)
-    groups = any(isinstance(module, nn.GroupNorm) for module in model.modules())
-    return frozen and groups and parameters[0].device.type == 'cpu'
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if func in (F.group_norm, torch.group_norm) and result.requires_grad:
+            given = first_tensor((args, kwargs))
+            rows = given.is_contiguous()
+            if not given.requires_grad and not rows and given.device.type == 'cpu':
+                raise RuntimeError(
+                    'PyTorch has no backward pass for the group normalisation of a '
+                    'channels-last map that needs no gradient.'
+                )
+        return result
 
 
 def gains(model: nn.Module, half: bool) -> bool:

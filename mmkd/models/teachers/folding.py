@@ -108,21 +108,23 @@ class _Uses(TorchDispatchMode):
 
     Attributes:
         counts: Uses of tensors in operations, by id.
-        stored: Uses of parameters, by their place in memory, which those that are tied
-            or views of one another have in common.
+        stored: Uses of parameters and buffers, by their place in memory, which those
+            that are tied or views of one another have in common.
+        paused: Whether operations are not the model's, and not counted.
     """
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.counts = Counter[int]()
+        self.paused = False
         self.stored: dict[int | None, int] = dict.fromkeys(
-            map(_place, model.parameters()), 0
+            map(_place, [*model.parameters(), *model.buffers()]), 0
         )
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
-        for tensor in tensors_in([args, kwargs]):
+        for tensor in () if self.paused else tensors_in([args, kwargs]):
             self.counts[id(tensor)] += 1
             place = _place(tensor)
             if place in self.stored:
@@ -164,9 +166,10 @@ class _Watched(ExitStack):
         self, convolution: Any, norm: Any, result: Tensor, kept: set[int]
     ) -> bool:
         """Whether only the BatchNorm sees a convolution's result, and they run once."""
-        parameters = [*convolution.parameters(), *norm.parameters()]
+        tensors = [*convolution.parameters(), *norm.parameters()]
+        tensors += [norm.running_mean, norm.running_var]
         once = self._runs[convolution] == self._runs[norm] == 1 and all(
-            self.uses.stored[_place(parameter)] == 1 for parameter in parameters
+            self.uses.stored[_place(tensor)] == 1 for tensor in tensors
         )
         return once and self.uses.counts[id(result)] == 1 and id(result) not in kept
 
@@ -190,10 +193,12 @@ class _Watched(ExitStack):
         if convolution.transposed and convolution.groups > 1:
             return
         # Custom classes are compared now: later operations may overwrite the result.
+        self.uses.paused = True
         if all(_is_pytorchs(module) for module in (convolution, norm)) or _agrees(
             convolution, norm, self._given[convolution], first_tensor(value)
         ):
             self.pairs.append((convolution, norm, result))
+        self.uses.paused = False
 
 
 def _is_pytorchs(module: nn.Module) -> bool:

@@ -4,6 +4,7 @@ import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
+from itertools import chain
 from typing import Any, Literal
 
 import torch
@@ -234,11 +235,16 @@ class FrozenTeacher(Teacher):
     def apply(self, fn: Callable[[Tensor], Tensor]) -> None:
         """Move or cast the weights, as ``nn.Module._apply`` does.
 
-        A copy gets weights of its own: those that it shares stay where they are.
+        A copy gets weights of its own if they move: those that it shares stay.
         """
         if self.is_shared:
-            mine = self.model, self.classes, self._renormalise
-            self.model, self.classes, self._renormalise = copy.deepcopy(mine)
+            tensors = chain(self.model.parameters(), self.model.buffers())
+            if all(fn(tensor) is tensor for tensor in tensors):
+                return
+            mine = self.view, self.classes, self._renormalise
+            self.view, self.classes, self._renormalise = copy.deepcopy(mine)
+            self.model = self.view.model
+            self._stream = None if self._stream is None else SideStream()
             self._compiled, self.is_shared = None, False
         self.model._apply(fn)
         self.classes.apply(fn)

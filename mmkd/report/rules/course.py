@@ -23,7 +23,7 @@ def course(groups: Sequence[Group], key: str | None) -> Iterator[Advice]:
     """Advice from the curves of scores, losses and times."""
     for group in groups:
         for run in group.runs:
-            yield from _broken(group, run)
+            yield from _broken(group, run, key)
         if key is not None and all(run.finished for run in group.runs):
             yield from _length(group, key)
         waits = [run.waiting for run in group.runs if run.waiting is not None]
@@ -37,7 +37,14 @@ def course(groups: Sequence[Group], key: str | None) -> Iterator[Advice]:
             )
 
 
-def _broken(group: Group, run: Run) -> Iterator[Advice]:
+def _broken(group: Group, run: Run, key: str | None) -> Iterator[Advice]:
+    last = None if key is None else run.last(key)
+    if key is not None and last is not None and not math.isfinite(last):
+        yield Advice(
+            'bad',
+            group.label,
+            f'the last {score_name(key)} of {run.folder} is {last}: it is left out.',
+        )
     for step, loss in sorted(run.scalars.train.get('loss', {}).items()):
         if not math.isfinite(loss):
             yield Advice(

@@ -205,6 +205,14 @@ def test_a_copy_that_moves_leaves_its_teacher_where_it_was(
     again = model.double().teacher(images.double(), [OUTPUT])[OUTPUT]
     torch.testing.assert_close(again, values)
     assert moved.teacher.model is not model.teacher.model
+    assert moved.teacher.view.model is moved.teacher.model
+    assert moved.teacher.classes.view is moved.teacher.view
+
+
+def test_a_copy_that_stays_where_it_is_shares_the_weights(tiny: Any) -> None:
+    model = tiny.distiller('images', dict(kd=dict(type='LogitsKD')))
+    copied = copy.deepcopy(model).to('cpu').float()
+    assert copied.teacher.model is model.teacher.model
 
 
 @pytest.mark.parametrize('kind', ['default', 'compiled'])

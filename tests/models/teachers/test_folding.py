@@ -81,6 +81,18 @@ def one_weight(first: nn.Conv2d, second: nn.Conv2d) -> Network:
     )
 
 
+class Padded(nn.Conv2d):
+    """Adapts its input before using it, as ``Conv2dAdaptivePadding``."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return super().forward(F.pad(images, (1, 1, 1, 1)))
+
+
+def centred_too(network: Any, images: Tensor) -> Tensor:
+    mean = network.norm.running_mean.view(1, -1, 1, 1)
+    return network.norm(network.conv(images)) - mean
+
+
 def one_memory(first: nn.Conv2d, second: nn.Conv2d) -> Network:
     second.weight.data = first.weight.data
     return Network(
@@ -187,6 +199,14 @@ NETWORKS: dict[str, tuple[int, Callable[[], nn.Module]]] = {
     'a convolution that is also run without its hooks': (
         0,
         lambda: Network(without_hooks_too, conv=conv(), norm=nn.BatchNorm2d(5)),
+    ),
+    'a class of its own that folds': (
+        1,
+        lambda: Network(in_a_row, conv=Padded(3, 5, 3), norm=nn.BatchNorm2d(5)),
+    ),
+    "a norm's statistics that are also read": (
+        0,
+        lambda: Network(centred_too, conv=conv(), norm=nn.BatchNorm2d(5)),
     ),
     "a norm's weight that is also read": (
         0,

@@ -180,7 +180,7 @@ def main(given: Sequence[str]) -> None:
     stages = Stages(args.out, args.method, args.jobs, *modes)
     with redirect_stdout(sys.stderr if args.plan else sys.stdout):
         check(wanted, args)
-        stages.settings = wanted.config_of(args.method[-1])
+        stages.settings = wanted.config_of(args.method[0])
         compare(wanted, stages, args)
     stages.check()
     rest = [each for each in given if each != '--plan']

@@ -42,7 +42,7 @@ def check_scores(cfg: Config) -> None:
                 f'{where}: the rule {rule!r} applies to no score. Name one with '
                 'save_best.'
             )
-    given = _scores(cfg.get('val_evaluator'))
+    given = reported(cfg.get('val_evaluator'))
     for where, name, rule in watched(cfg):
         if cfg.get('val_cfg') is None or cfg.get('val_dataloader') is None:
             raise ValueError(
@@ -81,18 +81,12 @@ def watched(cfg: Config | Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
             yield f'{where}.monitor', hook['monitor'], hook.get('rule')
 
 
-def are_known(cfg: Config) -> bool:
-    """Whether the validation's scores are known before one has run.
+def reported(evaluator: Any) -> list[str] | None:
+    """The names of all scores; None if a metric is not known here.
 
     Args:
-        cfg: The config of any training.
+        evaluator: Its config.
     """
-    rules = [rule for _, _, rule in watched(cfg) if rule is not None]
-    return bool(rules) or _scores(cfg.get('val_evaluator')) is not None
-
-
-def _scores(evaluator: Any) -> list[str] | None:
-    """The names of all scores; None if a metric is not known here."""
     found = []
     for metric in metrics_of(evaluator):
         if not isinstance(metric, Mapping):

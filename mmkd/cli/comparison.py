@@ -12,7 +12,6 @@ from mmengine.config import Config
 from mmengine.logging import print_log
 
 from mmkd.checks.places import LOADERS
-from mmkd.checks.scores import are_known
 from mmkd.cli import recording, training
 from mmkd.cli.command_line import KeyValueWords, positive
 from mmkd.cli.experiment import checked
@@ -23,6 +22,7 @@ from mmkd.compare.ranges import Settings, read_ranges
 from mmkd.compare.tuning import Tuning
 from mmkd.config.experiments import NONE
 from mmkd.models.teachers.loading import check_file
+from mmkd.runs.scores import is_direction_known
 from mmkd.runs.training import Training
 
 
@@ -183,7 +183,7 @@ def check(wanted: Comparison, args: argparse.Namespace) -> None:
     # Images can only be held out of data that is there.
     data = bool(args.tune or not args.plan)
     unfinished = {each.name for each in wanted.trainings() if not each.has_finished}
-    if unfinished and not are_known(wanted.config_of(wanted.methods[0])):
+    if unfinished and not is_direction_known(wanted.config_of(wanted.methods[0])):
         print_log(
             'the scores of val_evaluator are not known beforehand. If lower is better, '
             'and the name does not say so, set default_hooks.checkpoint.save_best=NAME '

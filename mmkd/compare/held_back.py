@@ -10,7 +10,7 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS
 
 from mmkd.config.changes import set_data_root
-from mmkd.config.experiments import load_config
+from mmkd.config.experiments import load_config, own_methods
 from mmkd.deploy.images import seen_as_in_validation
 from mmkd.registry import scope_of
 from mmkd.resilience.files import whole_or_nothing
@@ -63,6 +63,9 @@ def hold_back(
             f'{whole} cannot be divided: MMEngine\'s "indices" do not apply to it. '
             'Use the data set without a wrapper.'
         )
+    if 'methods' in cfg.model:
+        # The others are composed again, of settings that the written file has.
+        cfg.model.methods = own_methods(cfg)
     held = seen_as_in_validation(cfg)
     held.indices = sorted(order[:count])
     dataset.indices = sorted(order[count:])

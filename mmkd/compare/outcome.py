@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import rich.table
 from mmengine.config import Config
@@ -104,12 +105,22 @@ def rows_of(done: Done, out: Path) -> list[Row]:
 
 def _results(done: Done, out: Path) -> Results:
     # The folder may have runs of another command as well.
-    lines = [json.loads((each.work_dir / LINE).read_text()) for each, _ in done]
-    return Results(out, {LINES: lines})
+    return Results(out, {LINES: list(map(_line_of, _comparable(done)))})
 
 
 def _wanted(done: Done) -> dict[str, dict[str, str]]:
-    return {label_of(each.name): dict(method=each.name) for each, _ in done}
+    comparable = _comparable(done)
+    return {label_of(each.name): dict(method=each.name) for each in comparable}
+
+
+def _comparable(done: Done) -> list[Training]:
+    """All trainings but that of a teacher which logs another score."""
+    key = key_of(done)
+    return [each for each, _ in done if _line_of(each)['score'] == key]
+
+
+def _line_of(training: Training) -> dict[str, Any]:
+    return dict(json.loads((training.work_dir / LINE).read_text()))
 
 
 def label_of(method: str) -> str:

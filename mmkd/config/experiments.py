@@ -27,7 +27,7 @@ from mmkd.config.sources import (
     mark_changes,
     mark_changes_by_files,
     methods_of,
-    settings_of_bases,
+    with_bases,
     without_source,
 )
 from mmkd.config.type_names import type_names
@@ -143,28 +143,53 @@ def set_methods(cfg: Config, names: Iterable[str]) -> None:
     if NONE in names:
         raise ValueError(f'--method {NONE} is the student alone: name no other method.')
     files = {file.stem: file for file in _files('methods')}
-    methods: dict[str, Any] = {}
-    own = {name: method for name, method in methods_of(cfg).items() if method}
-    settings = [cfg.get('settings') or {}]
-    if own and cfg.filename:
-        settings += settings_of_bases(Path(cfg.filename))
-    per_pixel = {}
-    if 'decode_head' in student_dict(cfg.model):
-        per_pixel = Config.fromfile(CONFIGS / '_base_' / 'per_pixel.py').settings
+    own, methods = own_methods(cfg), {}
     for name in names:
         if name not in files and name not in own:
             known = nearest_and_known(name, [*files, *own, NONE])
             raise ValueError(f'--method: unknown {name!r}.{known}')
-        if name not in files:
-            methods[name] = own[name]
-            continue
-        for method, values in Config.fromfile(files[name]).to_dict().items():
-            values = {**values, **per_pixel.get(method, {})}
-            made = [{**values, **each.get(method, {})} for each in settings]
-            composed = map(without_source, made)
-            changed = method in own and without_source(own[method]) not in composed
-            methods[method] = own[method] if changed else made[0]
+        composed = _composed(files[name], cfg) if name in files else {name: own[name]}
+        for method, values in composed.items():
+            methods[method] = own.get(method, values)
     cfg.model.methods = ConfigDict(methods)
+
+
+def own_methods(cfg: Config) -> dict[str, Any]:
+    """The methods that a config has given settings itself.
+
+    Others have those that ``--method`` gives them in the same file, or in one that it
+    inherits them from.
+
+    Args:
+        cfg: The config of a distillation.
+    """
+    found = {name: method for name, method in methods_of(cfg).items() if method}
+    made: dict[str, list[Any]] = {name: [] for name in found}
+    files = _files('methods') if found else []
+    for each in with_bases(cfg) if found else ():
+        there = methods_of(each)
+        for file in files if there else ():
+            for name, values in _composed(file, each).items():
+                if name in found and there.get(name):
+                    same = without_source(there[name]) == without_source(values)
+                    made[name] += [without_source(values)] * same
+    return {
+        name: method
+        for name, method in found.items()
+        if without_source(method) not in made[name]
+    }
+
+
+def _composed(file: Path, cfg: Config) -> dict[str, dict[str, Any]]:
+    """The methods in a file, with the settings for pixels and of a config."""
+    per_pixel = {}
+    if 'decode_head' in student_dict(cfg.model):
+        per_pixel = Config.fromfile(CONFIGS / '_base_' / 'per_pixel.py').settings
+    settings = cfg.get('settings') or {}
+    return {
+        method: {**values, **per_pixel.get(method, {}), **settings.get(method, {})}
+        for method, values in Config.fromfile(file).to_dict().items()
+    }
 
 
 def set_values(cfg: Config, values: Mapping[str, Any]) -> None:

@@ -67,11 +67,11 @@ def _sources(cfg: Config, path: Path) -> dict[str, str | None]:
     return {name: _source_of(own[name], known[name]) for name in own}
 
 
-def settings_of_bases(path: Path) -> Iterator[Mapping[str, Any]]:
-    """The ``settings`` of all files that a file inherits from."""
-    for file in facts_of(path).bases:
-        yield Config.fromfile(file).get('settings') or {}
-        yield from settings_of_bases(file)
+def with_bases(cfg: Config) -> Iterator[Config]:
+    """A config, and those of all files that it inherits from."""
+    yield cfg
+    for file in facts_of(Path(cfg.filename)).bases if cfg.filename else ():
+        yield from with_bases(Config.fromfile(file))
 
 
 def _variables(cfg: Config, name: str) -> Iterator[_Known]:

@@ -147,30 +147,33 @@ def look(
     return [values[tap] for tap in taps]
 
 
-def run_losses(
+def rehearse(
     model: nn.Module,
     forward: Callable[..., Any],
     size: Sequence[int],
-    annotations: BaseDataElement,
+    annotations: BaseDataElement | None = None,
 ) -> None:
-    """Compute the losses of two images of noise; the model is left as it was.
+    """Run a model on two images of noise as in training; it is left as it was.
 
-    Operations record what a backward pass needs, as in training.
+    Operations record what a backward pass needs.
 
     Args:
         model: A model.
-        forward: Its forward pass, with MMEngine's ``mode='loss'``.
+        forward: Its forward pass, with MMEngine's modes.
         size: Height and width of the images.
-        annotations: Those of each image.
+        annotations: Those of each image, to compute its losses; None for its output.
 
     Raises:
         RuntimeError: If it fails.
     """
     images = noise(model, size)
-    samples = [annotations.clone().to(images.device) for _ in images]
     with undisturbed(model), torch.enable_grad():
         try:
-            forward(images, samples, mode='loss')
+            if annotations is None:
+                forward(images, mode='tensor')
+            else:
+                samples = [annotations.clone().to(images.device) for _ in images]
+                forward(images, samples, mode='loss')
         except RuntimeError:
             raise
         except FAILURES as error:

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from mmengine.hooks import CheckpointHook
+
 from mmkd.checks.places import hooks_of
-from mmkd.checks.scores import watched
+from mmkd.checks.scores import reported, watched
 
 SCORES = (
     'mIoU',
@@ -16,10 +18,8 @@ SCORES = (
 )
 """Main scores, in order of preference if there are several."""
 
-GREATER = ('acc', 'top', 'ar@', 'auc', 'precision', 'map', 'mdice', 'miou')
-LESS = ('loss',)
-"""Parts of names of scores by which MMEngine's ``CheckpointHook`` tells whether
-greater or less is better, in lower case."""
+KEYS = ('greater_keys', 'less_keys')
+"""Arguments by which ``CheckpointHook`` tells which of two scores is better."""
 
 NO_SCORES = ('time', 'data_time')
 """What MMEngine logs for a validation besides its scores."""
@@ -57,15 +57,25 @@ def rule_of(name: str, settings: Mapping[str, Any]) -> str | None:
     Returns:
         None if neither the config nor the name tells.
     """
-    for _, watched_name, rule in watched(settings):
-        if watched_name in (name, 'auto') and rule is not None:
+    for _, known, rule in watched(settings):
+        if known in (name, 'auto') and rule is not None:
             return str(rule)
-    greater, less = list(GREATER), list(LESS)
+    keys: dict[str, Any] = {}
     for hook in hooks_of(settings).values():
-        if isinstance(hook, Mapping):
-            greater[:0] = hook.get('greater_keys') or ()
-            less[:0] = hook.get('less_keys') or ()
-    found = name.lower()
-    if name in SCORES or any(part.lower() in found for part in greater):
-        return 'greater'
-    return 'less' if any(part.lower() in found for part in less) else None
+        if isinstance(hook, Mapping) and 'CheckpointHook' in str(hook.get('type')):
+            keys |= {key: hook[key] for key in KEYS if key in hook}
+    try:
+        [found] = CheckpointHook(save_best=name, **keys).rules
+    except ValueError:
+        return 'greater' if name in SCORES else None
+    return str(found)
+
+
+def is_direction_known(settings: Mapping[str, Any]) -> bool:
+    """Whether it is known before a validation which of two scores is better.
+
+    Args:
+        settings: The config of a training.
+    """
+    named = any(rule_of(name, settings) for name in best_by(settings))
+    return named or reported(settings.get('val_evaluator')) is not None

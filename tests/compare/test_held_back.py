@@ -6,7 +6,7 @@ import pytest
 from mmengine.registry import DATASETS, DefaultScope
 
 from mmkd.compare.held_back import SHARE, hold_back
-from mmkd.config.experiments import load_config
+from mmkd.config.experiments import load_config, set_methods
 from mmkd_demo.digits import write_digits
 
 PAIR = str(Path(__file__).parents[2] / 'configs/demo/classification/pair.py')
@@ -80,6 +80,31 @@ def test_validation_on_several_data_sets(tmp_path: Path, digits: str) -> None:
     cfg = load_config(str(tmp_path / 'pair.py'))
     assert cfg.val_dataloader.dataset.pipeline == inner['pipeline']
     assert cfg.val_dataloader.dataset.type == whole.train_dataloader.dataset.type
+
+
+def test_methods_are_the_same_on_the_rest_of_the_images(
+    tmp_path: Path, digits: str
+) -> None:
+    """Those that a config has changed itself, and those that a child's settings do."""
+    (tmp_path / 'recipe.py').write_text(
+        f"_base_ = ['{PAIR}', 'mmkd::_base_/methods/mhkd.py']\n"
+        'model = dict(methods=dict(\n'
+        '    kd=_base_.kd,\n'
+        '    multi_head=_base_.multi_head | _base_.settings.multi_head))\n'
+    )
+    child = tmp_path / 'child.py'
+    child.write_text(
+        "_base_ = 'recipe.py'\nsettings = dict(multi_head=dict(weight=3.0))\n"
+        'model = dict(methods=dict(kd=dict(weight=0.3)))\n'
+    )
+    hold_back(str(child), tmp_path / 'pair.py', digits)
+    found = []
+    for path in (child, tmp_path / 'pair.py'):
+        cfg = load_config(str(path))
+        set_methods(cfg, ['mhkd'])
+        found.append(cfg.model.methods)
+    assert found[0] == found[1]
+    assert (found[0].multi_head.weight, found[0].kd.weight) == (3.0, 0.3)
 
 
 def test_changes_of_the_images_count(tmp_path: Path, digits: str) -> None:

@@ -152,7 +152,7 @@ def test_less_is_better_where_the_config_says_so(tmp_path: Path) -> None:
 
 
 def test_the_score_is_that_of_the_students(tmp_path: Path) -> None:
-    """Not another one that only the teacher's config names."""
+    """Not another one that only the teacher's config names, or only it has logged."""
     score = {100: dict(mFscore=80.0, mIoU=40.0)}
     hook = dict(type='CheckpointHook', save_best='mFscore', rule='greater')
     made = []
@@ -166,7 +166,11 @@ def test_the_score_is_that_of_the_students(tmp_path: Path) -> None:
     gather_lines(tmp_path, ['none', 'kd'])
     done = read_done(made)
     assert key_of(done) == 'mIoU'
-    assert {row.mean for row in rows_of(done, tmp_path)} == {40.0}
+    assert [row.mean for row in rows_of(done, tmp_path)] == [40.0] * 3
+    line = json.loads((tmp_path / 'teacher' / LINE).read_text())
+    (tmp_path / 'teacher' / LINE).write_text(json.dumps(line | dict(score='bias')))
+    assert [row.label for row in rows_of(done, tmp_path)] == ['student alone', 'kd']
+    assert 'teacher' not in markdown(done, tmp_path)
 
 
 def test_a_score_of_unknown_direction_is_told(tmp_path: Path) -> None:

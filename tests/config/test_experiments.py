@@ -252,6 +252,16 @@ def test_methods_of_a_config_can_be_named_and_keep_their_settings(
     assert list(methods) == ['dual_head', 'extra', 'kd']
     assert methods.dual_head.weight == 7.0
     assert methods.extra.loss.type == 'BinaryKLLoss'
+    # Written out, the settings of the file are the config's own, not the pair's.
+    (tmp_path / 'plain.py').write_text(
+        "_base_ = 'mmkd::kd/resnet34_resnet18_imagenet.py'\n"
+        'own = dict(loss=dict(tau=4.0), weight=0.9, task_weight=0.1)\n'
+        'model = dict(methods=dict(kd=own))\n'
+    )
+    (tmp_path / 'grandchild.py').write_text("_base_ = 'plain.py'\n")
+    for name in ('plain', 'grandchild'):
+        plain = composed(str(tmp_path / f'{name}.py'), 'kd').model.methods.kd
+        assert (plain.weight, plain.loss.tau, plain.source) == (0.9, 4.0, 'changed')
     only = composed(str(tmp_path / 'child.py'), 'extra', **{'extra.weight': 2.0})
     assert list(only.model.methods) == ['extra']
     assert only.model.methods.extra.weight == 2.0

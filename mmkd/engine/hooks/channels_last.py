@@ -9,7 +9,7 @@ from mmengine.hooks import Hook
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.optim import AmpOptimWrapper
 from mmengine.runner import Runner
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 from torch.overrides import TorchFunctionMode
 
@@ -17,7 +17,7 @@ from mmkd.engine.data_parallel import learn_layout
 from mmkd.models.discovery import OUTPUT, view_of
 from mmkd.models.distiller import Distiller
 from mmkd.models.layout import lay_channels_last
-from mmkd.models.probing import look, run_losses
+from mmkd.models.probing import look, rehearse
 from mmkd.models.taps import first_tensor
 from mmkd.registry import HOOKS
 
@@ -73,21 +73,39 @@ class ChannelsLastHook(Hook):
 def _laid(model: nn.Module, trains: bool) -> bool:
     view = view_of(model)
     size = view.trace.image_size
-    if trains:
-        # Also of heads that only train.
-        own: Any = super(Distiller, model) if isinstance(model, Distiller) else model
-        losses = partial(run_losses, model, own.forward, size, view.task.blank(size))
-        with _BackwardOfGroupNorm():
-            if lay_channels_last(model, losses):
-                return True
-            with suppress(RuntimeError):
-                losses()
-                return False
+    if not trains:
+        return lay_channels_last(model, partial(look, model, size, [OUTPUT]))
+    # The losses, for heads that only train.
+    own: Any = super(Distiller, model) if isinstance(model, Distiller) else model
+    run = partial(rehearse, model, own.forward, size)
+    losses = partial(run, view.task.blank(size))
+    with BackwardOfGroupNorm():
+        if lay_channels_last(model, losses):
+            return True
+        with suppress(RuntimeError):
+            losses()
+            return False
         # Its losses are not to be had of blank annotations, in any layout.
-    return lay_channels_last(model, partial(look, model, size, [OUTPUT]))
+        return lay_channels_last(model, run)
 
 
-class _BackwardOfGroupNorm(TorchFunctionMode):
+def _are_channels_last(maps: Tensor) -> bool:
+    """Whether PyTorch's kernels take maps for channels-last, judging by the strides.
+
+    Source: PyTorch, ``c10/core/MemoryFormat.h``, ``is_channels_last_strides_2d_s4``.
+    """
+    if maps.dim() != 4 or maps.stride(1) == 0:
+        return False
+    least = 0
+    for dim in (1, 3, 2, 0):
+        stride, size = maps.stride(dim), maps.size(dim)
+        if size == 0 or stride < least or (dim == 0 and least == maps.stride(1)):
+            return False
+        least = stride * size if size > 1 else stride
+    return True
+
+
+class BackwardOfGroupNorm(TorchFunctionMode):
     """Refuses what ends the process in PyTorch's backward pass on CPUs.
 
     That is the group normalisation of a channels-last map that needs no gradient, as
@@ -100,8 +118,8 @@ class _BackwardOfGroupNorm(TorchFunctionMode):
         result = func(*args, **(kwargs or {}))
         if func in (F.group_norm, torch.group_norm) and result.requires_grad:
             given = first_tensor((args, kwargs))
-            rows = given.is_contiguous()
-            if not given.requires_grad and not rows and given.device.type == 'cpu':
+            needs = given.requires_grad or given.device.type != 'cpu'
+            if not needs and _are_channels_last(given):
                 raise RuntimeError(
                     'PyTorch has no backward pass for the group normalisation of a '
                     'channels-last map that needs no gradient.'

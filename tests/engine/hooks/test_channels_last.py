@@ -15,7 +15,7 @@ from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
 from mmkd.engine import ChannelsLastHook
-from mmkd.engine.hooks.channels_last import gains
+from mmkd.engine.hooks.channels_last import BackwardOfGroupNorm, gains
 from mmkd.models import Distiller, build_model
 
 ROOT = Path(__file__).parents[3]
@@ -115,7 +115,9 @@ def test_a_head_that_only_trains_counts_too(
         total.backward()
 
 
-def test_groups_behind_frozen_layers_keep_their_layout(tiny: Any) -> None:
+def test_groups_behind_frozen_layers_keep_their_layout(
+    tiny: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """PyTorch's backward pass would end the process."""
     student = tiny.classifier()
     student['backbone'].update(norm_cfg=dict(type='GN', num_groups=2))
@@ -123,9 +125,34 @@ def test_groups_behind_frozen_layers_keep_their_layout(tiny: Any) -> None:
     model.backbone.conv1.requires_grad_(False)
     ChannelsLastHook().before_train(runner(model))
     assert layouts(model) == {False}
+    # If its losses need annotations of their own, its output is all that is tried.
+    with monkeypatch.context() as patch:
+        patch.setattr(type(model.head), 'loss', lambda *_: {}['weights'])
+        ChannelsLastHook().before_train(runner(model))
+    assert layouts(model) == {False}
     model.requires_grad_(True)
     ChannelsLastHook().before_train(runner(model))
     assert layouts(model) == {True}
+
+
+@pytest.mark.parametrize('shape', [(2, 4, 5, 6), (2, 4, 1, 1), (2, 1, 5, 6)])
+@pytest.mark.parametrize('channels_last', [True, False])
+def test_only_the_strides_of_channels_last_are_refused(
+    shape: tuple[int, ...], channels_last: bool
+) -> None:
+    maps = torch.randn(shape)
+    if channels_last:
+        maps = torch.empty(shape[0], *shape[2:], shape[1]).permute(0, 3, 1, 2)
+    whole = torch.empty(2, 8, 5, 6)[:, ::2]
+    norm = nn.GroupNorm(1, shape[1])
+    with BackwardOfGroupNorm():
+        nn.GroupNorm(2, 4)(whole).sum().backward()
+        norm(maps.clone().contiguous().requires_grad_(True))
+        if channels_last:
+            with pytest.raises(RuntimeError, match='no backward pass for the group'):
+                norm(maps)
+        else:
+            norm(maps).sum().backward()
 
 
 @pytest.mark.parametrize(('device', 'half'), [('cpu', False), ('meta', True)])

@@ -142,7 +142,8 @@ def verdicts(rows: Sequence[Row]) -> list[str]:
         elif alone and (gain := row.gain_over(alone)):
             words = gain.verdict
         else:
-            words = f'{number(row.mean, 2)}, no seed in common with the student alone'
+            why = 'seed in common with the' if alone else 'run of the'
+            words = f'{number(row.mean, 2)}, no {why} student alone'
         said.append(f'- {row.label}: {words}')
     return said
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -78,7 +79,10 @@ def test_gains_are_paired_by_seed(done: Done, tmp_path: Path) -> None:
     assert said[0] == '- student alone: 41.00'
     assert said[1] == '- kd: gains 2.0 [0.8, 3.2] over three seeds'
     assert said[2].startswith('- dhkd: not shown: 0.2 [')
-    assert verdicts([kd]) == ['- kd: 43.00, no seed in common with the student alone']
+    assert verdicts([kd]) == ['- kd: 43.00, no run of the student alone']
+    other = replace(alone, lines={7: alone.lines[0]})
+    told = '- kd: 43.00, no seed in common with the student alone'
+    assert verdicts([other, kd])[1] == told
 
 
 def test_runs_of_another_command_in_the_folder_do_not_count(

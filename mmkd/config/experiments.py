@@ -170,9 +170,10 @@ def own_methods(cfg: Config) -> dict[str, Any]:
         there = methods_of(each)
         for file in files if there else ():
             for name, values in _composed(file, each).items():
-                if name in found and there.get(name):
-                    same = without_source(there[name]) == without_source(values)
-                    made[name] += [without_source(values)] * same
+                settings = without_source(values)
+                held = there.get(name) if name in found else None
+                if held and without_source(held) == settings:
+                    made[name].append(settings)
     return {
         name: method
         for name, method in found.items()

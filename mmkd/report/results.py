@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from mmkd.report.groups import Group, finite
+from mmkd.report.groups import Group
 from mmkd.report.rules.gains import gain_over_baseline
 from mmkd.report.rules.teacher import teacher_score
 from mmkd.runs import Run
@@ -94,14 +94,9 @@ def run_rows(groups: Sequence[Group], key: str | None) -> list[RunRow]:
 
 
 def _ends(runs: Sequence[Run], key: str | None, best: bool) -> list[float]:
-    ends: list[float | None] = []
-    for run in runs if key else ():
-        curve = finite(run.score(str(key)))
-        if best and curve:
-            highest = min if run.is_less_better(str(key)) else max
-            ends.append(highest(curve.values()))
-        elif not best:
-            ends.append(run.last(str(key)))
+    if key is None:
+        return []
+    ends = [run.best(key) if best else run.last(key) for run in runs]
     return [end for end in ends if end is not None and math.isfinite(end)]
 
 

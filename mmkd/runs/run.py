@@ -1,5 +1,6 @@
 """One training, read from its files."""
 
+import math
 import re
 import statistics
 from dataclasses import dataclass
@@ -183,6 +184,11 @@ class Run:
         """The last score, which may not be finite; None if there is none."""
         curve = self.score(key)
         return curve[max(curve)] if curve else None
+
+    def best(self, key: str) -> float | None:
+        """The best score that is finite; None if there is none."""
+        known = filter(math.isfinite, self.score(key).values())
+        return (min if self.is_less_better(key) else max)(known, default=None)
 
     def is_less_better(self, key: str) -> bool:
         """Whether a lower score is better: only if its config or its name says so."""

@@ -1,8 +1,10 @@
 """Classification targets of a batch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
+from mmengine.structures import BaseDataElement
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
@@ -20,8 +22,7 @@ class Targets:
             are mixed (mixup, CutMix), one for each class if an image has several
             labels; or None.
         ignore_index: The label that marks a position without a class.
-        indices: Indices of the images in the training set, int64 ``(N,)``, or
-            None if data samples have no ``sample_idx``.
+        data_samples: The annotations that they were read from.
         exclusive: Whether a position has exactly one class, as with softmax;
             otherwise each class is true or false independently.
         align_corners: Whether the centres of the corners coincide when a label
@@ -32,13 +33,21 @@ class Targets:
     labels: Tensor
     scores: Tensor | None = None
     ignore_index: int = -100
-    indices: Tensor | None = None
+    data_samples: Sequence[BaseDataElement] = ()
     exclusive: bool = True
     align_corners: bool = False
     num_classes: int | None = None
     _resized: dict[tuple[int, ...], 'Targets'] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
+
+    @property
+    def indices(self) -> Tensor | None:
+        """Indices of the images in the training set, int64 ``(N,)``.
+
+        None if data samples have no ``sample_idx``.
+        """
+        return _indices_of(self.data_samples, self.labels.device)
 
     @property
     def valid(self) -> Tensor:
@@ -105,3 +114,14 @@ class Targets:
         if classes == 1:
             return labels.unsqueeze(1)
         return F.one_hot(labels, classes).movedim(-1, 1)
+
+
+# Numbers are constants to a compiler: it would compile again for every batch.
+@torch.compiler.disable
+def _indices_of(
+    samples: Sequence[BaseDataElement], device: torch.device
+) -> Tensor | None:
+    if not samples or 'sample_idx' not in samples[0]:
+        return None
+    numbers = torch.tensor([sample.sample_idx for sample in samples])
+    return numbers.to(device, non_blocking=True)

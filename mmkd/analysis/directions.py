@@ -13,7 +13,8 @@ from mmkd.analysis.trained import Trained
 from mmkd.loss_groups import groups_of
 from mmkd.models.class_geometry import spread
 from mmkd.models.discovery import ModelView
-from mmkd.models.taps import Kind, find_module, first_tensor, watch
+from mmkd.models.taps import find_module, first_tensor
+from mmkd.models.watching import Kind, watch
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """The model that the runner trains: a student with its teacher and methods."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, cast
 
 import torch
@@ -20,7 +21,8 @@ from mmkd.models.methods import Method
 from mmkd.models.named_methods import agreed_weight, build_method, idle_terms
 from mmkd.models.parts import build_part
 from mmkd.models.reach import check_terms
-from mmkd.models.taps import capture
+from mmkd.models.standing_taps import StandingTaps
+from mmkd.models.taps import STANDING, capture
 from mmkd.models.taught import blank, student_alone, taught
 from mmkd.registry import MODELS, TEACHERS
 
@@ -30,12 +32,14 @@ PREFIX = 'distill.'
 OWN = (
     '_checked',
     '_has_summed',
+    STANDING,
     '_task_weight',
     'compares_classes',
     'gradient_alignment',
     'identity',
     'methods',
     'named_methods',
+    'standing_taps',
     'student_view',
     'task_weight',
     'teacher',
@@ -193,8 +197,17 @@ class Distiller(BaseModel):
             for method in self.named_methods.values()
             if method.task_weight is not None and method.weight > 0
         ]
-        share = max((m.schedule_factor or 0.0 for m in naming), default=1.0)
+        share = max([m.schedule_factor or 0.0 for m in naming] or [1.0])
         return share * self._task_weight + (1 - share)
+
+    @contextmanager
+    def standing_taps(self) -> Iterator[None]:
+        """A context in which a compiler traces networks and methods as a whole."""
+        methods = self.named_methods.values()
+        taps = {tap for method in methods for tap in method.taps_in_student}
+        teachers = {tap for method in methods for tap in method.taps_in_teacher}
+        with StandingTaps(self, taps), self.teacher.standing_taps(teachers):
+            yield
 
     def forward(
         self,

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import torch
 from torch import nn
 
 from mmkd.models.tasks import Task
@@ -29,12 +30,14 @@ class LabelCheck:
         preprocessor.register_forward_pre_hook(self._before)
         preprocessor.register_forward_hook(self._behind)
 
+    @torch.compiler.disable
     def _before(self, preprocessor: nn.Module, args: tuple[Any, ...]) -> None:
         batch: Any = args[0] if args else None
         if preprocessor.training and _has_samples(batch):
             self.task.check_targets(batch['data_samples'], batch['inputs'])
             self.task.check_labels(batch['data_samples'], self.num_classes)
 
+    @torch.compiler.disable
     def _behind(self, preprocessor: nn.Module, _: Any, batch: Any) -> None:
         mixes = getattr(preprocessor, 'batch_augments', None) is not None
         if mixes and preprocessor.training and _has_samples(batch):

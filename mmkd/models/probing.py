@@ -12,8 +12,9 @@ import torch
 from mmengine.structures import BaseDataElement
 from torch import Size, Tensor, nn
 
-from mmkd.models.taps import KINDS, Kind, Tap, capture, tensors_in, watch
+from mmkd.models.taps import Tap, capture, tensors_in
 from mmkd.models.undisturbed import undisturbed
+from mmkd.models.watching import KINDS, Kind, watch
 
 IMAGE_SIZES = ((64, 64), (32, 32), (224, 224))
 """Heights and widths in pixels of the blank images tried, in this order."""

@@ -1,21 +1,18 @@
 """Capturing inputs and outputs of named modules while a model runs."""
 
 import difflib
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from inspect import signature
 from itertools import islice
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, TypeAlias
 
+import torch
 from torch import Tensor, nn
 
 from mmkd.models.tokens import AS_IT_IS, Layout
-
-Kind = Literal['input', 'output', 'forward']
-KINDS = get_args(Kind)
+from mmkd.models.watching import KINDS, Kind, watch
 
 
 @dataclass(frozen=True)
@@ -61,6 +58,9 @@ class Tap:
         run = f' (call {self.call})' if self.call else ''
         return f'{self.path or "the model"}{number}{run}'
 
+
+STANDING = '_standing_taps'
+"""Attribute of a model whose taps stay on it while a compiler runs it."""
 
 Taps: TypeAlias = Mapping[Tap, Tensor]
 """Captured tensors by tap."""
@@ -137,6 +137,7 @@ def capture(
     operations do not change it. For a module that runs several times in one forward
     pass, the tap says which call to capture, by default the first. The hooks exist
     only inside the context: copies and deployed forms of the model never have them.
+    Where :class:`mmkd.models.standing_taps.StandingTaps` stand there are none.
 
     Args:
         model: The model that is run inside the context.
@@ -157,7 +158,7 @@ def capture(
     """
     taps = set(taps)
     values: dict[Tap, Tensor] = {}
-    calls = Counter[Tap]()
+    calls = dict.fromkeys(taps, 0)
 
     def keep(tap: Tap, value: Any) -> None:
         calls[tap] += 1
@@ -169,10 +170,9 @@ def capture(
         if stop_when_filled and len(values) == len(taps):
             raise _AllTapsFilled
 
-    with ExitStack() as hooks:
-        for tap in taps:
-            module = find_module(model, tap.path)
-            hooks.callback(watch(module, tap.kind, partial(keep, tap)))
+    # A compiler drops by itself what no result depends on.
+    stop_when_filled = stop_when_filled and not torch.compiler.is_compiling()
+    with _watched(model, taps, keep):
         try:
             yield values
         except _AllTapsFilled:
@@ -185,48 +185,20 @@ def capture(
         )
 
 
-def watch(
-    module: nn.Module, kind: Kind, note: Callable[[Any], None]
-) -> Callable[[], None]:
-    """Call a function with the inputs or outputs of a module whenever it runs.
-
-    Args:
-        module: The module.
-        kind: What to observe, see :class:`Tap`.
-        note: Called with the inputs or outputs.
-
-    Returns:
-        A function that stops it.
-    """
-    if kind == 'input':
-        return module.register_forward_pre_hook(
-            lambda _, args, kwargs: note((args, kwargs)), with_kwargs=True
-        ).remove
-    if kind == 'output':
-        return module.register_forward_hook(lambda _, args, output: note(output)).remove
-    own = dict(vars(module))
-    forward: Any = module.forward
-    arguments = signature(forward)
-    optional = [
-        name
-        for name, argument in arguments.parameters.items()
-        if argument.default is not argument.empty
-    ]
-
-    def noting(*args: Any, **kwargs: Any) -> Any:
-        output = forward(*args, **kwargs)
-        given = arguments.bind(*args, **kwargs)
-        more = [given.arguments.pop(name, None) for name in optional]
-        if any(value is not None for value in more):
-            note(forward(*given.args, **given.kwargs))
-        else:
-            note(output)
-        return output
-
-    def end() -> None:
-        vars(module).pop('forward')
-        if 'forward' in own:
-            module.forward = own['forward']
-
-    vars(module)['forward'] = noting
-    return end
+@contextmanager
+def _watched(
+    model: nn.Module, taps: set[Tap], keep: Callable[[Tap, Any], None]
+) -> Iterator[None]:
+    standing = getattr(model, STANDING, None)
+    if standing is not None:
+        standing.keep = lambda tap, value: keep(tap, value) if tap in taps else None
+        try:
+            yield
+        finally:
+            standing.keep = None
+        return
+    with ExitStack() as hooks:
+        for tap in taps:
+            module = find_module(model, tap.path)
+            hooks.callback(watch(module, tap.kind, partial(keep, tap)))
+        yield

@@ -10,10 +10,12 @@ from mmengine.hooks import EMAHook
 from mmengine.runner import Runner
 from mmengine.runner._flexible_runner import FlexibleRunner
 from torch import Tensor, distributed
+from torch._dynamo.utils import counters
 from torch._functorch import config as compiler_config
 
 from mmkd.checkpoints.loading import safe_load
 from mmkd.models import build_model
+from mmkd.models.taps import STANDING
 
 ALIGNED = 'mmkd.GradientAlignOptimWrapper'
 DDP = dict(type='DDPStrategy', model_wrapper=dict(type='mmkd.AnyDeviceDataParallel'))
@@ -104,6 +106,24 @@ def test_a_compiled_distiller_trains_alike(
         torch.testing.assert_close(value, expected[name], rtol=1e-4, atol=1e-6)
     head = 'methods.dual_head.head.classifier.weight'
     assert not torch.equal(found[head], start[head])
+
+
+def test_a_compiled_step_is_cut_no_more_than_its_students(tiny: Any) -> None:
+    graphs, plain, distiller = [], tiny.plain('images'), tiny.distiller('images')
+    for name, model, hooks in (('plain', plain, {}), ('distiller', distiller, HOOKS)):
+        torch._dynamo.reset()
+        counters.clear()
+        compiled = dict(compile=dict(backend='eager'))
+        tiny.runner(model, name=name, default_hooks=hooks, cfg=compiled).train()
+        graphs.append(counters['stats']['unique_graphs'])
+    assert graphs[0] == graphs[1] > 0
+
+
+def test_a_compiled_training_leaves_the_networks_as_they_were(train: Train) -> None:
+    runner = train(cfg=dict(compile=dict(backend='eager')))
+    for model in (runner.model, runner.model.teacher.model):
+        assert STANDING not in vars(model)
+        assert not any('Observed' in type(m).__name__ for m in model.modules())
 
 
 def test_the_averaged_copy_shares_the_teacher(train: Train, tiny: Any) -> None:

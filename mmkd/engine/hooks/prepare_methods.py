@@ -1,5 +1,7 @@
 """Preparation of methods and teacher for the training set."""
 
+from contextlib import ExitStack
+
 from mmengine.hooks import Hook
 from mmengine.runner import BaseLoop, Runner
 
@@ -23,6 +25,9 @@ class PrepareMethodsHook(Hook):
 
     priority = 'VERY_HIGH'
 
+    def __init__(self) -> None:
+        self._compiled = ExitStack()
+
     def before_run(self, runner: Runner) -> None:
         """Match the teacher's classes and call ``prepare`` of every method.
 
@@ -40,3 +45,12 @@ class PrepareMethodsHook(Hook):
             follow_record(runner, distiller.teacher, distiller.data_preprocessor)
         for method in distiller.named_methods.values():
             method.prepare(dataset)
+
+    def before_train(self, runner: Runner) -> None:
+        """Where MMEngine compiles the step, let it trace networks and methods whole."""
+        if runner.cfg.get('compile'):
+            self._compiled.enter_context(distiller_of(runner).standing_taps())
+
+    def after_train(self, runner: Runner) -> None:
+        """Leave both networks as they were."""
+        self._compiled.close()

@@ -10,7 +10,8 @@ from mmengine.runner import Runner
 from torch import Tensor
 
 from mmkd.models.discovery import ModelView, view_of
-from mmkd.models.taps import Tap, find_module, first_tensor, watch
+from mmkd.models.taps import Tap, find_module, first_tensor
+from mmkd.models.watching import watch
 from mmkd.resilience.runner_model import model_of
 from mmkd.structures import Targets
 

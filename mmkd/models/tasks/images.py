@@ -60,7 +60,7 @@ class ImageTask(Task):
         return Ranking() if self.several_labels else super().tally(num_classes)
 
     def targets(self, data_samples: Sequence[BaseDataElement]) -> Targets:
-        """Labels ``(N,)``, scores ``(N, K)``, and indices.
+        """Labels ``(N,)`` and scores ``(N, K)``.
 
         Scores are those of the samples, soft for mixed images, or 1 for each
         label if the head takes several. The label is then the best-scored class.
@@ -84,12 +84,8 @@ class ImageTask(Task):
             labels = torch.cat([sample.gt_label for sample in data_samples])
         else:
             labels = scores.argmax(1).where(scores.any(1), Targets.ignore_index)
-        indices = None
-        if 'sample_idx' in data_samples[0]:
-            numbers = [sample.sample_idx for sample in data_samples]
-            indices = torch.tensor(numbers).to(labels.device, non_blocking=True)
         return Targets(
-            labels, scores, indices=indices, exclusive=self.exclusive
+            labels, scores, data_samples=data_samples, exclusive=self.exclusive
         )
 
     def blank(self, size: Sequence[int]) -> BaseDataElement:

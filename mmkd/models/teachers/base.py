@@ -3,6 +3,7 @@
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import Any
 
@@ -78,6 +79,14 @@ class Teacher(ABC):
     @abstractmethod
     def apply(self, fn: Callable[[Tensor], Tensor]) -> None:
         """Move or cast the weights, as ``nn.Module._apply`` does."""
+
+    def standing_taps(self, taps: Iterable[Tap]) -> AbstractContextManager[Any]:
+        """A context in which a compiler traces its network as a whole.
+
+        Args:
+            taps: Everything that will be captured inside.
+        """
+        return nullcontext()
 
     @cached_property
     def logits(self) -> set[Tap]:

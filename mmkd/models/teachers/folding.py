@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from mmkd.models.probing import noise
-from mmkd.models.taps import Tap, capture, first_tensor, tensors_in, watch
+from mmkd.models.taps import Tap, capture, first_tensor, tensors_in
 from mmkd.models.undisturbed import undisturbed
+from mmkd.models.watching import watch
 
 CONVOLUTION: Any = nn.modules.conv._ConvNd
 NORMALISATION: Any = nn.modules.batchnorm._BatchNorm

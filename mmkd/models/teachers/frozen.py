@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from itertools import chain
 from typing import Any, Literal
@@ -18,6 +18,7 @@ from mmkd.models.build import build_model, model_dict
 from mmkd.models.discovery import LAYERS, OUTPUT, ModelView
 from mmkd.models.layout import lay_channels_last
 from mmkd.models.probing import look
+from mmkd.models.standing_taps import StandingTaps
 from mmkd.models.taps import Tap, capture
 from mmkd.models.teachers.base import Teacher
 from mmkd.models.teachers.classes import TeacherClasses
@@ -182,6 +183,16 @@ class FrozenTeacher(Teacher):
         """
         if self._stream is not None:
             self._stream.join(values.values())
+
+    def standing_taps(self, taps: Iterable[Tap]) -> AbstractContextManager[Any]:
+        """A context in which a compiler traces its network as a whole.
+
+        Args:
+            taps: Everything that will be captured inside.
+        """
+        if self.compile is not False:
+            return super().standing_taps(taps)
+        return StandingTaps(self.model, taps)
 
     @torch.no_grad()
     def predict(

@@ -5,14 +5,13 @@ from typing import Any
 import heads
 import pytest
 import torch
-from tiny_models import TASKS, Noise
+from every_method import METHODS_OF, ready
 from torch import Tensor, nn
 from torch._dynamo.testing import CompileCounter
 
 from mmkd.models import FrozenTeacher, Tap
 from mmkd.models.discovery import OUTPUT
 from mmkd.models.teachers import frozen as source
-from mmkd.registry import METHODS
 
 PLAIN = dict(fold=False, channels_last=False)
 FAST: dict[str, dict[str, Any]] = {
@@ -24,16 +23,6 @@ FAST: dict[str, dict[str, Any]] = {
     'float16': dict(dtype='float16'),
     'compiled': dict(compile=dict(backend='aot_eager')),
 }
-METHODS_OF = [
-    (task, name)
-    for name, method in sorted(METHODS.module_dict.items())
-    for task in TASKS
-    if method.only_for in (None, task)
-]
-# A BatchNorm over the few positions that strides leave here magnifies any rounding.
-TRAINED = dict(
-    MultiHead=dict(stages=(0, 1), head=dict(type='ConvClassifier', stride=1))
-)
 
 
 def prepared(
@@ -72,16 +61,8 @@ def test_every_method_learns_the_same_from_it(
     settings = PLAIN if kind == 'plain' else FAST[kind]
     gradients = []
     for chosen in (PLAIN, settings):
-        method = dict(type=name, **TRAINED.get(name, {}))
         teacher = tiny.teacher(tiny.model(task)) | chosen
-        torch.manual_seed(0)
-        model = tiny.distiller(task, dict(method=method), teacher=teacher).train()
-        batch = model.data_preprocessor(tiny.batch(task), training=True)
-        for number, sample in enumerate(batch['data_samples']):
-            sample.set_metainfo(dict(sample_idx=number))
-        for part in model.named_methods.values():
-            part.prepare(Noise(tiny.batch(task, count=8)))
-        torch.manual_seed(0)
+        model, batch = ready(tiny, task, name, teacher=teacher)
         total, _ = model.parse_losses(model(**batch, mode='loss'))
         total.backward()
         gradients.append(gradient_of(model))

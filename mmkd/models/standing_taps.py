@@ -1,0 +1,67 @@
+"""Taps that stay on a model while it runs compiled."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from torch import nn
+
+from mmkd.models.taps import STANDING, Tap, find_module
+from mmkd.models.watching import Observer
+
+
+class StandingTaps:
+    """Makes :func:`mmkd.models.taps.capture` work without hooks that come and go.
+
+    ``torch.compile`` cannot trace the registration of a hook and cuts its graph there.
+    Inside this context, every tapped module is an instance of a subclass of its own
+    class, whose ``forward`` passes on what it captures.
+
+    Args:
+        model: The model.
+        taps: Everything that will be captured inside the context.
+
+    Attributes:
+        keep: What captures at the moment, called with a tap and the module's inputs or
+            outputs; None while nothing does.
+    """
+
+    def __init__(self, model: nn.Module, taps: Iterable[Tap]) -> None:
+        self.keep: Callable[[Tap, Any], None] | None = None
+        self._model = model
+        self._own: dict[nn.Module, Any] = {}
+        self._tapped: dict[nn.Module, Any] = {}
+        for tap in sorted(taps, key=str):
+            module = find_module(model, tap.path)
+            self._own[module] = type(module)
+            kind = self._tapped.get(module, type(module))
+            observer = Observer(module.forward, tap.kind, self._note(tap))
+            self._tapped[module] = _observed(kind, observer)
+
+    def _note(self, tap: Tap) -> Callable[[Any], None]:
+        def note(value: Any) -> None:
+            if self.keep is not None:
+                self.keep(tap, value)
+
+        return note
+
+    def __enter__(self) -> None:
+        for module, kind in self._tapped.items():
+            module.__class__ = kind
+        vars(self._model)[STANDING] = self
+
+    def __exit__(self, *_: object) -> None:
+        vars(self._model).pop(STANDING)
+        for module, kind in self._own.items():
+            module.__class__ = kind
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> None:
+        """A copied model has hooks again: what captures here is not its own."""
+        return
+
+
+def _observed(own: Any, observer: Observer) -> Any:
+    class Observed(own):
+        def forward(self, *args: Any, **kwargs: Any) -> Any:
+            return observer.run(super().forward, *args, **kwargs)
+
+    return Observed

@@ -19,9 +19,14 @@ from mmkd.models.discovery import ModelView
 from mmkd.models.tasks import threshold_of
 from mmkd.models.teachers.frozen import FrozenTeacher
 from mmkd.models.teachers.recorded import SETTINGS
+from mmkd.nearest import listed
 
 AUXILIARY = 'auxiliary_head'
 """Attribute of MMSegmentation's models with heads that run only in training."""
+
+LEFT_OUT = (f'{AUXILIARY}.', 'methods.', 'ema_')
+"""Prefixes of weights that a deployed student lacks; the last one is that of averages
+which MMCV stored beside the weights."""
 
 
 class Network(nn.Module):
@@ -122,7 +127,18 @@ def student_network(cfg: Config, checkpoint: str, resized: bool = True) -> Netwo
     content = safe_load(checkpoint)
     cfg = student_config(cfg)
     model = build_model(model_in(cfg))
-    load_whole(model, weights_for(model, content, checkpoint), checkpoint, AUXILIARY)
+    state = weights_for(model, content, checkpoint)
+    unread = [
+        name
+        for name in load_whole(model, state, checkpoint, AUXILIARY)
+        if state[name].is_floating_point() and not name.startswith(LEFT_OUT)
+    ]
+    if unread:
+        raise ValueError(
+            f'{checkpoint} is of another network than {type(model).__name__} of the '
+            f'config, which does not have its {listed(unread)}. Pass the config that '
+            'the checkpoint was trained with.'
+        )
     names = names_in(content) or _names_in_config(cfg)
     return Network(model, names, resized=resized)
 

@@ -74,6 +74,20 @@ def test_the_student_of_a_distillation(
         student_network(distillation, 'x.pth')
 
 
+def test_a_deeper_network_is_not_the_student(
+    distillation: Config, tiny: Tiny, task: str, tmp_path: Path
+) -> None:
+    path, config = tmp_path / 'student.pth', tiny.model(task)
+    more = {'methods.kd.weight': torch.ones(2), 'steps': torch.tensor(3)}
+    more |= {'auxiliary_head.more.weight': torch.ones(2), 'ema_conv1': torch.ones(2)}
+    torch.save(build_model(config).state_dict() | more, path)
+    student_network(distillation, str(path))
+    config['backbone']['depth'] = 34
+    torch.save(build_model(config).state_dict(), path)
+    with pytest.raises(ValueError, match=r'student\.pth is .* its backbone\.layer1\.2'):
+        student_network(distillation, str(path))
+
+
 def test_a_teacher_says_the_classes_of_its_student(
     distillation: Config, tiny: Tiny, task: str
 ) -> None:

@@ -77,9 +77,18 @@ def main() -> None:
     network = student_network(cfg, args.checkpoint, not args.no_resize)
     print(f'{network.kind}, {network.parameters_count:,} parameters')
     images = images_for(cfg, network, args.images, size_of(args, network))
-    export(network, cfg, images, args.out, args.fixed, args.opset, print)
+    facts = export(network, cfg, images, args.out, args.fixed, args.opset, print)
+    if facts['mean'] is None:
+        print(
+            'mean, std and channel_order are null: the validation pipeline changes the '
+            'values of pixels itself, or how it reads them cannot be found out'
+        )
     height, width = images[0].shape[2:]
-    sizes = f'{height} x {width}' if args.fixed else 'any height and width'
+    sizes = 'any height and width'
+    if args.fixed:
+        sizes = f'{height} x {width}'
+    elif network.divisor > 1:
+        sizes = f'height and width that are multiples of {network.divisor}'
     print(
         f'{args.out}: {args.out.stat().st_size / 1e6:.2f} MB, opset {args.opset}, '
         f'any batch, {sizes}'

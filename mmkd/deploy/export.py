@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 from torch import Tensor
@@ -23,7 +24,7 @@ def export(
     fixed: bool = False,
     opset: int = OPSET,
     tell: Callable[[Difference], object] = lambda difference: None,
-) -> None:
+) -> dict[str, Any]:
     """Export a network to an ONNX file and check it.
 
     Args:
@@ -35,6 +36,9 @@ def export(
         opset: The ONNX opset version.
         tell: Called with each difference that was measured.
 
+    Returns:
+        The metadata of the file.
+
     Raises:
         ValueError: If the network cannot be exported, or the graph computes something
             else. No file is left in that case.
@@ -42,10 +46,12 @@ def export(
     """
     size = (images[0].shape[2], images[0].shape[3]) if fixed else None
     graph = trace(network, size, opset)
-    for key, value in facts_of(network, cfg, opset, size).items():
+    facts = facts_of(network, cfg, opset, size)
+    for key, value in facts.items():
         graph.metadata_props.add(key=key, value=json.dumps(value))
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole_or_nothing(path) as partial:
         needed('onnx').save(graph, str(partial))
         for found in check(network, Graph(partial), images, fixed):
             tell(found)
+    return facts

@@ -8,6 +8,7 @@ from mmengine.config import Config
 import mmkd
 from mmkd.checks.places import datasets_of
 from mmkd.deploy.network import Network
+from mmkd.deploy.pixels import READ, SAME, channel_order
 from mmkd.models.teachers.normalisation import normalisation_of
 
 
@@ -23,12 +24,17 @@ def facts_of(
         size: Height and width of its images; None for any.
     """
     channels = network.view.in_channels
-    mean, std, reverses = normalisation_of(network.model.data_preprocessor)
+    mean, std, _ = normalisation_of(network.model.data_preprocessor)
+    mean, std = mean.expand(channels), std.expand(channels)
+    # Without a data set nothing tells the order.
+    order: str | None = 'grey' if channels == 1 else SAME
+    if any(True for _ in datasets_of(cfg, READ)):
+        order = channel_order(cfg, network, mean, std)
     task = network.view.task
     return dict(
-        mean=mean.expand(channels).tolist(),
-        std=std.expand(channels).tolist(),
-        channel_order=_channel_order(cfg, channels, reverses),
+        mean=mean.tolist() if order else None,
+        std=std.tolist() if order else None,
+        channel_order=None if order == SAME else order,
         size_divisor=network.divisor,
         classes=network.names,
         predicts=task.classified,
@@ -39,20 +45,3 @@ def facts_of(
         mmkd=mmkd.__version__,
         torch=torch.__version__,
     )
-
-
-def _channel_order(cfg: Config, channels: int, reverses: bool) -> str | None:
-    """The channel order of a network's input; None if unknown."""
-    if channels == 1:
-        return 'grey'
-    if channels != 3:
-        return None
-    datasets: list[Any] = []
-    for loader in ('val_dataloader', 'test_dataloader'):
-        datasets = datasets or [dataset for _, dataset in datasets_of(cfg, [loader])]
-    if not datasets:
-        return None
-    steps = [step for each in datasets for step in each.get('pipeline') or ()]
-    # OpenCV reads files as BGR; data sets that hold their images themselves use RGB.
-    read = any(str(step['type']).endswith('LoadImageFromFile') for step in steps)
-    return 'RGB' if read == reverses else 'BGR'

@@ -192,3 +192,47 @@ def test_files_that_are_not_reversed_are_in_opencvs_order() -> None:
     assert own.divisor == 1
     own.model.data_preprocessor.test_cfg = dict(size_divisor=32)
     assert facts_of(own, cfg, 18, None)['size_divisor'] == 32
+
+
+FILE, PACK = dict(type='LoadImageFromFile'), dict(type='PackInputs')
+NORMALISE = dict(type='mmcv.Normalize', mean=MEAN, std=STD, to_rgb=True)
+PIL = dict(type='NumpyToPIL', to_rgb=True)
+TENSOR = dict(type='torchvision/ToTensor')
+SCALED = dict(type='torchvision/Normalize', mean=[0.5] * 3, std=[0.2] * 3)
+GEOMETRY = [
+    dict(type='ResizeEdge', scale=80, edge='short', interpolation='bicubic'),
+    dict(type='CenterCrop', crop_size=72),
+    dict(type='Pad', size=(96, 96)),
+    dict(type='RandomFlip', prob=1.0),
+]
+
+
+@pytest.mark.parametrize(
+    ('steps', 'found'),
+    [
+        ([FILE, *GEOMETRY, PACK], ('RGB', True)),
+        ([FILE, PIL, PACK], ('BGR', True)),
+        ([PACK], ('BGR', True)),
+        ([FILE, NORMALISE, PACK], (None, False)),
+        ([FILE, PIL, TENSOR, SCALED, PACK], (None, False)),
+        ([FILE, dict(type='Equalize', prob=1.0), PACK], (None, False)),
+        ([dict(FILE, color_type='grayscale'), PACK], (None, False)),
+        ([FILE], (None, False)),
+    ],
+)
+def test_a_pipeline_that_changes_pixels_leaves_them_unknown(
+    tiny: Tiny, steps: list[dict[str, Any]], found: tuple[str | None, bool]
+) -> None:
+    loader = dict(dataset=dict(type='ImageNet', pipeline=steps))
+    cfg = Config(dict(default_scope='mmpretrain', val_dataloader=loader))
+    facts = facts_of(Network(build_model(tiny.classifier())), cfg, 18, None)
+    assert (facts['channel_order'], facts['mean'] is not None) == found
+    assert (facts['mean'] is None) == (facts['std'] is None)
+
+
+def test_data_sets_that_are_read_in_two_ways_have_no_channel_order(tiny: Tiny) -> None:
+    datasets = [dict(pipeline=[FILE, PACK]), dict(pipeline=[PACK])]
+    loader = dict(dataset=dict(type='ConcatDataset', datasets=datasets))
+    cfg = Config(dict(default_scope='mmpretrain', val_dataloader=loader))
+    facts = facts_of(Network(build_model(tiny.classifier())), cfg, 18, None)
+    assert (facts['channel_order'], facts['mean']) == (None, None)

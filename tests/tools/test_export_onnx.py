@@ -10,9 +10,14 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmseg.apis import inference_model, init_model
+from tiny_models import Tiny, tiny
 
-from mmkd.deploy import export, needs
+from mmkd.deploy import export, graph, needs
+from mmkd.deploy.images import noise
+from mmkd.deploy.network import Network
 from mmkd.models import build_model
+
+__all__ = ['tiny']
 
 ROOT = Path(__file__).parents[2]
 STREETS = ROOT / 'configs' / 'students' / 'deeplabv3-w16_camvid.py'
@@ -25,6 +30,14 @@ def checkpoint(tmp_path: Path) -> Path:
     state = build_model(str(STREETS)).state_dict()
     torch.save(dict(meta={}, state_dict=state), tmp_path / 'student.pth')
     return tmp_path / 'student.pth'
+
+
+def run_program_of_the_page() -> dict[str, Any]:
+    page = (ROOT / 'docs' / 'deploy.md').read_text()
+    [program] = re.findall(r'```python\n(.*?)```', page, re.S)
+    scope: dict[str, Any] = {}
+    exec(program, scope)
+    return scope
 
 
 def test_the_page_tells_how_to_use_the_file(
@@ -45,14 +58,46 @@ def test_the_page_tells_how_to_use_the_file(
     [image] = streets.glob('leftImg8bit/val/town/0_*.png')
     pixels = cv2.imread(str(image))
     monkeypatch.setattr(cv2, 'imread', lambda name: pixels)
-    page = (ROOT / 'docs' / 'deploy.md').read_text()
-    [program] = re.findall(r'```python\n(.*?)```', page, re.S)
-    scope: dict[str, Any] = {}
-    exec(program, scope)
+    scope = run_program_of_the_page()
     model = init_model(Config.fromfile(STREETS), str(checkpoint), 'cpu')
     expected = inference_model(model, pixels).pred_sem_seg.data.numpy()
+    assert 'null' not in told
     assert np.mean(scope['labels'] == expected) > 0.999
     assert 'traffic sign' in scope['facts']['classes']
+
+
+def test_the_program_of_the_page_reads_grey_images(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = tiny.classifier()
+    settings['backbone']['in_channels'] = 1
+    settings['data_preprocessor'].update(mean=[120.0], std=[60.0], to_rgb=False)
+    network = Network(build_model(settings), ('cat', 'dog', 'eel', 'fox'))
+    images = noise(2, (16, 24), network)
+    export.export(network, Config({}), images, Path('student.onnx'))
+    pixels = np.arange(16 * 24, dtype=np.uint8).reshape(16, 24)
+    cv2.imwrite('street.png', pixels)
+    found = run_program_of_the_page()
+    expected = network((torch.tensor(pixels)[None, None] - 120.0) / 60.0)
+    np.testing.assert_allclose(found['logits'], expected, atol=1e-5)
+
+
+def test_a_pipeline_that_normalises_is_told(
+    run_tool: Tool, streets: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cfg = Config.fromfile(STREETS)
+    step = dict(type='mmcv.Normalize', mean=[0.0] * 3, std=[255.0] * 3, to_rgb=True)
+    cfg.val_dataloader.dataset.pipeline.insert(1, step)
+    cfg.model.data_preprocessor.update(mean=None, std=None, bgr_to_rgb=False)
+    cfg.model.data_preprocessor.test_cfg = dict(size_divisor=8)
+    cfg.dump('own.py')
+    run_tool('export_onnx.py', 'own.py', checkpoint, 'x.onnx', '--data-root', streets)
+    told = capsys.readouterr().out
+    assert 'mean, std and channel_order are null: the validation pipeline' in told
+    assert 'any batch, height and width that are multiples of 8\n' in told
+    facts = graph.Graph(Path('x.onnx')).facts
+    assert facts['mean'] == facts['std'] == facts['channel_order'] == 'null'
 
 
 def test_what_is_missing_is_said(

@@ -92,11 +92,17 @@ def parameters_of(
     registry: Registry, part: Mapping[str, Any], scope: str | None
 ) -> Mapping[str, inspect.Parameter]:
     """The parameters of the class that a config names; empty if it is unknown."""
+    kind = class_of(registry, part, scope)
+    return inspect.signature(kind).parameters if kind else {}
+
+
+def class_of(registry: Registry, part: Mapping[str, Any], scope: str | None) -> Any:
+    """The class, or function, that a config names; None if it is unknown."""
     kind = part['type']
     if isinstance(kind, str):
         with registry.switch_scope_and_registry(scope) as own:
             kind = own.get(kind)
-    return inspect.signature(kind).parameters if kind else {}
+    return kind
 
 
 def _own_arguments(function: Callable[..., Any]) -> tuple[dict[str, Any], bool]:

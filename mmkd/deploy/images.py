@@ -12,6 +12,7 @@ from mmengine.registry import DATASETS
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from mmkd.arguments import arguments, class_of
 from mmkd.checks.places import datasets_of
 from mmkd.config.changes import check_data
 from mmkd.deploy.network import Network
@@ -29,7 +30,7 @@ def dataset_of(cfg: Config, loader: str = VALIDATION) -> Any:
         loader: Its data loader; for training, the first data set inside wrappers.
 
     Raises:
-        FileNotFoundError: If its folder does not exist. Nothing is downloaded.
+        FileNotFoundError: If its folder or files do not exist. Nothing is downloaded.
         ValueError: If the config has no such data set, or its folders are empty.
     """
     if not cfg.get(loader):
@@ -41,11 +42,22 @@ def dataset_of(cfg: Config, loader: str = VALIDATION) -> Any:
                 f'the folder {root!r} of {place} does not exist; pass --data-root'
             )
     check_data(cfg, [loader])
-    settings = cfg[loader].dataset
+    settings = copy.deepcopy(cfg[loader].dataset)
     if loader == TRAINING:
-        settings = seen_as_in_validation(cfg)
-    with scope_of(cfg):
-        return DATASETS.build(copy.deepcopy(settings))
+        settings = copy.deepcopy(seen_as_in_validation(cfg))
+    for _, dataset in datasets_of({loader: dict(dataset=settings)}, [loader]):
+        kind = class_of(DATASETS, dataset, cfg.get('default_scope'))
+        if kind and 'download' in arguments(kind)[0]:
+            dataset['download'] = False
+    try:
+        with scope_of(cfg):
+            return DATASETS.build(settings)
+    except RuntimeError as error:
+        # MMPretrain's data sets raise it where files are missing.
+        raise FileNotFoundError(
+            f'the data set of {loader} cannot be built, and nothing is downloaded '
+            f'here: {error}'
+        ) from error
 
 
 def seen_as_in_validation(cfg: Config) -> ConfigDict:

@@ -57,14 +57,16 @@ def parse_args() -> argparse.Namespace:
 def images_for(
     cfg: Config, network: Network, count: int, size: Sequence[int] | None
 ) -> list[Tensor]:
-    """Validation images, or noise if there are none; prints which."""
+    """Validation images, or noise if they cannot be read; prints which."""
+    problem = 'there are no validation images'
     try:
         dataset = dataset_of(cfg)
+        problem = 'validation images cannot be read'
         images = images_of(dataset, count, network)
         print(f'checked on {len(images)} of {len(dataset)} validation images')
     except (OSError, ValueError) as error:
         images = noise(NOISE, size or network.view.trace.image_size, network)
-        print(f'checked on noise, as there are no validation images: {error}')
+        print(f'checked on noise, as {problem}: {error}')
     return at_size(images, size or images[0].shape[2:])
 
 

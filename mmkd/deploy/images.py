@@ -85,12 +85,28 @@ def images_of(dataset: Any, count: int, network: Network) -> list[Tensor]:
 
     Returns:
         Each ``(1, C, H, W)``.
+
+    Raises:
+        ValueError: If an image or its label cannot be read; the message names it.
     """
     found = []
     for number in evenly(len(dataset), count):
-        batch = pseudo_collate([dataset[number]])
+        try:
+            batch = pseudo_collate([dataset[number]])
+        except Exception as error:
+            # Steps of a pipeline may raise anything.
+            raise ValueError(
+                f'{_place(dataset, number)} or its label cannot be read '
+                f'({type(error).__name__}: {error})'
+            ) from error
         found.append(network.model.data_preprocessor(batch, False)['inputs'])
     return found
+
+
+def _place(dataset: Any, number: int) -> str:
+    """An image in messages."""
+    known = dataset.get_data_info(number) if hasattr(dataset, 'get_data_info') else {}
+    return str(known.get('img_path') or f'image {number} of the data set')
 
 
 def noise(count: int, size: Sequence[int], network: Network) -> list[Tensor]:

@@ -1,4 +1,5 @@
 import re
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -98,6 +99,26 @@ def test_a_pipeline_that_normalises_is_told(
     assert 'any batch, height and width that are multiples of 8\n' in told
     facts = graph.Graph(Path('x.onnx')).facts
     assert facts['mean'] == facts['std'] == facts['channel_order'] == 'null'
+
+
+@pytest.mark.parametrize('broken', ['leftImg8bit', 'gtFine'])
+def test_an_image_that_cannot_be_read_is_named(
+    run_tool: Tool,
+    streets: Path,
+    checkpoint: Path,
+    capsys: pytest.CaptureFixture[str],
+    broken: str,
+) -> None:
+    shutil.copytree(streets, 'data')
+    [path, *_] = sorted(Path('data', broken, 'val', 'town').iterdir())
+    path.write_bytes(b'damaged')
+    command = (STREETS, checkpoint)
+    run_tool('export_onnx.py', *command, 'x.onnx', '--data-root', 'data')
+    told = capsys.readouterr().out
+    assert 'checked on noise, as validation images cannot be read: data/left' in told
+    assert '0_leftImg8bit.png or its label cannot be read (' in told
+    with pytest.raises(SystemExit, match=r'0_leftImg8bit\.png or its label cannot be'):
+        run_tool('profile_student.py', *command, '--data-root', 'data')
 
 
 def test_what_is_missing_is_said(

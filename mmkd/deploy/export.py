@@ -30,7 +30,7 @@ def export(
     Args:
         network: The network.
         cfg: Its config.
-        images: Images to check it on, at least two, each ``(1, C, H, W)``.
+        images: Images to check it on, each ``(1, C, H, W)``.
         path: The file to write; its folder is created.
         fixed: Whether to support only images of the first one's size.
         opset: The ONNX opset version.

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from mmkd.deploy.export import export
 from mmkd.deploy.graph import Graph
+from mmkd.deploy.images import at_size
 from mmkd.deploy.int8 import quantise
 from mmkd.deploy.latency import Latency, latencies
 from mmkd.deploy.network import Network
@@ -78,8 +79,8 @@ def subject_of(
         name: Its name.
         network: The network.
         cfg: Its config.
-        images: Images to check graphs on, at least two, each ``(1, C, H, W)``, of the
-            size that is timed.
+        images: Images to check graphs on, each ``(1, C, H, W)``, of the size that is
+            timed.
         calibration: Images to calibrate int8 on; empty for no int8.
         folder: The folder for the graphs.
         threads: How many threads onnxruntime uses.
@@ -107,6 +108,7 @@ def subject_of(
         except ValueError as error:
             found.notes.append(f'{name}: {error}')
             export(network, cfg, images, path, fixed=True)
+            calibration = at_size(calibration, images[0].shape[2:])
         found.forms.append(_form(FLOAT, path, threads))
         if calibration:
             small = folder / f'{name}_int8.onnx'

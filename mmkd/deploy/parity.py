@@ -105,8 +105,8 @@ def check(
     Args:
         network: What was traced.
         graph: Its graph.
-        images: At least two, each ``(1, C, H, W)``; all are resized to the size of the
-            first.
+        images: Each ``(1, C, H, W)``; all are resized to the size of the first. Of a
+            single one, the mirror image is the second.
         fixed: Whether the graph supports only this size.
 
     Yields:
@@ -116,6 +116,8 @@ def check(
         ValueError: If they differ by more than :data:`TOLERANCE`.
     """
     own = (images[0].shape[2], images[0].shape[3])
+    if len(images) == 1:
+        images = [images[0], images[0].flip(3)]
     sizes = [own] if fixed else [own, _other(network, images[0], own)]
     for size in sizes:
         scaled = at_size(images, size)

@@ -8,7 +8,7 @@ from typing import Any
 import onnx
 import pytest
 import torch
-from deployed import PAIRS, looks_trained, whole_student
+from deployed import PAIRS, looks_trained, of_one_size, whole_student
 from mmengine.config import Config
 from torch import Tensor, nn
 
@@ -105,16 +105,10 @@ def test_what_computes_something_else_leaves_no_file(
     assert not list(tmp_path.iterdir())
 
 
-class Flat(nn.Module):
-    def forward(self, maps: tuple[Tensor, ...]) -> tuple[Tensor]:
-        return (maps[-1].flatten(1),)
-
-
 def test_a_network_of_one_size(
     network: Make, nothing: Config, tmp_path: Path
 ) -> None:
-    own = network('images')
-    own.model.neck, own.model.head.fc = Flat(), nn.Linear(8 * 8 * 8, 4)
+    own = of_one_size(network('images'))
     images, path = noise(2, (16, 16), own), tmp_path / 'x.onnx'
     with pytest.raises(ValueError, match=r'ResNet_CIFAR .* any size: .* --fixed'):
         export(own, nothing, images, path)

@@ -58,6 +58,19 @@ def test_two_batch_sizes_and_two_image_sizes(network: Make) -> None:
     assert run(alike, alike, fixed=True)[0] == [(1, 3, 16, 24), (2, 3, 16, 24)]
 
 
+def test_a_single_image_is_checked_in_two_batch_sizes_too(network: Make) -> None:
+    alike = network('pixels')
+    images = noise(1, (16, 24), alike)
+    shapes = [found.shape[0] for found in check(alike, alike, images)]
+    assert shapes == [1, 2, 1, 2]
+
+    def of_one(batch: Tensor) -> Tensor:
+        return alike(batch[:1]).expand(len(batch), -1, -1, -1)
+
+    with pytest.raises(ValueError, match='batch 2, 16 x 24: largest difference'):
+        list(check(alike, of_one, images))
+
+
 def test_what_differs_is_an_error_that_says_where(network: Make) -> None:
     right = network('images')
 

@@ -1,7 +1,7 @@
 """Networks with weights as of a training."""
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmkd.config.experiments import load_config
@@ -48,3 +48,15 @@ def looks_trained(model: nn.Module, channels: int = 3) -> nn.Module:
         for parameter in list(model.parameters())[-2:]:
             parameter *= 10 / size
     return model
+
+
+class _Flat(nn.Module):
+    def forward(self, maps: tuple[Tensor, ...]) -> tuple[Tensor]:
+        return (maps[-1].flatten(1),)
+
+
+def of_one_size(classifier: Network) -> Network:
+    """A tiny classifier that only takes images of 16 x 16."""
+    classifier.model.neck = _Flat()
+    classifier.model.head.fc = nn.Linear(8 * 8 * 8, 4)
+    return classifier

@@ -39,7 +39,10 @@ def parse_args() -> argparse.Namespace:
         '--fixed', action='store_true', help='fix the height and width of images'
     )
     parser.add_argument(
-        '--opset', type=positive, default=OPSET, help=f'operator set version ({OPSET})'
+        '--opset',
+        type=positive,
+        default=OPSET,
+        help=f'operator set version, {OPSET} or later ({OPSET})',
     )
     parser.add_argument(
         '--images',

@@ -26,7 +26,8 @@ pixel, the exporter assumes that it always does.
 """
 
 OPSET = 18
-"""The one that PyTorch's exporter writes without conversion."""
+"""The one that PyTorch's exporter writes without conversion, and the lowest: many
+networks cannot be converted to an older one."""
 
 
 class _Traced(nn.Module):
@@ -54,10 +55,14 @@ def trace(
 
     Raises:
         ValueError: If the network does not support images of any size, or uses
-            something that this opset lacks; the message says what.
+            something that this opset lacks, or if it is not one that ONNX has from
+            :data:`OPSET` on; the message says what.
         ImportError: If a package is missing.
     """
     needed('onnxscript')
+    newest = needed('onnx').defs.onnx_opset_version()
+    if not OPSET <= opset <= newest:
+        raise ValueError(f'opset {opset} is not one of {OPSET} to {newest}.')
     free = (0,) if size else tuple(AXES)
     image = torch.zeros(2, network.view.in_channels, *(size or TRACED))
     shapes = (dict.fromkeys(free, torch.export.Dim.DYNAMIC),)
@@ -94,8 +99,8 @@ def trace(
     versions = {each.domain: each.version for each in graph.opset_import}
     if versions.get('') != opset:
         raise ValueError(
-            f"opset {opset} is not what PyTorch's exporter writes for {network.kind}, "
-            f'but {versions.get("")} is: choose that one or a later one.'
+            f'{network.kind} cannot be converted to opset {opset}: choose '
+            f'{versions.get("")}.'
         )
     _name_axes(graph.graph, names)
     _forget_origin(graph.graph)
@@ -107,6 +112,9 @@ def _refused(network: Network, size: tuple[int, int] | None, reason: str) -> str
     advice = '' if size else ' --fixed exports it for images of one size.'
     for axis, name in AXES.items():
         reason = reason.replace(f"L['{IMAGES}'].size()[{axis}]", name)
+    constant = re.findall(r'marked (\w+) as dynamic but your code special', reason)
+    if constant:
+        reason = f'its code makes a constant of {" and of ".join(constant)}'
     reason = _first_line(reason).partition('! For more information')[0]
     return f'{network.kind} cannot be exported for images {of}: {reason}.{advice}'
 

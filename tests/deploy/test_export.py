@@ -118,6 +118,29 @@ def test_a_network_of_one_size(
     assert graph.session.get_inputs()[0].shape == ['batch', 3, 16, 16]
 
 
-def test_an_opset_that_cannot_be(network: Make) -> None:
-    with pytest.raises(ValueError, match='opset 5'):
-        trace(network('images'), None, 5)
+class OnlyMultiples(nn.Module):
+    """Asks for sizes in the way of MMSegmentation's UNet."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        assert all(int(side) % 8 == 0 for side in images.shape[2:])
+        return images
+
+
+def test_what_makes_a_size_constant_is_said(network: Make) -> None:
+    own = network('pixels')
+    own.model.backbone.conv1 = nn.Sequential(OnlyMultiples(), own.model.backbone.conv1)
+    message = r'its code makes a constant of height and of width\. --fixed exports'
+    with pytest.raises(ValueError, match=message):
+        trace(own)
+    trace(own, (32, 48))
+
+
+@pytest.mark.parametrize('opset', [5, 17, 99])
+def test_an_opset_that_cannot_be(
+    network: Make, opset: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    capfd.readouterr()
+    newest = onnx.defs.onnx_opset_version()
+    with pytest.raises(ValueError, match=f'^opset {opset} is not one of 18 to {newest}'):
+        trace(network('pixels'), None, opset)
+    assert 'Traceback' not in capfd.readouterr().err

@@ -13,7 +13,12 @@ from torch import Tensor
 
 from mmkd.cli.command_line import positive
 from mmkd.cli.console import ending_in_words
-from mmkd.cli.deployment import add_network_options, config_of, size_of
+from mmkd.cli.deployment import (
+    add_network_options,
+    check_outputs,
+    config_of,
+    size_of,
+)
 from mmkd.cli.parser import command_parser
 from mmkd.deploy.export import export
 from mmkd.deploy.graph import OPSET
@@ -79,6 +84,7 @@ def main() -> None:
     for name in NEEDED:
         needed(name)
     cfg = config_of(args)
+    check_outputs(args, cfg, args.out)
     network = student_network(cfg, args.checkpoint, not args.no_resize)
     print(f'{network.kind}, {network.parameters_count:,} parameters')
     images = images_for(cfg, network, args.images, size_of(args, network))

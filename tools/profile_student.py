@@ -20,7 +20,12 @@ from torch import Tensor
 import mmkd
 from mmkd.cli.command_line import positive
 from mmkd.cli.console import ending_in_words
-from mmkd.cli.deployment import add_network_options, config_of, size_of
+from mmkd.cli.deployment import (
+    add_network_options,
+    check_outputs,
+    config_of,
+    size_of,
+)
 from mmkd.cli.parser import command_parser
 from mmkd.config.changes import set_teacher
 from mmkd.deploy.forms import Subject, score_all, subject_of, time_all
@@ -32,9 +37,11 @@ from mmkd.deploy.images import (
     images_of,
     noise,
 )
+from mmkd.deploy.names import check_names
 from mmkd.deploy.needs import NEEDED, needed
 from mmkd.deploy.network import Network, student_network, teacher_network
 from mmkd.deploy.worth import record, sentences, table
+from mmkd.models.class_names import names_of
 
 SCORED = {'pixels': 200, 'images': 2000}
 """Default number of validation images, by what is classified."""
@@ -106,18 +113,24 @@ def measure(cfg: Config, args: argparse.Namespace, folder: Path) -> dict[str, An
         The results, ready for JSON.
     """
     notes: list[str] = []
-    networks = {'student': student_network(cfg, args.checkpoint)}
+    student = student_network(cfg, args.checkpoint)
+    networks = {'student': student}
+    validation = data_of(cfg, VALIDATION, 'no score', notes)
+    if not args.no_score:
+        check_names(student.names, names_of(validation), args.checkpoint)
     if args.teacher:
         set_teacher(cfg, args.teacher)
     missing = ''
     if 'teacher' in cfg.model:
-        teacher, missing = teacher_network(cfg, networks['student'])
+        names = names_of(validation) or student.names
+        teacher, missing = teacher_network(cfg, student, names)
+        if missing and args.teacher:
+            raise ValueError(missing)
         networks = {'teacher': teacher, **networks}
     if missing:
         notes.append(f'teacher: random weights and no score: {missing}')
-    validation = data_of(cfg, VALIDATION, 'no score', notes)
     training = data_of(cfg, TRAINING, 'no int8', notes)
-    size = size_of(args, networks['student'])
+    size = size_of(args, student)
     subjects: list[Subject] = []
     for name, network in networks.items():
         print(f'{name}: {network.kind}', flush=True)
@@ -161,6 +174,7 @@ def main() -> None:
         needed(name)
     torch.set_num_threads(args.threads)
     cfg = config_of(args)
+    check_outputs(args, cfg, args.out, args.keep)
     with TemporaryDirectory() as folder:
         found = measure(cfg, args, args.keep or Path(folder))
     if args.out:

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 
 from mmengine.config import Config
 
@@ -53,6 +54,34 @@ def size_of(args: argparse.Namespace, network: Network) -> Sequence[int] | None:
     height, width = network.window
     print(f'images are {height} x {width}, the sliding window of test_cfg.crop_size')
     return network.window
+
+
+def check_outputs(
+    args: argparse.Namespace, cfg: Config, file: Path | None, folder: Path | None = None
+) -> None:
+    """Refuse, before any work, to write where that fails or destroys what is read.
+
+    Args:
+        args: The parsed options of :func:`add_network_options`.
+        cfg: The config that they name.
+        file: A file to write; None for none.
+        folder: A folder to write to; None for none.
+
+    Raises:
+        OSError: If the file is a folder, or the folder or a parent is a file.
+        ValueError: If the file is the config or a checkpoint.
+    """
+    if file and file.is_dir():
+        raise IsADirectoryError(f'{file} is a folder: name a file to write.')
+    for place in filter(None, (file and file.absolute().parent, folder)):
+        there = next(each for each in (place, *place.parents) if each.exists())
+        if not there.is_dir():
+            raise NotADirectoryError(f'{there} is a file, not a folder to write to.')
+    teacher = ((cfg.get('model') or {}).get('teacher') or {}).get('checkpoint')
+    given = (cfg.filename, args.checkpoint, getattr(args, 'teacher', None), teacher)
+    for read in (Path(name).expanduser() for name in given if name):
+        if file and file.exists() and read.exists() and file.samefile(read):
+            raise ValueError(f'{file} would replace {read}: name another file.')
 
 
 def config_of(args: argparse.Namespace) -> Config:

@@ -5,13 +5,12 @@ from typing import Any
 
 from mmengine.config import Config
 from mmengine.model import revert_sync_batchnorm
-from mmengine.registry import DATASETS
 from torch import Tensor, nn
 
 from mmkd.checkpoints.loading import safe_load
 from mmkd.checkpoints.weight_fit import load_whole
 from mmkd.checkpoints.weights import weights_for
-from mmkd.checks.places import datasets_of
+from mmkd.deploy.names import names_in_config
 from mmkd.models.build import build_model, model_dict, model_in
 from mmkd.models.class_names import names_in
 from mmkd.models.deploy import student_config
@@ -139,16 +138,19 @@ def student_network(cfg: Config, checkpoint: str, resized: bool = True) -> Netwo
             f'config, which does not have its {listed(unread)}. Pass the config that '
             'the checkpoint was trained with.'
         )
-    names = names_in(content) or _names_in_config(cfg)
+    names = names_in(content) or names_in_config(cfg)
     return Network(model, names, resized=resized)
 
 
-def teacher_network(cfg: Config, student: Network) -> tuple[Network, str]:
-    """Build the teacher of a distillation, with logits for the student's classes.
+def teacher_network(
+    cfg: Config, student: Network, names: Sequence[object] | None = None
+) -> tuple[Network, str]:
+    """Build the teacher of a distillation, with logits for the data set's classes.
 
     Args:
         cfg: The distillation.
         student: Its student.
+        names: The data set's class names; None for the student's.
 
     Returns:
         The teacher, and why its weights are random; empty if they are not.
@@ -156,6 +158,7 @@ def teacher_network(cfg: Config, student: Network) -> tuple[Network, str]:
     Raises:
         ValueError: If its checkpoint or its classes do not match.
     """
+    names = [str(name) for name in names] if names else student.names
     given = dict(cfg.model.teacher)
     given.setdefault('num_classes', cfg.model.get('num_classes'))
     own = {key: given[key] for key in ('config', *SETTINGS) if key in given}
@@ -168,23 +171,12 @@ def teacher_network(cfg: Config, student: Network) -> tuple[Network, str]:
         except OSError as error:
             missing = str(error)
         else:
-            teacher.classes.match(student.names)
+            teacher.classes.match(names)
             if not teacher.preprocesses:
                 teacher.model.data_preprocessor = student.model.data_preprocessor
-            return Network(teacher.model, student.names, teacher.classes.channels), ''
+            return Network(teacher.model, names, teacher.classes.channels), ''
     config = model_dict(own['config'])
     model: Any = build_model(config, own['num_classes'])
     if config.get('data_preprocessor') is None:
         model.data_preprocessor = student.model.data_preprocessor
     return Network(model), missing
-
-
-def _names_in_config(cfg: Config) -> Sequence[str] | None:
-    """The class names of the validation set, if known without reading it."""
-    for _, dataset in datasets_of(cfg, ['val_dataloader']):
-        with DATASETS.switch_scope_and_registry(cfg.get('default_scope')) as registry:
-            kind = registry.get(dataset['type'])
-        for meta in (dataset.get('metainfo'), getattr(kind, 'METAINFO', None)):
-            if meta and meta.get('classes'):
-                return [str(name) for name in meta['classes']]
-    return None

@@ -88,7 +88,7 @@ def test_a_deeper_network_is_not_the_student(
         student_network(distillation, str(path))
 
 
-def test_a_teacher_says_the_classes_of_its_student(
+def test_a_teacher_says_the_classes_of_its_student_or_of_the_data_set(
     distillation: Config, tiny: Tiny, task: str
 ) -> None:
     student = Network(build_model(tiny.model(task)), ('cat', 'dog', 'eel', 'fox'))
@@ -105,6 +105,9 @@ def test_a_teacher_says_the_classes_of_its_student(
     images = torch.randn(2, 3, 16, 16)
     expected = Network(own)(images).flip(1)
     torch.testing.assert_close(teacher(images), expected)
+    teacher, _ = teacher_network(distillation, student, names)
+    torch.testing.assert_close(teacher(images), expected.flip(1))
+    assert teacher.names == list(names)
 
 
 def test_a_teacher_that_is_not_there_has_a_size_all_the_same(

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 from mmengine.config import Config
+from mmseg.datasets import CityscapesDataset
 from tiny_models import Tiny, tiny
 
 from mmkd.deploy.images import TRAINING, VALIDATION, dataset_of
@@ -101,6 +102,43 @@ def test_without_data_and_teacher(
     assert "- teacher: random weights and no score: the teacher checkpoint" in told
     assert "- no score: the folder 'nowhere' of val_dataloader.dataset" in told
     assert "- no int8: the folder 'nowhere' of train_dataloader.dataset.dataset" in told
+
+
+def test_a_student_of_other_classes_is_not_scored(run_tool: Tool, pair: Path) -> None:
+    content = torch.load('student.pth')
+    classes = list(CityscapesDataset.METAINFO['classes'])
+    content['meta'] = dict(dataset_meta=dict(classes=classes[::-1]))
+    torch.save(content, 'student.pth')
+    command = ('profile_student.py', pair, 'student.pth')
+    message = r'those in student\.pth, or .* set: road.*Checkpoint: bicycle.*--no-score'
+    with pytest.raises(SystemExit, match=message):
+        run_tool(*command)
+    with pytest.raises(SystemExit, match=r"the teacher checkpoint 'none\.pth' cannot"):
+        run_tool(*command, '--no-score', '--teacher', 'none.pth')
+
+
+@pytest.mark.parametrize(
+    ('option', 'place', 'message'),
+    [
+        ('--out', 'graphs', 'graphs is a folder: name a file'),
+        ('--out', 'student.pth', r'would replace .*student\.pth: name another'),
+        ('--out', 'pair.py', r'would replace .*pair\.py: name another'),
+        ('--out', 'teacher_1.pth', r'would replace .*teacher_1\.pth: name another'),
+        ('--out', 'student.pth/new/a.json', r'student\.pth is a file, not a folder'),
+        ('--keep', 'student.pth', r'student\.pth is a file, not a folder'),
+        ('--keep', 'student.pth/new', r'student\.pth is a file, not a folder'),
+    ],
+)
+def test_what_is_read_is_not_written_over(
+    run_tool: Tool, pair: Path, option: str, place: str, message: str
+) -> None:
+    Path('graphs').mkdir()
+    with pytest.raises(SystemExit, match=message):
+        run_tool('profile_student.py', pair, 'student.pth', option, place)
+    if option == '--out':
+        with pytest.raises(SystemExit, match=message):
+            run_tool('export_onnx.py', pair, './student.pth', place)
+    assert torch.load('student.pth')
 
 
 def test_images_of_the_training_are_seen_as_those_of_the_validation(

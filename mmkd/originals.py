@@ -13,14 +13,58 @@ from mmkd.resilience.files import remove, whole_or_nothing
 Place = Path | zipfile.Path
 """Path of a file or folder, on disk or in an archive."""
 
+START, SCAN, END = b'\xff\xd8', b'\xff\xda', b'\xff\xd9'
+"""Markers of a JPEG: its start, that of its last pixels, and its end."""
+
+
+def opened(source: Path, folder: str) -> Place:
+    """The folder of an original, or the same folder in its archive.
+
+    Args:
+        source: The folder, or a zip file.
+        folder: The folder in the zip file.
+
+    Raises:
+        ValueError: If the archive is damaged.
+    """
+    if not source.is_file():
+        return source
+    try:
+        return zipfile.Path(source, f'{folder}/')
+    except Exception as error:
+        # A damaged archive may raise anything.
+        raise ValueError(
+            f'{source} is not an archive, or is damaged or incomplete: {error}.'
+        ) from error
+
 
 def read_text(place: Place) -> str:
     """Read a text file.
 
     Raises:
         FileNotFoundError: If it does not exist.
+        ValueError: If it is not UTF-8, or is damaged.
     """
-    return _read(place).decode()
+    try:
+        return _read(place).decode()
+    except UnicodeDecodeError as error:
+        raise ValueError(f'{place} is not a text in UTF-8: {error}.') from error
+
+
+def digest_of(found: str, known: str | None) -> str:
+    """The beginning of a digest in words, compared with that of the original.
+
+    Args:
+        found: The digest.
+        known: The beginning of the original's; None if it is unknown.
+    """
+    found = found[:16]
+    if known in (None, found):
+        return f'sha256 {found}' + (', as it should be' if known else '')
+    return (
+        f'sha256 {found}, not {known} as it should be: damaged, another version of the '
+        'original, or another JPEG decoder'
+    )
 
 
 def read_image(place: Place, shape: tuple[int, ...]) -> np.ndarray:
@@ -36,13 +80,15 @@ def read_image(place: Place, shape: tuple[int, ...]) -> np.ndarray:
 
     Raises:
         FileNotFoundError: If it does not exist.
-        ValueError: If it is not an image, or has another shape.
+        ValueError: If it is not an image, is damaged, or has another shape.
     """
     in_colour = len(shape) == 3
     flag = cv2.IMREAD_COLOR if in_colour else cv2.IMREAD_UNCHANGED
-    content = np.frombuffer(_read(place), np.uint8)
-    image = cv2.imdecode(content, flag) if len(content) else None
-    if image is None:
+    content = _read(place)
+    image = cv2.imdecode(np.frombuffer(content, np.uint8), flag) if content else None
+    # Decoders read zeros in place of the last pixels as pixels.
+    endless = content.startswith(START) and content.rfind(END) < content.rfind(SCAN)
+    if image is None or endless:
         raise ValueError(f'{place} is not an image, or is damaged.')
     if image.shape != shape or image.dtype != np.uint8:
         raise ValueError(
@@ -78,4 +124,8 @@ def new_folder(path: Path) -> Iterator[Path]:
 def _read(place: Place) -> bytes:
     if not place.is_file():
         raise FileNotFoundError(f'{place} is missing.')
-    return place.read_bytes()
+    try:
+        return place.read_bytes()
+    except Exception as error:
+        # A damaged archive may raise anything.
+        raise ValueError(f'{place} cannot be read: {error}.') from error

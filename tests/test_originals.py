@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mmkd.originals import new_folder, read_image, read_text
+from mmkd.originals import digest_of, new_folder, opened, read_image, read_text
 from mmkd.resilience.files import PARTIAL
 
 
@@ -46,6 +46,50 @@ def test_what_is_not_expected_is_refused_by_name(
     (tmp_path / 'b.png').write_bytes(content)
     with pytest.raises(ValueError, match=rf'b\.png {message}'):
         read_image(tmp_path / 'b.png', (4, 6))
+
+
+def jpeg() -> bytes:
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    return cv2.imencode('.jpg', pixels)[1].tobytes()
+
+
+@pytest.mark.parametrize('kept', [0.2, 0.5, 0.9, 0.999])
+@pytest.mark.parametrize('zeros', [True, False])
+def test_a_jpeg_without_its_end_is_damaged(
+    tmp_path: Path, kept: float, zeros: bool
+) -> None:
+    whole = jpeg()
+    path, length = tmp_path / 'a.jpg', int(kept * len(whole))
+    path.write_bytes(whole[:length] + bytes(zeros * (len(whole) - length)))
+    with pytest.raises(ValueError, match=r'a\.jpg is not an image, or is damaged'):
+        read_image(path, (64, 64, 3))
+    path.write_bytes(whole + bytes(9))
+    read_image(path, (64, 64, 3))
+
+
+def test_a_damaged_archive_and_its_files_are_named(tmp_path: Path) -> None:
+    path = tmp_path / 'all.zip'
+    with zipfile.ZipFile(path, 'w', zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr('set/a.txt', ' '.join(map(str, range(999))))
+        archive.writestr('set/b.txt', 'one two'.encode('utf-16'))
+    whole = path.read_bytes()
+    with pytest.raises(ValueError, match=r'all\.zip/set/b\.txt is not a text in UTF-8'):
+        read_text(opened(path, 'set') / 'b.txt')
+    for damage in (bytes(40), b'\xff' * 40):
+        path.write_bytes(whole[:60] + damage + whole[100:])
+        with pytest.raises(ValueError, match=r'all\.zip/set/a\.txt cannot be read: '):
+            read_text(opened(path, 'set') / 'a.txt')
+    path.write_bytes(whole[:-30])
+    with pytest.raises(ValueError, match=r'all\.zip is not an archive, or is damaged'):
+        opened(path, 'set')
+    assert opened(tmp_path, 'set') == tmp_path
+
+
+def test_a_digest_is_compared_with_that_of_the_original() -> None:
+    assert digest_of('0123456789abcdef01', None) == 'sha256 0123456789abcdef'
+    same = digest_of('0123456789abcdef01', '0123456789abcdef')
+    assert same == 'sha256 0123456789abcdef, as it should be'
+    assert ', not 1 as it should be: damaged' in digest_of('0123456789abcdef01', '1')
 
 
 def test_a_folder_is_there_when_it_is_whole(tmp_path: Path) -> None:

@@ -96,7 +96,8 @@ def test_the_config_reads_what_is_written(
     printed = capsys.readouterr().out
     assert '100 classes' in printed
     assert 'train: 200 images of 32x32' in printed
-    assert 'test: 5,000 images of 32x32' in printed
+    assert 'test: 5,000 images of 32x32, sha256 ' in printed
+    assert printed.count('not 3e129cd55a3910ab as it should be: damaged') == 1
     cfg = Config.fromfile(ROOT / 'configs/_base_/datasets/tin100.py')
     labels = {
         'train': [label for label, _ in TRAINING],
@@ -178,6 +179,38 @@ def test_a_class_without_some_validation_images(
     name = 'val/val_annotations.txt'
     fewer = originals | {name: b'\n'.join(originals[name].splitlines()[1:])}
     assert f'must name 50 images of {TAKEN[0]}, got 49' in refused(fewer, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ('last', 'message'),
+    [
+        (0, 'lists images more than once: val_0.JPEG'),
+        (1, 'lists images more than once: val_1.JPEG'),
+        (None, "line 10000 must be an image and its class, got 'val_9999'"),
+    ],
+)
+def test_an_image_that_is_listed_twice(
+    originals: dict[str, bytes], tmp_path: Path, last: int | None, message: str
+) -> None:
+    name = 'val/val_annotations.txt'
+    *lines, _ = originals[name].splitlines()
+    lines.append(b'val_9999' if last is None else lines[last])
+    assert message in refused(originals | {name: b'\n'.join(lines)}, tmp_path)
+
+
+def test_more_training_images_than_there_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        tool.main([str(tmp_path), str(tmp_path / 'tin100'), '--per-class', '501'])
+    assert '--per-class must be at most 500, got 501' in capsys.readouterr().err
+
+
+def test_the_digests_are_those_of_the_page() -> None:
+    page = (ROOT / 'docs' / 'data.md').read_text()
+    for name in ('tiny_imagenet', 'camvid'):
+        digests = load(ROOT / f'tools/dataset_converters/{name}.py').DIGESTS
+        assert all(f'`{digest}`' in page for digest in digests.values())
 
 
 def test_images_of_another_size(originals: dict[str, bytes], tmp_path: Path) -> None:

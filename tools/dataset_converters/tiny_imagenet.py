@@ -16,7 +16,6 @@ order; ``--per-class`` takes the first of each class, and all validation images.
 import hashlib
 import pickle
 import random
-import zipfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -26,12 +25,29 @@ import numpy as np
 
 from mmkd.cli.command_line import positive
 from mmkd.cli.parser import command_parser
-from mmkd.originals import Place, new_folder, read_image, read_text
+from mmkd.nearest import listed
+from mmkd.originals import (
+    Place,
+    digest_of,
+    new_folder,
+    opened,
+    read_image,
+    read_text,
+)
 
 NAME = 'tiny-imagenet-200'
 ALL_CLASSES, PER_CLASS, VALIDATION = 200, 500, 50
 SIZE = 32
 QUALITY = 85
+DIGESTS = {
+    ('train', 50_000): '31d910de49608ff0',
+    ('train', 25_000): '0f6a151d36ac3408',
+    ('train', 20_000): 'e0fed9656dc8023b',
+    ('train', 10_000): 'bfe78a8c2b4f2b7c',
+    ('test', 5_000): '3e129cd55a3910ab',
+}
+"""How the digests of the original begin, by split and number of images."""
+
 PROTOCOL = 4
 """Pickle protocol, fixed so that every Python version writes the same bytes."""
 
@@ -76,10 +92,21 @@ def validation(source: Place, ids: Sequence[str]) -> Iterator[tuple[Place, int]]
     """Validation images with their labels, class by class.
 
     Raises:
-        ValueError: If a class has more or fewer than 50.
+        ValueError: If a line has no class, an image is listed twice, or a class has
+            more or fewer than 50.
     """
     listing = source / 'val' / 'val_annotations.txt'
     lines = [line.split('\t') for line in read_text(listing).splitlines()]
+    for number, line in enumerate(lines, 1):
+        if len(line) < 2:
+            raise ValueError(
+                f'{listing}, line {number} must be an image and its class, got '
+                f'{line[0]!r}.'
+            )
+    counts = Counter(name for name, *_ in lines)
+    twice = [name for name, count in counts.items() if count > 1]
+    if twice:
+        raise ValueError(f'{listing} lists images more than once: {listed(twice)}.')
     for label, wnid in enumerate(ids):
         names = [name for name, found, *_ in lines if found == wnid]
         if len(names) != VALIDATION:
@@ -107,7 +134,7 @@ def write(path: Path, images: Iterable[tuple[Place, int]]) -> str:
     """Write a split.
 
     Returns:
-        A line about it, with the digest of pixels and labels.
+        A line about it, with the digest of pixels and labels, compared if known.
 
     Raises:
         FileNotFoundError: If an image is missing.
@@ -118,7 +145,8 @@ def write(path: Path, images: Iterable[tuple[Place, int]]) -> str:
     _dump({'data': data, 'fine_labels': list(labels)}, path)
     digest = hashlib.sha256(data.tobytes() + np.array(labels, '<i8').tobytes())
     size = f'{len(data):,} images of {SIZE}x{SIZE}'
-    return f'{path.name}: {size}, sha256 {digest.hexdigest()[:16]}'
+    words = digest_of(digest.hexdigest(), DIGESTS.get((path.name, len(data))))
+    return f'{path.name}: {size}, {words}'
 
 
 def _dump(content: dict[str, object], path: Path) -> None:
@@ -138,9 +166,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         help='training images per class (default: all)',
     )
     args = parser.parse_args(argv)
+    if args.per_class > PER_CLASS:
+        parser.error(f'--per-class must be at most {PER_CLASS}, got {args.per_class}.')
     try:
-        packed = args.src.is_file()
-        source: Place = zipfile.Path(args.src, f'{NAME}/') if packed else args.src
+        source = opened(args.src, NAME)
         ids = class_ids(source)
         with new_folder(args.dst) as partial:
             folder = partial / 'cifar-100-python'
@@ -150,7 +179,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                 write(folder / 'test', validation(source, ids)),
             ]
             _dump({'fine_label_names': ids}, folder / 'meta')
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError) as error:
         raise SystemExit(f'{parser.prog}: {error}') from None
     print(f'{args.dst}: {len(ids)} classes of Tiny ImageNet', *lines, sep='\n')
 

@@ -1,6 +1,5 @@
 """Finished runs, read from their result lines."""
 
-import json
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,19 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from mmkd.compare.comparison import TEACHER
+from mmkd.compare.line_files import Line, read_lines, read_object
 from mmkd.spread import NOTHING, Gain, number, paired_gain, spread
 
 NOT_RECORDED = 'not recorded'
 
 LESS = 'lower'
 """Which score is better, in the lines of runs for which that is so."""
-
-Line = Mapping[str, Any]
-"""The result of a run, see :func:`mmkd.compare.outcome.line`.
-
-``seed``, ``last`` and ``command`` are required; if no run wrote it, so is ``source``.
-"""
-
 
 @dataclass(frozen=True)
 class Row:
@@ -108,7 +101,8 @@ class Results:
         lines: By name of a file, lines to take instead of those of the folder's files.
 
     Raises:
-        ValueError: If a line is not JSON.
+        ValueError: If a line is not the JSON of a run with a finite score; the message
+            names it.
     """
 
     def __init__(
@@ -116,8 +110,7 @@ class Results:
     ) -> None:
         self._folder = folder
         self._lines = lines or {
-            path.name: [json.loads(line) for line in path.read_text().splitlines()]
-            for path in sorted(folder.glob('*.jsonl'))
+            path.name: read_lines(path) for path in sorted(folder.glob('*.jsonl'))
         }
         self._shown: set[tuple[str, int]] = set()
 
@@ -177,12 +170,12 @@ class Results:
             file: The file.
 
         Raises:
-            ValueError: If there is no such file.
+            ValueError: If there is no such file, or it is not a JSON object.
         """
         path = self._folder / file
         if not path.is_file():
             raise ValueError(f'there is no {file}')
-        return dict(json.loads(path.read_text()))
+        return read_object(str(path), path.read_bytes())
 
     @property
     def hidden(self) -> list[str]:

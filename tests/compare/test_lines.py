@@ -7,7 +7,7 @@ from mmkd.compare.lines import NOT_RECORDED, Results, Row
 from mmkd.spread import NOTHING
 
 
-def line(method: str, seed: int, last: float, **more: object) -> dict[str, object]:
+def line(method: str, seed: int, last: object, **more: object) -> dict[str, object]:
     return dict(method=method, seed=seed, last=last, command=['make', method], **more)
 
 
@@ -92,3 +92,34 @@ def test_a_row_without_a_run(results: Results) -> None:
 def test_a_file_that_is_not_there(results: Results) -> None:
     with pytest.raises(ValueError, match=r'no camvid\.jsonl, only runs\.jsonl'):
         list(results.rows('camvid.jsonl', {}))
+
+
+BROKEN = {
+    '': 'Expecting value',
+    'null': 'it must be a JSON object, got None',
+    '{"method": "kd", "seed": 0, "la': 'Unterminated string',
+    json.dumps(line('kd', 0, float('nan'))): 'NaN is not a result',
+    json.dumps(line('kd', 0, 1.0, minutes=float('inf'))): 'Infinity is not a result',
+    json.dumps(line('kd', 0, 1.0)).replace('1.0', '1e999'): 'last is not finite: inf',
+    json.dumps(line('kd', 0, None)): 'last is not that of a run: None',
+    json.dumps(line('kd', True, 1.0)): 'seed is not that of a run: True',
+    json.dumps(line('kd', 0, '1.0')): "last is not that of a run: '1.0'",
+    json.dumps(dict(seed=0, last=1.0)): 'command is not that of a run: None',
+}
+
+
+@pytest.mark.parametrize('text', BROKEN)
+def test_a_line_that_is_no_run_is_named(results: Results, text: str) -> None:
+    path = results._folder / 'runs.jsonl'
+    whole = path.read_text()
+    path.write_text(f'{whole}{text}\n{whole}')
+    with pytest.raises(ValueError, match=rf'runs\.jsonl, line 8: {BROKEN[text]}'):
+        Results(path.parent)
+
+
+def test_a_damaged_measurement_is_named(results: Results) -> None:
+    path = results._folder / 'worth.json'
+    for content in (b'', b'{"networks": ', b'[]', b'{"a": NaN}', b'\xff\xfe'):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=r'worth\.json: '):
+            results.read(path.name)

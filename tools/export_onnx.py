@@ -47,7 +47,7 @@ def parse_args() -> argparse.Namespace:
         '--opset',
         type=positive,
         default=OPSET,
-        help=f'operator set version, {OPSET} or later ({OPSET})',
+        help=f'operator set version ({OPSET}); earlier ones where possible',
     )
     parser.add_argument(
         '--images',

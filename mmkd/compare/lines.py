@@ -15,6 +15,7 @@ NOT_RECORDED = 'not recorded'
 LESS = 'lower'
 """Which score is better, in the lines of runs for which that is so."""
 
+
 @dataclass(frozen=True)
 class Row:
     """Runs that differ only in their seed.

@@ -1,7 +1,9 @@
 """ONNX graphs: traced from a network, and run by onnxruntime."""
 
+import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -26,8 +28,8 @@ pixel, the exporter assumes that it always does.
 """
 
 OPSET = 18
-"""The one that PyTorch's exporter writes without conversion, and the lowest: many
-networks cannot be converted to an older one."""
+"""The one that PyTorch's exporter writes; some networks can be converted to an older
+one."""
 
 
 class _Traced(nn.Module):
@@ -55,14 +57,14 @@ def trace(
 
     Raises:
         ValueError: If the network does not support images of any size, or uses
-            something that this opset lacks, or if it is not one that ONNX has from
-            :data:`OPSET` on; the message says what.
+            something that this opset lacks, or cannot be converted to it, or if ONNX
+            has no such opset; the message says what.
         ImportError: If a package is missing.
     """
     needed('onnxscript')
     newest = needed('onnx').defs.onnx_opset_version()
-    if not OPSET <= opset <= newest:
-        raise ValueError(f'opset {opset} is not one of {OPSET} to {newest}.')
+    if opset > newest:
+        raise ValueError(f'opset {opset} is later than the newest, {newest}.')
     free = (0,) if size else tuple(AXES)
     image = torch.zeros(2, network.view.in_channels, *(size or TRACED))
     shapes = (dict.fromkeys(free, torch.export.Dim.DYNAMIC),)
@@ -82,15 +84,16 @@ def trace(
             reason = f'{names.get(str(symbol))} can be at most {limits.upper}'
             raise ValueError(_refused(network, size, reason))
     try:
-        written: Any = torch.onnx.export(
-            program,
-            (image,),
-            dynamo=True,
-            opset_version=opset,
-            input_names=[IMAGES],
-            output_names=[LOGITS],
-            verbose=False,
-        )
+        with _unlogged():
+            written: Any = torch.onnx.export(
+                program,
+                (image,),
+                dynamo=True,
+                opset_version=opset,
+                input_names=[IMAGES],
+                output_names=[LOGITS],
+                verbose=False,
+            )
     except (*FAILURES, torch.onnx.OnnxExporterError) as error:
         raise ValueError(
             f'{network.kind} cannot use opset {opset}: {_first_line(str(error))}'
@@ -105,6 +108,17 @@ def trace(
     _name_axes(graph.graph, names)
     _forget_origin(graph.graph)
     return graph
+
+
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """Without the exporter's log of a conversion that fails: an error says it."""
+    before = logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def _refused(network: Network, size: tuple[int, int] | None, reason: str) -> str:

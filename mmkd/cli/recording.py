@@ -15,7 +15,8 @@ from mmkd.cli.command_line import (
 )
 from mmkd.cli.experiment import add_experiment_options, experiment_of
 from mmkd.cli.parser import command_parser
-from mmkd.config.changes import set_teacher, set_views
+from mmkd.config.changes import set_teacher
+from mmkd.config.views import set_views
 from mmkd.models.deploy import settle_preprocessor
 from mmkd.records.stored import PRECISIONS
 from mmkd.resilience import protect

@@ -20,11 +20,11 @@ from mmkd.config.changes import (
     enable_amp,
     set_record,
     set_teacher,
-    set_views,
 )
 from mmkd.config.experiments import name_missing_hooks
 from mmkd.config.sources import mark_changes, methods_of
 from mmkd.config.total_batch import scale_learning_rate
+from mmkd.config.views import set_recorded_views, set_views
 from mmkd.engine.optim.constructor import keep_methods_apart
 from mmkd.models.deploy import settle_preprocessor
 from mmkd.resilience import protect
@@ -103,6 +103,7 @@ def merged_config(args: argparse.Namespace) -> Config:
     settle_preprocessor(cfg)
     protect(cfg)
     set_views(cfg, args.views, args.view_seed)
+    set_recorded_views(cfg)
     name_missing_hooks(cfg)
     drop_unwanted_hooks(cfg)
     keep_methods_apart(cfg)

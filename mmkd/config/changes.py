@@ -13,7 +13,6 @@ from mmengine.registry import DATASETS
 from mmkd.arguments import parameters_of
 from mmkd.checks.places import LOADERS, datasets_of
 from mmkd.models.teachers.recorded import RUNNING
-from mmkd.resilience.protect import RESUMABLE
 
 AMP_WRAPPERS = {
     'OptimWrapper': 'AmpOptimWrapper',
@@ -206,25 +205,3 @@ def enable_amp(cfg: Config) -> None:
         on_processor = get_device() == 'cpu'
         half = 'bfloat16' if on_processor else wrapper.get('dtype') or 'float16'
         teacher.setdefault('dtype', half)
-
-
-def set_views(cfg: Config, count: int | None, seed: int | None) -> None:
-    """Set which views of its samples a training sees.
-
-    Args:
-        cfg: The config, after ``protect``; changed in place.
-        count: How many views each sample has; None keeps the config's.
-        seed: The seed of the views; likewise.
-
-    Raises:
-        ValueError: If the training loop is not mmkd's.
-    """
-    given = dict(views=count, view_seed=seed)
-    given = {name: value for name, value in given.items() if value is not None}
-    loop = cfg.get('train_cfg') or {}
-    if given and loop.get('type') not in RESUMABLE.values():
-        raise ValueError(
-            f"--{'/--'.join(given).replace('_', '-')}: views need one of the loops "
-            f'{", ".join(RESUMABLE)}, but train_cfg.type is {loop.get("type")!r}.'
-        )
-    loop.update(given)

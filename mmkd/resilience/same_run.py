@@ -23,6 +23,8 @@ LATER = (
     'train_dataloader.dataset',
     'train_dataloader.drop_last',
     'train_dataloader.sampler',
+    'train_cfg.view_seed',
+    'train_cfg.views',
 )
 """Settings that new checkpoints always note and older ones do not."""
 ELSEWHERE = ('accumulative_counts', 'constructor', 'optimizer', 'paramwise_cfg')
@@ -117,9 +119,6 @@ def _training(runner: Runner) -> dict[str, str]:
         ),
     }
     numbers['train_dataloader.drop_last'] = loader.drop_last
-    loop_cfg = runner.cfg.get('train_cfg') or {}
-    for name in ('views', 'view_seed'):
-        numbers[f'train_cfg.{name}'] = loop_cfg.get(name)
     unit = 'max_epochs' if isinstance(loop, EpochBasedTrainLoop) else 'max_iters'
     numbers[f'train_cfg.{unit}'] = getattr(loop, unit, None)
     wrapper = runner.cfg.get('optim_wrapper') or {}
@@ -138,13 +137,15 @@ def _training(runner: Runner) -> dict[str, str]:
 def _noted_always(cfg: Config) -> dict[str, Any]:
     """Settings that are noted as None if a config does not have them."""
     scaled = cfg.get('auto_scale_lr') or {}
-    loader = cfg.get('train_dataloader') or {}
+    loader, loop = cfg.get('train_dataloader') or {}, cfg.get('train_cfg') or {}
     dataset = _pipelines(loader.get('dataset'))
     wrapper = {'type': 'OptimWrapper', **(cfg.get('optim_wrapper') or {})}
     return {
         'optim_wrapper': without(wrapper, (*ELSEWHERE, *HOW_READ)),
         'train_dataloader.dataset': without(dataset, HOW_READ),
         'train_dataloader.sampler': loader.get('sampler'),
+        'train_cfg.views': loop.get('views'),
+        'train_cfg.view_seed': loop.get('view_seed'),
         'auto_scale_lr.base_batch_size': (
             scaled.get('base_batch_size') if scaled.get('enable') else None
         ),

@@ -16,7 +16,10 @@ from mmkd.models import Distiller, build_model
 from mmkd.recording import plan, recorder
 from mmkd.records import RecordError, read_manifest
 from mmkd.records.manifest import MANIFEST, shard_name
+from mmkd.report.groups import baseline_of, group_runs
+from mmkd.report.settings import unequal
 from mmkd.resilience.reading import CorruptSampleError
+from mmkd.runs import read_run
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 PAIR = 'deeplabv3-w48_deeplabv3-w16_camvid'
@@ -126,6 +129,26 @@ def test_a_float32_record_teaches_what_the_teacher_would(
     own = dict(methods=('kd',), seed=4)
     live = trained('--teacher', teacher, *views, name='live_4', **own)
     assert_alike(trained('--recorded', record, name='recorded_4', **own), live)
+
+
+def test_a_report_compares_it_with_the_student_that_saw_the_same_views(
+    made: Any, trained: Any, run_tool: Run, streets: Path, tmp_path: Path
+) -> None:
+    trained('--recorded', made(), name='recorded', methods=('kd',))
+    same = ('--views', 2, '--view-seed', 0)
+    for name, views in (('others', ()), ('same', same)):
+        run_tool(
+            'train.py',
+            *(PAIR, '--method', 'none', '--data-root', streets, *views),
+            *('--work-dir', tmp_path / name, '--cfg-options', *TINY),
+            *('train_cfg.max_iters=8', 'randomness.seed=3'),
+        )
+    names = ('others', 'same', 'recorded')
+    groups = group_runs([read_run(tmp_path / name) for name in names])
+    found = baseline_of(groups[-1], groups)
+    assert found is not None
+    assert found.first.folder.name == 'same'
+    assert unequal(found.first, groups[-1].first) == []
 
 
 @pytest.mark.parametrize('dtype', ['float16', 'int8'])

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from mmkd.resilience.resume import LAST, NAMES
 from mmkd.runs.scalars import LOGS, Curve, Scalars, read_scalars
-from mmkd.runs.scores import rule_of
+from mmkd.runs.scores import OF_HOOKS, rule_of, validates_at
 from mmkd.runs.settings import read_sessions
 from mmkd.runs.texts import (
     ENDED_EARLY,
@@ -121,9 +121,22 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether it has finished, or a hook has ended it, judging by its files."""
+        """Whether it has finished, or a hook has ended it, judging by its files.
+
+        The validation that is due at its end is part of it.
+        """
         if self.length is None or self._exported or self._ends_early:
             return True
+        if validates_at(self.length, self.settings):
+            scored = {
+                step
+                for name, curve in self.scalars.val.items()
+                for step in curve
+                if not name.startswith(OF_HOOKS)
+            }
+            # Else they are logged by the other unit: by epoch, of which only 0 is.
+            if scored != {0} and max(scored, default=0) <= self.length:
+                return self.length in scored
         ends = [name.format(self.length) for name in NAMES]
         if any((self.folder / end).exists() for end in ends):
             return True

@@ -79,3 +79,19 @@ def is_direction_known(settings: Mapping[str, Any]) -> bool:
     """
     named = any(rule_of(name, settings) for name in best_by(settings))
     return named or reported(settings.get('val_evaluator')) is not None
+
+
+def validates_at(end: int, settings: Mapping[str, Any]) -> bool:
+    """Whether a training validates at its end.
+
+    Args:
+        end: Its length, in epochs or iterations.
+        settings: Its config.
+    """
+    train = settings['train_cfg']
+    if settings.get('val_cfg') is None or train.get('val_begin', 1) > end:
+        return False
+    # MMEngine's loops of before 0.10.5 validate at intervals only.
+    interval = train.get('val_interval', 1 if 'max_epochs' in train else 1000)
+    regular = end % interval == 0 and not train.get('dynamic_intervals')
+    return regular or str(train.get('type')).startswith('mmkd.')

@@ -57,6 +57,41 @@ def test_whether_it_came_to_its_end(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ('loop', 'scores', 'finished'),
+    [
+        (dict(val_interval=50), [], False),
+        (dict(val_interval=50), [50], False),
+        (dict(val_interval=50), [50, 100], True),
+        # Older MMEngines do not validate at an end that no interval reaches,
+        (dict(val_interval=30), [30, 60, 90], True),
+        (dict(val_interval=50, dynamic_intervals=[(60, 30)]), [50], True),
+        # but mmkd's loops do,
+        (dict(val_interval=30, type='mmkd.ResumableIterLoop'), [30, 60, 90], False),
+        # unless they never validate.
+        (dict(val_interval=50, val_begin=200), [], True),
+        # By epoch.
+        (dict(val_interval=50), [0], True),
+    ],
+)
+def test_the_validation_at_its_end_is_part_of_a_training(
+    loop: dict[str, Any], scores: list[int], finished: bool, tmp_path: Path
+) -> None:
+    """A checkpoint and the log of the last step are there before its score is."""
+    (tmp_path / 'iter_100.pth').touch()
+    loop = settings()['train_cfg'] | loop
+    logged = dict.fromkeys(scores, 1.0)
+    run = made_run(tmp_path, logged, train_cfg=loop, val_cfg=dict(type='ValLoop'))
+    assert run.finished == finished
+
+
+def test_what_hooks_log_at_the_end_is_no_score(tmp_path: Path) -> None:
+    logged = {100: {'collapse_nc1': 0.5}}
+    config = settings(val_cfg={}) | dict(train_cfg=dict(max_iters=100, val_interval=50))
+    write_session(tmp_path, {100: dict(loss=1.0)}, logged, config)
+    assert not read_run(tmp_path).finished
+
+
+@pytest.mark.parametrize(
     ('unit', 'score', 'text', 'count'),
     [
         # 300 of 313 are the last that was logged of an epoch.

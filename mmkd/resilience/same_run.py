@@ -6,6 +6,7 @@ from typing import Any
 
 from mmengine.config import Config
 from mmengine.dist import get_world_size
+from mmengine.hooks import EMAHook
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from mmkd.checkpoints.identity import UNSET, differences, text_of, without
@@ -18,6 +19,8 @@ LENGTHS = ('train_cfg.max_epochs', 'train_cfg.max_iters')
 """The length of a training, which may change: learning rates do not depend on it."""
 LATER = (
     'auto_scale_lr.base_batch_size',
+    'custom_hooks.EMAHook',
+    'data_preprocessor',
     'optim_wrapper',
     'task_weight',
     'train_dataloader.dataset',
@@ -57,7 +60,8 @@ def check_same_run(runner: Runner, meta: Mapping[str, Any]) -> None:
         meta: The ``meta`` of the checkpoint.
 
     Raises:
-        ValueError: If it is from another training; the message has both values.
+        ValueError: If it is from another training, or beyond this one's end; the
+            message has both values.
     """
     was, now = _notes(meta), _notes(_noted(runner))
     if not was:
@@ -65,14 +69,9 @@ def check_same_run(runner: Runner, meta: Mapping[str, Any]) -> None:
     for name in {*LATER} - was.keys():
         now.pop(name, None)
     pairs = {key: values for key, *values in differences(was, now)}
-    for key in LENGTHS:
-        if key in pairs:
-            before, after = pairs.pop(key)
-            runner.logger.warning(
-                f'{key} was {before} and is {after}: the training continues up to '
-                'there. param_scheduler does not change.'
-            )
+    lengths = {key: pairs.pop(key) for key in LENGTHS if key in pairs}
     if not pairs:
+        _settle_length(runner, meta, lengths)
         return
     lines = [f'{key} was {a} and is {b}' for key, (a, b) in pairs.items()]
     raise ValueError(
@@ -82,6 +81,24 @@ def check_same_run(runner: Runner, meta: Mapping[str, Any]) -> None:
         'from its weights, leave out --resume: '
         f'--cfg-options load_from={runner._load_from}'
     )
+
+
+def _settle_length(
+    runner: Runner, meta: Mapping[str, Any], lengths: Mapping[str, Sequence[Any]]
+) -> None:
+    """Tell how the training continues, or refuse to if it is too long already."""
+    for key, (before, after) in lengths.items():
+        if meta['iter'] > runner.max_iters:
+            raise ValueError(
+                f'--resume: {key} was {before} and is {after}, which is '
+                f'{runner.max_iters} iterations, but {runner._load_from} has trained '
+                f'{meta["iter"]}. Set it higher, or name an earlier checkpoint: '
+                '--resume CKPT.'
+            )
+        runner.logger.warning(
+            f'{key} was {before} and is {after}: the training continues up to there. '
+            'param_scheduler does not change.'
+        )
 
 
 def _batch_advice(pairs: Mapping[str, Sequence[Any]]) -> str:
@@ -126,6 +143,7 @@ def _training(runner: Runner) -> dict[str, str]:
         'optim_wrapper.optimizer': wrapper.get('optimizer'),
         'optim_wrapper.paramwise_cfg': wrapper.get('paramwise_cfg'),
         'param_scheduler': runner.cfg.get('param_scheduler'),
+        'custom_hooks.EMAHook': _averages(runner),
     }
     return {
         **{name: str(value) for name, value in numbers.items() if value is not None},
@@ -134,16 +152,31 @@ def _training(runner: Runner) -> dict[str, str]:
     }
 
 
+def _averages(runner: Runner) -> list[dict[str, Any]]:
+    """The averages whose weights a checkpoint holds in place of the trained ones."""
+    return [
+        dict(hook.ema_cfg, begin_iter=hook.begin_iter, begin_epoch=hook.begin_epoch)
+        for hook in runner.hooks
+        if isinstance(hook, EMAHook)
+    ]
+
+
 def _noted_always(cfg: Config) -> dict[str, Any]:
     """Settings that are noted as None if a config does not have them."""
     scaled = cfg.get('auto_scale_lr') or {}
     loader, loop = cfg.get('train_dataloader') or {}, cfg.get('train_cfg') or {}
     dataset = _pipelines(loader.get('dataset'))
     wrapper = {'type': 'OptimWrapper', **(cfg.get('optim_wrapper') or {})}
+    model = cfg.get('model')
+    own = model.get('data_preprocessor') if isinstance(model, Mapping) else None
     return {
         'optim_wrapper': without(wrapper, (*ELSEWHERE, *HOW_READ)),
         'train_dataloader.dataset': without(dataset, HOW_READ),
         'train_dataloader.sampler': loader.get('sampler'),
+        # The Runner takes it only for a model without its own.
+        'data_preprocessor': (
+            None if own else without(cfg.get('data_preprocessor'), HOW_READ)
+        ),
         'train_cfg.views': loop.get('views'),
         'train_cfg.view_seed': loop.get('view_seed'),
         'auto_scale_lr.base_batch_size': (

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.hooks import EMAHook
+from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 from tiny_models import Tiny
 from two_processes import in_two_processes
@@ -105,6 +107,14 @@ def resume(trainer: Callable[..., Runner], **changes: Any) -> None:
             read_by(dict(datasets=[dict(dataset=dict(pipeline=[dict(size=9)]))])),
             r'train_dataloader\.dataset\.datasets\.0\.dataset\.pipeline\.0\.size was',
         ),
+        (
+            with_config(data_preprocessor=dict(mean=[1.0])),
+            r'data_preprocessor\.mean\.0 was not set and is 1\.0',
+        ),
+        (
+            dict(custom_hooks=[dict(type='EMAHook')]),
+            r'custom_hooks\.EMAHook\.0\.type was not set and is Expon',
+        ),
     ],
 )
 @pytest.mark.parametrize('by_epoch', [False, True])
@@ -116,6 +126,65 @@ def test_another_batch_or_schedule_is_refused_with_both_values(
     expected = rf'_\d\.pth is from another training: .*{message}.*load_from='
     with pytest.raises(ValueError, match=expected):
         resume(trainer, **kind, **changes)
+
+
+@pytest.mark.parametrize(
+    ('hooks', 'message'),
+    [
+        ([], r'EMAHook\.0\.type was ExponentialMovingAverage and is not set'),
+        ([dict(type='EMAHook')], r'EMAHook\.0\.momentum was 0\.1 and is not set'),
+        ([dict(type='Average', momentum=0.1, begin_iter=2)], r'begin_iter was 0 and'),
+    ],
+)
+def test_another_average_is_refused(
+    hooks: list[dict[str, Any]], message: str, trainer: Callable[..., Runner]
+) -> None:
+    """Its weights are the checkpoint's: a training without it would go on from them."""
+    averaged = [dict(type='EMAHook', momentum=0.1)]
+    trainer(custom_hooks=averaged).train()
+    HOOKS.register_module('Average', module=type('Average', (EMAHook,), {}))
+    harmless = dict(type='IterTimerHook')
+    try:
+        with pytest.raises(ValueError, match=message):
+            trainer(resume=True, length=9, custom_hooks=[*hooks, harmless]).train()
+    finally:
+        HOOKS.module_dict.pop('Average')
+    trainer(resume=True, length=9, custom_hooks=[harmless, *averaged]).train()
+
+
+@pytest.mark.parametrize(('own', 'refused'), [(None, True), (dict(mean=[1.0]), False)])
+def test_the_normalisation_of_a_plain_student_is_that_of_its_model(
+    own: Any, refused: bool, trainer: Callable[..., Runner]
+) -> None:
+    model = dict(type='Net') if own is None else dict(type='Net', data_preprocessor=own)
+
+    def with_mean(mean: float) -> dict[str, Any]:
+        return dict(cfg=Config(dict(model=model, data_preprocessor=dict(mean=[mean]))))
+
+    trainer(**with_mean(1.0)).train()
+    again = trainer(resume=True, length=9, **with_mean(2.0))
+    if refused:
+        with pytest.raises(ValueError, match=r'data_preprocessor\.mean\.0 was 1\.0'):
+            again.train()
+    else:
+        again.train()
+
+
+@pytest.mark.parametrize(
+    ('by_epoch', 'length', 'past'),
+    [(False, 8, False), (False, 7, True), (True, 2, False), (True, 1, True)],
+)
+def test_a_training_cannot_be_shorter_than_what_was_trained(
+    by_epoch: bool, length: int, past: bool, trainer: Callable[..., Runner]
+) -> None:
+    trainer(by_epoch=by_epoch, length=2 if by_epoch else 8).train()
+    shorter = trainer(by_epoch=by_epoch, length=length, resume=True)
+    if past:
+        message = r'was \d and is \d, which is \d iterations, but .* has trained 8'
+        with pytest.raises(ValueError, match=message):
+            shorter.train()
+    else:
+        shorter.train()
 
 
 def test_a_longer_training_is_told_that_it_goes_on(

@@ -118,7 +118,7 @@ def merged_config(args: argparse.Namespace) -> Config:
     if args.cfg_options:
         cfg.merge_from_dict(args.cfg_options)
         check_shapes(cfg)
-    settle_preprocessor(cfg)
+    settle_preprocessor(cfg, args.cfg_options or ())
     protect(cfg)
     set_views(cfg, args.views, args.view_seed)
     return cfg

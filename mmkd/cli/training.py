@@ -100,7 +100,7 @@ def merged_config(args: argparse.Namespace) -> Config:
         check_shapes(cfg)
     if args.auto_scale_lr:
         scale_learning_rate(cfg)
-    settle_preprocessor(cfg)
+    settle_preprocessor(cfg, args.cfg_options or ())
     protect(cfg)
     set_views(cfg, args.views, args.view_seed)
     set_recorded_views(cfg)

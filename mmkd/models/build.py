@@ -93,14 +93,23 @@ def student_dict(distiller: dict[str, Any]) -> dict[str, Any]:
         student.setdefault('_scope_', distiller['_scope_'])
     given, own = distiller.get('data_preprocessor'), student.get('data_preprocessor')
     if given is not None:
-        _check_alike(given, own or {})
+        check_alike(given, own or {})
         student['data_preprocessor'] = {**given, **(own or {})}
     if distiller.get('num_classes') is not None:
         set_num_classes(student, distiller['num_classes'])
     return student
 
 
-def _check_alike(given: dict[str, Any], own: dict[str, Any]) -> None:
+def check_alike(given: dict[str, Any], own: dict[str, Any]) -> None:
+    """Refuse a data preprocessor that contradicts the student's own.
+
+    Args:
+        given: The settings outside the student.
+        own: The student's.
+
+    Raises:
+        ValueError: If it does; the message has both values.
+    """
     for key, value in given.items():
         if key in own and not np.array_equal(own[key], value):
             raise ValueError(

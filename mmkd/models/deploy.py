@@ -1,11 +1,12 @@
 """Turning the config of a distillation into that of its plain student."""
 
 import copy
+from collections.abc import Iterable
 from typing import Any
 
 from mmengine.config import Config
 
-from mmkd.models.build import student_dict
+from mmkd.models.build import check_alike, student_dict
 
 TRAINING = (
     'train_cfg',
@@ -44,16 +45,18 @@ HOOKS = (
 """The hooks that need a distiller."""
 
 
-def settle_preprocessor(cfg: Config) -> None:
+def settle_preprocessor(cfg: Config, changed: Iterable[str] = ()) -> None:
     """Apply ``model.data_preprocessor`` if the student has its own.
 
     MMSegmentation's users set it there, as in ``dict(size=crop_size)``.
 
     Args:
         cfg: The config of any training; changed in place.
+        changed: Keys that were set on the command line.
 
     Raises:
-        ValueError: If the top-level ``data_preprocessor`` has a third value.
+        ValueError: If the top-level ``data_preprocessor`` has a third value, or was
+            changed for a model with its own, for which the Runner ignores it.
     """
     given, student = cfg.model.get('data_preprocessor'), cfg.model.get('student')
     if given and isinstance(student, dict) and student.get('data_preprocessor'):
@@ -69,6 +72,8 @@ def settle_preprocessor(cfg: Config) -> None:
         cfg.model.pop('data_preprocessor')
         if cfg.get('data_preprocessor'):
             cfg.data_preprocessor.update(given)
+    elif given and any(key.split('.')[0] == 'data_preprocessor' for key in changed):
+        check_alike(cfg.data_preprocessor or {}, given)
 
 
 def distils(hook: Any) -> bool:
@@ -83,11 +88,19 @@ def drop_distillation(cfg: Config) -> None:
 
     Args:
         cfg: The config; changed in place.
+
+    Raises:
+        ValueError: If its data preprocessors contradict each other.
     """
     if 'student' not in cfg.model:
         return
     settle_preprocessor(cfg)
-    cfg.model = student_dict(cfg.model)
+    alone = student_dict(cfg.model)
+    if not cfg.model.get('data_preprocessor'):
+        # The Runner passes the top-level one to a distiller without its own.
+        top = cfg.get('data_preprocessor') or {}
+        check_alike(top, alone.get('data_preprocessor') or {})
+    cfg.model = alone
     hooks = cfg.get('default_hooks') or {}
     for name in [name for name, hook in hooks.items() if distils(hook)]:
         hooks.pop(name)

@@ -7,6 +7,7 @@ from mmengine.config import Config
 from mmpretrain import get_model
 from mmseg.apis import init_model
 
+from mmkd.cli.training import merged_config, parse_args
 from mmkd.models.build import build_model, student_dict
 from mmkd.models.deploy import (
     drop_distillation,
@@ -108,6 +109,43 @@ def test_a_third_value_of_a_preprocessor_is_refused(distillation: Config) -> Non
     distillation.data_preprocessor = dict(size=(6, 6))
     with pytest.raises(ValueError, match=r'size is \(6, 6\) and model\..* is \(4, 4\)'):
         settle_preprocessor(distillation)
+
+
+PAIR = 'deeplabv3-w48_deeplabv3-w16_camvid'
+STUDENT = Path(__file__).parents[2] / 'configs' / 'students' / 'deeplabv3-w16_camvid.py'
+
+
+@pytest.mark.parametrize('command', [[PAIR, '--method', 'none'], [str(STUDENT)]])
+def test_a_changed_preprocessor_that_the_model_ignores_is_refused(
+    command: list[str],
+) -> None:
+    def merged(option: str) -> Config:
+        return merged_config(parse_args([*command, '--cfg-options', option]))
+
+    with pytest.raises(ValueError, match=r'mean is \[1, 2, 3\] outside the student'):
+        merged('data_preprocessor.mean=[1,2,3]')
+    cfg = merged('model.data_preprocessor.mean=[1,2,3]')
+    assert cfg.model.data_preprocessor.mean == [1, 2, 3]
+    known = cfg.model.data_preprocessor.std
+    assert merged(f'data_preprocessor.std={known}'.replace(' ', '')).model
+
+
+def test_a_model_without_a_preprocessor_takes_the_changed_one() -> None:
+    changed = ['--cfg-options', 'data_preprocessor.mean=[1,2,3]']
+    pair = 'resnet20_resnet8_tin100'
+    cfg = merged_config(parse_args([pair, '--method', 'none', *changed]))
+    assert cfg.data_preprocessor.mean == [1, 2, 3]
+    assert 'data_preprocessor' not in cfg.model
+
+
+def test_a_student_alone_is_refused_what_its_distillation_is(
+    distillation: Config,
+) -> None:
+    """The Runner passes the preprocessor of the top level to a distiller."""
+    distillation.model.student.data_preprocessor = dict(mean=[2.0])
+    distillation.data_preprocessor = dict(mean=[1.0])
+    with pytest.raises(ValueError, match=r'mean is \[1\.0\] outside the student'):
+        drop_distillation(distillation)
 
 
 def test_a_student_in_a_file(distillation: Config, tmp_path: Path) -> None:

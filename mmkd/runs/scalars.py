@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mmkd.runs.settings import read_dumped
+
 LOGS = '*/vis_data/scalars.json'
 """Files of MMEngine's ``LocalVisBackend`` in a work directory, one per session."""
 
@@ -45,8 +47,9 @@ def read_scalars(logs: Iterable[Path]) -> Scalars:
     training that was resumed runs some iterations a second time.
 
     Raises:
-        ValueError: If a line is not a log record; the message names it. An incomplete
-            last line, as a kill may leave, is ignored.
+        ValueError: If a line is not a log record, or a dumped config cannot be read;
+            the message names it. An incomplete last line, as a kill may leave, is
+            ignored.
     """
     scalars = Scalars()
     for log in logs:
@@ -56,7 +59,8 @@ def read_scalars(logs: Iterable[Path]) -> Scalars:
             for key, value in record.items():
                 if key not in COUNTERS and type(value) in (int, float):
                     curves.setdefault(key, {})[record['step']] = value
-        if _first(session.train) <= _first(scalars.train):
+        begins_as_early = _first(session.train) <= _first(scalars.train) < math.inf
+        if begins_as_early and not _is_resumed(log):
             # It started over: earlier scores are those of another training.
             scalars.val.clear()
         _go_on(scalars.train, session.train)
@@ -82,6 +86,12 @@ def read_log(log: Path) -> Iterator[dict[str, Any]]:
         if not isinstance(record, dict) or not isinstance(record.get('step'), int):
             raise ValueError(f'{log}, line {number} is not a log record: {line[:60]}')
         yield record
+
+
+def _is_resumed(log: Path) -> bool:
+    """Whether a session's config says that it went on from a checkpoint."""
+    config = log.with_name('config.py')
+    return config.is_file() and bool(read_dumped(config).get('resume'))
 
 
 def _of_training(record: dict[str, Any]) -> bool:

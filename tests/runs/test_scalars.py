@@ -38,6 +38,20 @@ def test_of_one_that_began_anew_nothing_old_is_left(tmp_path: Path) -> None:
     assert not scalars.val
 
 
+@pytest.mark.parametrize('first', [{}, {10: {'loss': 1.0}}])
+def test_a_score_from_before_the_first_logged_step_is_kept(
+    first: dict[int, dict[str, float]], tmp_path: Path
+) -> None:
+    """A resumed session does not check the teacher again."""
+    begun, again = (dict(resume=resume) for resume in (False, True))
+    scores = {0: {'teacher/mIoU': 50.0}, 5: {'mIoU': 1.0}}
+    write_session(tmp_path, first, scores, begun, name='1')
+    write_session(tmp_path, {10: {'loss': 7.0}}, {10: {'mIoU': 2.0}}, again, name='2')
+    scalars = scalars_of(tmp_path)
+    assert scalars.val == {'teacher/mIoU': {0: 50.0}, 'mIoU': {5: 1.0, 10: 2.0}}
+    assert scalars.train['loss'] == {10: 7.0}
+
+
 @pytest.mark.parametrize('line', ['5', '[1]', '{"loss": 1}', '{"step": "x"}'])
 def test_json_that_is_no_log_is_named(tmp_path: Path, line: str) -> None:
     log = write_session(tmp_path, {10: {'loss': 1.0}})

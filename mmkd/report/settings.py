@@ -1,6 +1,7 @@
 """The settings that define an experiment, and those in which runs differ."""
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any
 
 from mmkd.checkpoints.identity import without
@@ -32,6 +33,7 @@ BESIDE_A_GROUP = (*BESIDE_THE_POINT, 'seed')
 """Settings in which runs of one group may differ."""
 
 
+@cache
 def settings_of(run: Run) -> dict[str, Any]:
     """The settings that define a run's experiment, without the seed, by dotted name.
 

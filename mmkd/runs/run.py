@@ -24,7 +24,8 @@ STUDENT = 'student.pth'
 """Default file name of the student that a distillation saves at its end."""
 
 
-@dataclass(frozen=True)
+# Two are never compared, but what is computed from one is cached.
+@dataclass(frozen=True, eq=False)
 class Run:
     """One training.
 

@@ -1,9 +1,12 @@
+from itertools import product
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from made_runs import STUDENT, made_run, settings
 
+from mmkd.report import settings as report_settings
 from mmkd.report.groups import baseline_of, group_runs, score_key
 from mmkd.report.labels import ALONE
 from mmkd.report.settings import described, differing, unequal
@@ -22,6 +25,20 @@ def test_runs_that_differ_in_their_seed_alone_are_one_group(tmp_path: Path) -> N
     assert [[run.seed for run in group.runs] for group in groups] == [[0, 1], [0, 1]]
     assert baseline_of(groups[1], groups) is groups[0]
     assert baseline_of(groups[0], groups) is None
+
+
+def test_settings_of_a_run_are_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not once for each other run."""
+    flat = mock.Mock(wraps=report_settings._flat)
+    runs = [made_run(tmp_path / str(n), methods=KD, length=n) for n in range(1, 4)]
+    monkeypatch.setattr(report_settings, '_flat', flat)
+    groups = group_runs(runs)
+    for one, other in product(groups, groups):
+        unequal(one.first, other.first)
+    whole = [call for call in flat.call_args_list if call.args[1] == '']
+    assert len(whole) == len(runs)
 
 
 def test_what_differs_is_named_and_nothing_else(tmp_path: Path) -> None:

@@ -36,6 +36,9 @@ def manifest_of(
 
     Returns:
         The manifest, and a line for each sample.
+
+    Raises:
+        ValueError: If a view differs when it is read again.
     """
     distiller, loop = model_of(runner), runner.train_loop
     teacher = distiller.teacher
@@ -45,7 +48,7 @@ def manifest_of(
     names, lines = names_of(dataset), list(sample_lines(dataset))
     rows = tried_rows(len(dataset), views.count)
     shape, hashes = input_hashes(
-        loop.dataloader, views, distiller.data_preprocessor, rows
+        loop.dataloader, views, distiller.data_preprocessor, [*rows, *rows]
     )
     checkpoint = str(settings['checkpoint'])
     is_file = Path(checkpoint).is_file()

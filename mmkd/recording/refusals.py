@@ -1,8 +1,11 @@
 """Trainings whose views cannot be recorded, refused before recording starts."""
 
+import random
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+import torch
 from mmengine.config import Config
 from mmengine.registry import HOOKS
 
@@ -12,6 +15,15 @@ from mmkd.resilience.start_checks import check_views
 
 SWITCHES = ('SwitchRecipeHook', 'PipelineSwitchHook')
 """Hooks, with their subclasses, that change how samples are read during training."""
+
+
+GENERATORS = (
+    random.Random,
+    np.random.Generator,
+    np.random.RandomState,
+    torch.Generator,
+)
+"""Types of generators that a view does not seed if a transform has its own."""
 
 
 def refuse_unrepeatable(cfg: Config, loader: Any, preprocessor: Any) -> None:
@@ -34,6 +46,35 @@ def refuse_unrepeatable(cfg: Config, loader: Any, preprocessor: Any) -> None:
             f'the views of this training cannot be recorded: {"; ".join(reasons)}. '
             'Leave it out, or train with the live teacher.'
         )
+
+
+def unrepeatable(dataset: Any, preprocessor: Any) -> ValueError:
+    """The error about a view that was different when it was read again.
+
+    Args:
+        dataset: The training set.
+        preprocessor: The student's data preprocessor.
+    """
+    names = ' and '.join(_own_generators([*_transforms(dataset), preprocessor]))
+    cause = f' {names} draws from a generator of its own.' if names else ''
+    return ValueError(
+        'the views of this training cannot be recorded: a sample that is read twice as '
+        f'the same view differs, so the pipeline is not repeatable.{cause} Draw only '
+        'from the global generators of Python, NumPy and PyTorch, which are seeded for '
+        'each view, or train with the live teacher.'
+    )
+
+
+def _own_generators(part: Any) -> Iterator[str]:
+    if isinstance(part, (list, tuple)):
+        for inner in part:
+            yield from _own_generators(inner)
+        return
+    held = getattr(part, '__dict__', {})
+    if any(isinstance(value, GENERATORS) for value in held.values()):
+        yield type(part).__name__
+    # Those that it wraps.
+    yield from _own_generators(held.get('transforms', ()))
 
 
 def _mixing(dataset: Any, preprocessor: Any) -> Iterator[str]:

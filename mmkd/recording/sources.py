@@ -15,6 +15,7 @@ from torch import Tensor
 from mmkd.checkpoints.identity import without
 from mmkd.models.build import student_dict
 from mmkd.random_state import random_state_kept
+from mmkd.recording.refusals import unrepeatable
 from mmkd.recording.stream import batches_of
 from mmkd.resilience.label_reading import leaves
 from mmkd.resilience.loader import WatchedLoader
@@ -90,6 +91,9 @@ def input_hashes(
 
     Returns:
         The shape of the first, and the SHA-256 of each by its row.
+
+    Raises:
+        ValueError: If a row occurs twice, and its inputs differ.
     """
     preprocessor = copy.deepcopy(preprocessor).cpu()
     shape: list[int] = []
@@ -100,7 +104,9 @@ def input_hashes(
         for row, batch in zip(rows, batches, strict=True):
             image = preprocessor(batch, True)['inputs']
             shape = shape or list(image.shape[1:])
-            hashes[str(row)] = _tensor_digest(image)
+            digest = _tensor_digest(image)
+            if hashes.setdefault(str(row), digest) != digest:
+                raise unrepeatable(loader.dataset, preprocessor)
     return shape, hashes
 
 

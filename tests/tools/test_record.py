@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from mmcv.transforms import TRANSFORMS, BaseTransform
 
 from mmkd.checkpoints.loading import safe_load
 from mmkd.models import Distiller, build_model
@@ -500,3 +501,41 @@ def test_views_that_no_record_can_hold(
             *('--out', tmp_path / 'x', '--no-teacher-check'),
         )
     assert not list((tmp_path / 'x').glob('*.npy'))
+
+
+class Brighten(BaseTransform):
+    """Draws from a generator of its own, which no view seeds."""
+
+    def __init__(self) -> None:
+        self.random = np.random.default_rng(0)
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        results['img'] = results['img'] + self.random.integers(9)
+        return results
+
+
+@pytest.mark.parametrize('within', [False, True])
+def test_views_that_differ_when_they_are_read_again(
+    within: bool, run_tool: Run, streets: Path, teacher: Path, tmp_path: Path
+) -> None:
+    own = "dict(type='Brighten')"
+    if within:
+        own = f"dict(type='RandomApply', transforms=[{own}], prob=1.0)"
+    base = CONFIGS / 'dhkd' / 'deeplabv3-w48_deeplabv3-w16_camvid.py'
+    config = tmp_path / 'own.py'
+    config.write_text(
+        f"_base_ = {str(base)!r}\n_base_.train_pipeline.insert(-1, {own})\n"
+        'train_dataloader = dict(batch_size=2, num_workers=0, '
+        'persistent_workers=False, dataset=dict(pipeline=_base_.train_pipeline))\n'
+    )
+    TRANSFORMS.register_module(module=Brighten)
+    try:
+        with pytest.raises(ValueError, match=r'not repeatable\. Brighten draws from'):
+            run_tool(
+                'record.py',
+                *(config, '--data-root', streets, '--teacher', teacher),
+                *('--out', tmp_path / 'x', '--no-teacher-check'),
+            )
+    finally:
+        TRANSFORMS.module_dict.pop('Brighten')
+    assert not (tmp_path / 'x' / MANIFEST).exists()

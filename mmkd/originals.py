@@ -14,7 +14,7 @@ Place = Path | zipfile.Path
 """Path of a file or folder, on disk or in an archive."""
 
 START, SCAN, END = b'\xff\xd8', b'\xff\xda', b'\xff\xd9'
-"""Markers of a JPEG: its start, that of its last pixels, and its end."""
+"""Markers of a JPEG: its start, that of its pixels, and its end."""
 
 
 def opened(source: Path, folder: str) -> Place:
@@ -87,8 +87,7 @@ def read_image(place: Place, shape: tuple[int, ...]) -> np.ndarray:
     content = _read(place)
     image = cv2.imdecode(np.frombuffer(content, np.uint8), flag) if content else None
     # Decoders read zeros in place of the last pixels as pixels.
-    endless = content.startswith(START) and content.rfind(END) < content.rfind(SCAN)
-    if image is None or endless:
+    if image is None or (content.startswith(START) and not _ends(content)):
         raise ValueError(f'{place} is not an image, or is damaged.')
     if image.shape != shape or image.dtype != np.uint8:
         raise ValueError(
@@ -96,6 +95,16 @@ def read_image(place: Place, shape: tuple[int, ...]) -> np.ndarray:
             f'{image.shape}.'
         )
     return image
+
+
+def _ends(jpeg: bytes) -> bool:
+    """Whether the pixels are followed by the marker of the end, which none contain."""
+    place = len(START)
+    while jpeg[place : place + 2] not in (SCAN, b''):
+        # A segment, such as one with a thumbnail, or a byte that fills up.
+        length = int.from_bytes(jpeg[place + 2 : place + 4], 'big')
+        place += 1 if jpeg[place + 1 : place + 2] == b'\xff' else 2 + length
+    return END in jpeg[place:]
 
 
 @contextmanager

@@ -63,8 +63,14 @@ def test_a_jpeg_without_its_end_is_damaged(
     path.write_bytes(whole[:length] + bytes(zeros * (len(whole) - length)))
     with pytest.raises(ValueError, match=r'a\.jpg is not an image, or is damaged'):
         read_image(path, (64, 64, 3))
-    path.write_bytes(whole + bytes(9))
-    read_image(path, (64, 64, 3))
+    # An embedded image, and what comes behind the end.
+    inner = b'\xff\xe1' + (len(whole) + 2).to_bytes(2, 'big') + whole
+    for beside in (whole[:2] + inner + whole[2:], whole[:2] + b'\xff' + whole[2:]):
+        path.write_bytes(beside + b'\x00\xff\xda\x00')
+        read_image(path, (64, 64, 3))
+    path.write_bytes(whole[:2] + inner + whole[2:length] + bytes(9))
+    with pytest.raises(ValueError, match=r'a\.jpg is not an image, or is damaged'):
+        read_image(path, (64, 64, 3))
 
 
 def test_a_damaged_archive_and_its_files_are_named(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ Example:
 """
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
 from mmengine.config import Config
@@ -63,16 +62,23 @@ def parse_args() -> argparse.Namespace:
 
 
 def images_for(
-    cfg: Config, network: Network, count: int, size: Sequence[int] | None
+    cfg: Config, network: Network, args: argparse.Namespace
 ) -> list[Tensor]:
-    """Validation images, or noise if they cannot be read; prints which."""
+    """Validation images, or noise if they cannot be read; prints which.
+
+    Raises:
+        ValueError: If their size is to be that of the graph, and they cannot be read.
+    """
+    size = size_of(args, network)
     problem = 'there are no validation images'
     try:
         dataset = dataset_of(cfg)
         problem = 'validation images cannot be read'
-        images = images_of(dataset, count, network)
+        images = images_of(dataset, args.images, network)
         print(f'checked on {len(images)} of {len(dataset)} validation images')
     except (OSError, ValueError) as error:
+        if args.fixed and not size:
+            raise ValueError(f'--fixed needs --size, as {problem}: {error}') from error
         images = noise(NOISE, size or network.view.trace.image_size, network)
         print(f'checked on noise, as {problem}: {error}')
     return at_size(images, size or images[0].shape[2:])
@@ -87,12 +93,12 @@ def main() -> None:
     check_outputs(args, cfg, args.out)
     network = student_network(cfg, args.checkpoint, not args.no_resize)
     print(f'{network.kind}, {network.parameters_count:,} parameters')
-    images = images_for(cfg, network, args.images, size_of(args, network))
+    images = images_for(cfg, network, args)
     facts = export(network, cfg, images, args.out, args.fixed, args.opset, print)
     if facts['mean'] is None:
         print(
             'mean, std and channel_order are null: the validation pipeline changes the '
-            'values of pixels itself, or how it reads them cannot be found out'
+            'values of pixels itself'
         )
     height, width = images[0].shape[2:]
     sizes = 'any height and width'

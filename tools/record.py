@@ -77,7 +77,7 @@ def make_record(
     log(described(taps, len(stream.loader.dataset), args.views))
     manifest: list[Any] = [None]
     if is_main_process():
-        wanted, lines = manifest_of(runner, taps, score)
+        wanted, lines = manifest_of(runner, taps, stream.batch, score)
         manifest = [settled(folder, wanted, lines)]
     broadcast_object_list(manifest)
     Recorder(stream, folder, manifest[0], args.part, log).run(seconds)

@@ -1,5 +1,6 @@
 """The views of its samples that a training sees."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 
 from mmengine.config import Config
@@ -41,9 +42,10 @@ def set_recorded_views(cfg: Config) -> None:
     Raises:
         RecordError: If the record has a newer format.
     """
-    record = (cfg.model.get('teacher') or {}).get('record')
+    teacher = cfg.model.get('teacher')
+    record = teacher.get('record') if isinstance(teacher, Mapping) else None
     loop = cfg.get('train_cfg') or {}
-    if record is None or loop.get('type') not in RESUMABLE.values():
+    if not isinstance(record, str) or loop.get('type') not in RESUMABLE.values():
         return
     # The teacher refuses one that cannot be read.
     with suppress(UnreadableError):

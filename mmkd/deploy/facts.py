@@ -6,9 +6,8 @@ import torch
 from mmengine.config import Config
 
 import mmkd
-from mmkd.checks.places import datasets_of
 from mmkd.deploy.network import Network
-from mmkd.deploy.pixels import READ, SAME, channel_order
+from mmkd.deploy.pixels import SAME, channel_order
 from mmkd.models.teachers.normalisation import normalisation_of
 
 
@@ -26,10 +25,7 @@ def facts_of(
     channels = network.view.in_channels
     mean, std, _ = normalisation_of(network.model.data_preprocessor)
     mean, std = mean.expand(channels), std.expand(channels)
-    # Without a data set nothing tells the order.
-    order: str | None = 'grey' if channels == 1 else SAME
-    if any(True for _ in datasets_of(cfg, READ)):
-        order = channel_order(cfg, network, mean, std)
+    order = channel_order(cfg, network, mean, std)
     task = network.view.task
     return dict(
         mean=mean.tolist() if order else None,

@@ -14,9 +14,13 @@ def names_in_config(cfg: Config) -> Sequence[str] | None:
     """The class names of the validation set, if known without reading it."""
     for _, dataset in datasets_of(cfg, ['val_dataloader']):
         kind = class_of(DATASETS, dataset, cfg.get('default_scope'))
-        for meta in (dataset.get('metainfo'), getattr(kind, 'METAINFO', None)):
-            if meta and meta.get('classes'):
-                return [str(name) for name in meta['classes']]
+        for meta in (dataset, dataset.get('metainfo'), getattr(kind, 'METAINFO', None)):
+            classes = (meta or {}).get('classes')
+            if isinstance(classes, str):
+                # A file of names.
+                return None
+            if classes:
+                return [str(name) for name in classes]
     return None
 
 
@@ -26,7 +30,7 @@ def check_names(
     """Refuse to score a student on a data set of other classes.
 
     Args:
-        own: The names of the student's classes; None if unknown.
+        own: The names of the student's classes in its checkpoint; None without.
         names: The data set's class names; None if it has none.
         checkpoint: The student's file, for the message.
 

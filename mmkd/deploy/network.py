@@ -1,5 +1,6 @@
 """A trained network as it is deployed: from normalised images to logits."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,9 +24,9 @@ from mmkd.nearest import listed
 AUXILIARY = 'auxiliary_head'
 """Attribute of MMSegmentation's models with heads that run only in training."""
 
-LEFT_OUT = (f'{AUXILIARY}.', 'methods.', 'ema_')
-"""Prefixes of weights that a deployed student lacks; the last one is that of averages
-which MMCV stored beside the weights."""
+LEFT_OUT = re.compile(r'methods\.|ema_|data_preprocessor\.|(.*\.)?(aux|.*loss)', re.I)
+"""Names of weights that a deployed student may lack: methods, averages that MMCV stored
+beside the weights, and what only training reads."""
 
 
 class Network(nn.Module):
@@ -130,7 +131,7 @@ def student_network(cfg: Config, checkpoint: str, resized: bool = True) -> Netwo
     unread = [
         name
         for name in load_whole(model, state, checkpoint, AUXILIARY)
-        if state[name].is_floating_point() and not name.startswith(LEFT_OUT)
+        if state[name].is_floating_point() and not LEFT_OUT.match(name)
     ]
     if unread:
         raise ValueError(

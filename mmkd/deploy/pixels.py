@@ -20,6 +20,7 @@ from mmkd.registry import scope_of
 READ = ('val_dataloader', 'test_dataloader')
 """The loaders that tell how images are read; the first one that is there counts."""
 
+IMAGE_LOADER = 'LoadImageFromFile'
 SIDE = 64
 """Height and width of the image, each half of which has one colour."""
 
@@ -27,7 +28,7 @@ NEAR = 0.1
 """How far a value may be off, of 255."""
 
 SAME = 'same'
-"""The order of channels that have no names."""
+"""The order of channels that is unknown, or has no name."""
 
 
 def channel_order(
@@ -44,17 +45,21 @@ def channel_order(
         std: What it is meant to divide by.
 
     Returns:
-        ``'RGB'``, ``'BGR'``, ``'grey'``, or :data:`SAME` for other numbers of channels;
-        None if values are changed in any other way, or if it cannot be found out.
+        ``'RGB'``, ``'BGR'``, ``'grey'``, or :data:`SAME` for other numbers of channels,
+        without a data set and if the pipeline needs more than an image; None if values
+        are changed in any other way.
     """
     found = [[each for _, each in datasets_of(cfg, [name])] for name in READ]
     datasets = found[0] or found[1]
+    unknown = 'grey' if len(mean) == 1 else SAME
     try:
         orders = {_order(cfg, each, network, mean, std) for each in datasets}
     except Exception:
-        # Steps that need more than an image and a label may raise anything.
+        # Steps may raise anything.
+        return unknown
+    if None in orders:
         return None
-    return orders.pop() if len(orders) == 1 else None
+    return orders.pop() if len(orders) == 1 else unknown
 
 
 def _order(
@@ -75,31 +80,32 @@ def _order(
     return None
 
 
+def _loads(step: Mapping[str, Any]) -> bool:
+    return str(step['type']).rpartition('.')[2].startswith('Load')
+
+
 def _packed(dataset: Mapping[str, Any], colours: np.ndarray, folder: str) -> Any:
     """What a pipeline makes of an image in two colours, RGB, read or in memory."""
     image = np.repeat(colours, SIDE // 2, 0)[None].repeat(SIDE, 0)
-    label = np.zeros((SIDE, SIDE), np.uint8)
-    image_file, label_file = Path(folder, 'image.png'), Path(folder, 'label.png')
+    file = Path(folder, 'image.png')
     if len(colours[0]) in (1, 3, 4):
         # OpenCV takes BGR.
         stored = image[..., ::-1] if len(colours[0]) == 3 else image
-        cv2.imwrite(str(image_file), stored)
-    cv2.imwrite(str(label_file), label)
+        cv2.imwrite(str(file), stored)
     steps = [
         {k: v for k, v in step.items() if k not in ('backend_args', 'file_client_args')}
         for step in dataset['pipeline']
+        # Nor labels, nor files of another kind.
+        if str(step['type']).endswith(IMAGE_LOADER) or not _loads(step)
     ]
     return Compose(steps)(
         dict(
             img=image[..., 0] if len(colours[0]) == 1 else image,
-            img_path=str(image_file),
+            img_path=str(file),
             img_shape=(SIDE, SIDE),
             ori_shape=(SIDE, SIDE),
             sample_idx=0,
             gt_label=0,
-            seg_map_path=str(label_file),
-            label_map=None,
-            reduce_zero_label=False,
             seg_fields=[],
         )
     )

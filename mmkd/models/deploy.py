@@ -45,6 +45,10 @@ HOOKS = (
 """The hooks that need a distiller."""
 
 
+TOP = 'data_preprocessor'
+"""The key of a config for models without a preprocessor of their own."""
+
+
 def settle_preprocessor(cfg: Config, changed: Iterable[str] = ()) -> None:
     """Apply ``model.data_preprocessor`` if the student has its own.
 
@@ -72,8 +76,16 @@ def settle_preprocessor(cfg: Config, changed: Iterable[str] = ()) -> None:
         cfg.model.pop('data_preprocessor')
         if cfg.get('data_preprocessor'):
             cfg.data_preprocessor.update(given)
-    elif given and any(key.split('.')[0] == 'data_preprocessor' for key in changed):
-        check_alike(cfg.data_preprocessor or {}, given)
+    elif given:
+        top = cfg.get('data_preprocessor') or {}
+        paths = [key.split('.') for key in changed]
+        names = {path[1] if path[1:] else None for path in paths if path[0] == TOP}
+        ignored = {
+            name: value
+            for name, value in top.items()
+            if name in names or (None in names and name != 'type')
+        }
+        check_alike(ignored, {**dict.fromkeys(ignored), **given})
 
 
 def distils(hook: Any) -> bool:
@@ -95,12 +107,10 @@ def drop_distillation(cfg: Config) -> None:
     if 'student' not in cfg.model:
         return
     settle_preprocessor(cfg)
-    alone = student_dict(cfg.model)
     if not cfg.model.get('data_preprocessor'):
         # The Runner passes the top-level one to a distiller without its own.
-        top = cfg.get('data_preprocessor') or {}
-        check_alike(top, alone.get('data_preprocessor') or {})
-    cfg.model = alone
+        student_dict({**cfg.model, 'data_preprocessor': cfg.get('data_preprocessor')})
+    cfg.model = student_dict(cfg.model)
     hooks = cfg.get('default_hooks') or {}
     for name in [name for name, hook in hooks.items() if distils(hook)]:
         hooks.pop(name)

@@ -13,14 +13,17 @@ class StandingTaps:
     """Makes :func:`mmkd.models.taps.capture` work without hooks that come and go.
 
     ``torch.compile`` cannot trace the registration of a hook and cuts its graph there.
-    Inside this context, every tapped module is an instance of a subclass of its own
-    class, whose ``forward`` passes on what it captures.
+    Inside this context, a tapped module is an instance of a subclass of its own class,
+    whose ``forward`` passes on what it captures; not where that could be something
+    else, as a hook of its own or another ``forward`` changes it. Copies have their own
+    class.
 
     Args:
         model: The model.
         taps: Everything that will be captured inside the context.
 
     Attributes:
+        taps: Those that are captured without hooks.
         keep: What captures at the moment, called with a tap and the module's inputs or
             outputs; None while nothing does.
     """
@@ -30,8 +33,13 @@ class StandingTaps:
         self._model = model
         self._own: dict[nn.Module, Any] = {}
         self._tapped: dict[nn.Module, Any] = {}
+        self.taps: set[Tap] = set()
         for tap in sorted(taps, key=str):
             module = find_module(model, tap.path)
+            hooks = *module._forward_hooks, *module._forward_pre_hooks
+            if hooks or 'forward' in vars(module):
+                continue
+            self.taps.add(tap)
             self._own[module] = type(module)
             kind = self._tapped.get(module, type(module))
             observer = Observer(module.forward, tap.kind, self._note(tap))
@@ -54,9 +62,9 @@ class StandingTaps:
         for module, kind in self._own.items():
             module.__class__ = kind
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> None:
+    def __reduce__(self) -> Any:
         """A copied model has hooks again: what captures here is not its own."""
-        return
+        return type(None), ()
 
 
 def _observed(own: Any, observer: Observer) -> Any:
@@ -64,4 +72,15 @@ def _observed(own: Any, observer: Observer) -> Any:
         def forward(self, *args: Any, **kwargs: Any) -> Any:
             return observer.run(super().forward, *args, **kwargs)
 
+        def __reduce_ex__(self, protocol: Any) -> Any:
+            function, args, *rest = super().__reduce_ex__(protocol)
+            if args[:1] == (type(self),):
+                function, args = _blank, (own, *args[1:])
+            return function, args, *rest
+
     return Observed
+
+
+def _blank(kind: Any, *args: Any) -> Any:
+    """An empty instance, for pickle to fill."""
+    return kind.__new__(kind, *args)

@@ -161,6 +161,9 @@ def capture(
     calls = dict.fromkeys(taps, 0)
 
     def keep(tap: Tap, value: Any) -> None:
+        if tap not in calls:
+            # It stands, but is that of another method.
+            return
         calls[tap] += 1
         if calls[tap] != tap.call + 1:
             return
@@ -191,14 +194,14 @@ def _watched(
 ) -> Iterator[None]:
     standing = getattr(model, STANDING, None)
     if standing is not None:
-        standing.keep = lambda tap, value: keep(tap, value) if tap in taps else None
-        try:
+        outer, taps = standing.keep, taps - standing.taps
+        standing.keep = keep
+    try:
+        with ExitStack() as hooks:
+            for tap in taps:
+                module = find_module(model, tap.path)
+                hooks.callback(watch(module, tap.kind, partial(keep, tap)))
             yield
-        finally:
-            standing.keep = None
-        return
-    with ExitStack() as hooks:
-        for tap in taps:
-            module = find_module(model, tap.path)
-            hooks.callback(watch(module, tap.kind, partial(keep, tap)))
-        yield
+    finally:
+        if standing is not None:
+            standing.keep = outer

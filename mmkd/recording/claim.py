@@ -126,8 +126,8 @@ def _refuse_strange_shards(folder: Path, manifest: Manifest) -> None:
     if any(folder.glob('shard_*.npy')) and all(faults):
         raise RecordError(
             f'{str(folder)!r} has no readable {MANIFEST}, and its shards were not '
-            'recorded by this command. Run the command that made them, or pass another '
-            '--out.'
+            'recorded by this command. Run the command that made them, with the same '
+            'batch size, or pass another --out.'
         )
 
 

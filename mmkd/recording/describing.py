@@ -25,13 +25,14 @@ from mmkd.resilience.runner_model import model_of
 
 
 def manifest_of(
-    runner: Runner, taps: list[StoredTap], score: Any = None
+    runner: Runner, taps: list[StoredTap], batch: int, score: Any = None
 ) -> tuple[Manifest, list[str]]:
     """Describe a record.
 
     Args:
         runner: The runner of the training, whose training loop is built.
         taps: How each tap is stored.
+        batch: Samples per batch.
         score: The result of the teacher check.
 
     Returns:
@@ -73,7 +74,7 @@ def manifest_of(
             data=dict(samples=len(lines), sha256=hash_of_lines(lines)),
             inputs=dict(shape=shape, hashes=hashes),
             taps=taps,
-            rows=rows_of_a_shard(taps, len(lines) * views.count),
+            rows=rows_of_a_shard(taps, batch, len(lines) * views.count),
             notes=notes_of(runner),
         ),
         lines,

@@ -26,11 +26,8 @@ MOST_ROWS = 8192
 """Maximum rows per shard."""
 
 FEWEST_SHARDS = 64
-"""Minimum shards per record, unless it is small: a kill loses one, and processes and
-parts share them."""
-
-FEWEST_ROWS = 16
-"""Minimum rows per shard, if they fit: the last batch of each is filled up."""
+"""Minimum shards per record, if batches are small enough: a kill loses one, and
+processes and parts share them."""
 
 
 @dataclass(frozen=True)
@@ -102,18 +99,16 @@ def _is_channels_last(value: Tensor) -> bool:
     return is_map and value.is_contiguous(memory_format=torch.channels_last)
 
 
-def rows_of_a_shard(taps: list[StoredTap], total: int) -> int:
-    """How many rows a shard has: a power of two, which usual batches divide.
-
-    It does not depend on the batch, so that parts of a record may have different ones.
+def rows_of_a_shard(taps: list[StoredTap], batch: int, total: int) -> int:
+    """How many rows a shard has, in whole batches.
 
     Args:
         taps: What each row stores.
+        batch: Rows per batch.
         total: Rows of the record.
     """
-    shared = max(FEWEST_ROWS, total // FEWEST_SHARDS)
-    fit = max(1, min(SHARD // row_type(taps).itemsize, MOST_ROWS, shared))
-    return 1 << fit.bit_length() - 1
+    fit = min(SHARD // row_type(taps).itemsize, MOST_ROWS, total // FEWEST_SHARDS)
+    return max(batch, fit // batch * batch)
 
 
 def shape_text(tap: StoredTap) -> str:

@@ -129,15 +129,14 @@ class Run:
         if self.length is None or self._exported or self._ends_early:
             return True
         if validates_at(self.length, self.settings):
-            scored = {
-                step
+            scored = [
+                {*curve}
                 for name, curve in self.scalars.val.items()
-                for step in curve
                 if not name.startswith(OF_HOOKS)
-            }
+            ]
             # Else they are logged by the other unit: by epoch, of which only 0 is.
-            if scored != {0} and max(scored, default=0) <= self.length:
-                return self.length in scored
+            if {0} not in scored and all(max(s) <= self.length for s in scored):
+                return any(self.length in steps for steps in scored)
         ends = [name.format(self.length) for name in NAMES]
         if any((self.folder / end).exists() for end in ends):
             return True

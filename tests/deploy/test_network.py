@@ -10,6 +10,7 @@ from tiny_models import MEAN, STD, Tiny
 
 from mmkd.config.experiments import load_config
 from mmkd.deploy.facts import facts_of
+from mmkd.deploy.names import names_in_config
 from mmkd.deploy.network import Network, student_network, teacher_network
 from mmkd.models import build_model
 
@@ -79,7 +80,9 @@ def test_a_deeper_network_is_not_the_student(
 ) -> None:
     path, config = tmp_path / 'student.pth', tiny.model(task)
     more = {'methods.kd.weight': torch.ones(2), 'steps': torch.tensor(3)}
-    more |= {'auxiliary_head.more.weight': torch.ones(2), 'ema_conv1': torch.ones(2)}
+    for name in ('auxiliary_head.more', 'ema_conv1', 'backbone.AuxLogits.conv'):
+        more[name] = torch.ones(2)
+    more |= {'data_preprocessor.mean': torch.ones(2), 'head.loss_weight': torch.ones(2)}
     torch.save(build_model(config).state_dict() | more, path)
     student_network(distillation, str(path))
     config['backbone']['depth'] = 34
@@ -199,6 +202,7 @@ def test_files_that_are_not_reversed_are_in_opencvs_order() -> None:
 
 FILE, PACK = dict(type='LoadImageFromFile'), dict(type='PackInputs')
 NORMALISE = dict(type='mmcv.Normalize', mean=MEAN, std=STD, to_rgb=True)
+SEVERAL = dict(type='PackMultiTaskInputs', multi_task_fields=['gt_label'])
 PIL = dict(type='NumpyToPIL', to_rgb=True)
 TENSOR = dict(type='torchvision/ToTensor')
 SCALED = dict(type='torchvision/Normalize', mean=[0.5] * 3, std=[0.2] * 3)
@@ -220,7 +224,10 @@ GEOMETRY = [
         ([FILE, PIL, TENSOR, SCALED, PACK], (None, False)),
         ([FILE, dict(type='Equalize', prob=1.0), PACK], (None, False)),
         ([dict(FILE, color_type='grayscale'), PACK], (None, False)),
-        ([FILE], (None, False)),
+        ([dict(type='LoadNumpy'), PACK], ('BGR', True)),
+        # What needs more than an image tells nothing of its pixels.
+        ([FILE], (None, True)),
+        ([FILE, SEVERAL], (None, True)),
     ],
 )
 def test_a_pipeline_that_changes_pixels_leaves_them_unknown(
@@ -238,4 +245,30 @@ def test_data_sets_that_are_read_in_two_ways_have_no_channel_order(tiny: Tiny) -
     loader = dict(dataset=dict(type='ConcatDataset', datasets=datasets))
     cfg = Config(dict(default_scope='mmpretrain', val_dataloader=loader))
     facts = facts_of(Network(build_model(tiny.classifier())), cfg, 18, None)
-    assert (facts['channel_order'], facts['mean']) == (None, None)
+    assert facts['channel_order'] is None
+    assert facts['mean'] is not None
+
+
+@pytest.mark.parametrize(
+    ('settings', 'names'),
+    [
+        (dict(classes=['a', 'b']), ['a', 'b']),
+        (dict(metainfo=dict(classes=('a', 'b'))), ['a', 'b']),
+        (dict(classes='names.txt'), None),
+        (dict(metainfo=dict(classes='names.txt')), None),
+    ],
+)
+def test_names_in_a_config(settings: dict[str, Any], names: list[str] | None) -> None:
+    loader = dict(dataset=dict(type='ImageNet', **settings))
+    cfg = Config(dict(default_scope='mmpretrain', val_dataloader=loader))
+    assert names_in_config(cfg) == names
+
+
+def test_labels_do_not_tell_how_images_are_read() -> None:
+    cfg = load_config(str(CONFIGS / 'students/deeplabv3-w16_camvid.py'))
+    own = Network(build_model(dict(cfg.model, _scope_='mmseg')))
+    [labels] = [i for i in cfg.val_dataloader.dataset.pipeline if 'Anno' in i.type]
+    labels.update(reduce_zero_label=True, imdecode_backend='tifffile')
+    facts = facts_of(own, cfg, 18, None)
+    assert facts['channel_order'] == 'RGB'
+    assert facts['mean'] is not None

@@ -124,6 +124,8 @@ def test_a_changed_preprocessor_that_the_model_ignores_is_refused(
 
     with pytest.raises(ValueError, match=r'mean is \[1, 2, 3\] outside the student'):
         merged('data_preprocessor.mean=[1,2,3]')
+    with pytest.raises(ValueError, match=r'pad_size_divisor is 32 outside .* None'):
+        merged('data_preprocessor.pad_size_divisor=32')
     cfg = merged('model.data_preprocessor.mean=[1,2,3]')
     assert cfg.model.data_preprocessor.mean == [1, 2, 3]
     known = cfg.model.data_preprocessor.std
@@ -146,6 +148,15 @@ def test_a_student_alone_is_refused_what_its_distillation_is(
     distillation.data_preprocessor = dict(mean=[1.0])
     with pytest.raises(ValueError, match=r'mean is \[1\.0\] outside the student'):
         drop_distillation(distillation)
+
+
+def test_a_class_count_of_the_distillation_contradicts_nothing() -> None:
+    """It reaches the student's preprocessor, which has then been compared."""
+    student = 'mmpretrain::resnet/resnet18_8xb32_in1k.py'
+    model = dict(type='mmkd.Distiller', student=student, num_classes=20, methods={})
+    cfg = Config(dict(model=model, data_preprocessor=dict(num_classes=1000)))
+    drop_distillation(cfg)
+    assert cfg.model.data_preprocessor.num_classes == 20
 
 
 def test_a_student_in_a_file(distillation: Config, tmp_path: Path) -> None:

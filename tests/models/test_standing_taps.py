@@ -1,6 +1,7 @@
 """The step of a student and its methods as ``torch.compile`` traces it."""
 
 import copy
+import pickle
 from collections.abc import Iterator
 from typing import Any
 
@@ -101,6 +102,39 @@ def test_a_tap_that_never_came_is_an_error_too(net: Branches) -> None:
         pytest.raises(RuntimeError, match=r'Branches never ran: layer \(call 2\)'),
     ):
         captured(net, [Tap('layer', call=2)])
+
+
+def test_taps_that_do_not_stand_have_hooks(net: Branches) -> None:
+    expected = captured(net, TAPS)
+    with StandingTaps(net, TAPS[:1]):
+        found = captured(net, TAPS)
+    assert all(found[tap].equal(expected[tap]) for tap in TAPS)
+
+
+def doubled(module: nn.Module, _: Any, output: Tensor) -> Tensor:
+    return output * 2
+
+
+def test_what_hooks_or_another_forward_change_is_captured_as_without(
+    net: Branches,
+) -> None:
+    own = net.head.forward
+    net.layer.register_forward_hook(doubled)
+    net.head.forward = lambda maps, scale=None: own(maps + 1, scale)
+    expected = captured(net, TAPS)
+    with StandingTaps(net, TAPS):
+        found = captured(net, TAPS)
+    assert all(found[tap].equal(expected[tap]) for tap in TAPS)
+
+
+def test_copies_and_pickles_have_their_own_classes(net: Branches) -> None:
+    classes = [type(module) for module in net.modules()]
+    for standing in (TAPS[3:], TAPS):
+        with StandingTaps(net, standing):
+            made = copy.deepcopy(net), pickle.loads(pickle.dumps(net))
+        for other in made:
+            assert [type(module) for module in other.modules()] == classes
+            assert captured(other, TAPS)[TAPS[1]].equal(captured(net, TAPS)[TAPS[1]])
 
 
 def test_a_copy_captures_its_own_values(net: Branches) -> None:

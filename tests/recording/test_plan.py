@@ -23,10 +23,10 @@ def test_the_models_own_output_has_a_name() -> None:
 
 
 def test_a_record_has_shards_for_a_kill_to_spare_and_processes_to_share() -> None:
-    """Usual batches fit, and files are not huge, nor tiny if there are many rows."""
+    """Whole batches, and files that are not huge, nor tiny if there are many rows."""
     taps = stored_taps(TAPS, Wishes())
-    assert rows_of_a_shard(taps, total=5872) == 64
-    assert rows_of_a_shard(taps, total=100) == 16
-    assert rows_of_a_shard(taps, total=800_000) == 8192
+    assert rows_of_a_shard(taps, batch=8, total=5872) == 88
+    assert rows_of_a_shard(taps, batch=8, total=100) == 8
+    assert rows_of_a_shard(taps, batch=64, total=800_000) == 8192
     large = stored_taps({OUTPUT: torch.zeros(1, 512, 32, 32)}, Wishes())
-    assert rows_of_a_shard(large, total=10**6) == 64
+    assert rows_of_a_shard(large, batch=2, total=10**6) == 126

@@ -84,6 +84,16 @@ def test_the_validation_at_its_end_is_part_of_a_training(
     assert run.finished == finished
 
 
+def test_scores_by_epoch_and_others_by_iteration(tmp_path: Path) -> None:
+    """MMEngine's default for both loops counts epochs, of which there is only 0."""
+    logged = {0: {'mIoU': 50.0}, 10: {'own': 1.0}}
+    config = settings(val_cfg={}) | dict(train_cfg=dict(max_iters=20, val_interval=10))
+    write_session(tmp_path, {19: dict(loss=1.0)}, logged, config)
+    assert not read_run(tmp_path).finished
+    (tmp_path / 'iter_20.pth').touch()
+    assert read_run(tmp_path).finished
+
+
 def test_what_hooks_log_at_the_end_is_no_score(tmp_path: Path) -> None:
     logged = {100: {'collapse_nc1': 0.5}}
     config = settings(val_cfg={}) | dict(train_cfg=dict(max_iters=100, val_interval=50))

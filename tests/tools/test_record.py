@@ -272,28 +272,12 @@ def test_parts_that_are_put_together_are_the_whole(made: Any, tmp_path: Path) ->
     whole = shards_of(made())
     parts = [made('--part', f'{n}/3', name=f'records/x_{n}') for n in (1, 2, 3)]
     assert [len(shards_of(part)) for part in parts] == [2, 1, 1]
-    put_together(tmp_path)
+    text = (CONFIGS.parent / 'docs' / 'record.md').read_text()
+    [command] = re.findall(r'^mkdir -p records/x .*$', text, re.M)
+    subprocess.run(command, shell=True, check=True, cwd=tmp_path)
     assert shards_of(tmp_path / 'records' / 'x') == whole
     manifest = read_manifest(tmp_path / 'record')
     assert not manifest.differences(read_manifest(tmp_path / 'records' / 'x'))
-
-
-@pytest.mark.usefixtures('short_shards')
-def test_parts_may_have_different_batches(
-    made: Any, trained: Any, tmp_path: Path
-) -> None:
-    for part, size in ((1, 2), (2, 3)):
-        batch = f'train_dataloader.batch_size={size}'
-        made('--part', f'{part}/2', name=f'records/x_{part}', changes=(batch,))
-    put_together(tmp_path)
-    trained('--recorded', tmp_path / 'records' / 'x', name='run')
-
-
-def put_together(folder: Path) -> None:
-    """Run the documented command for parts of a record."""
-    text = (CONFIGS.parent / 'docs' / 'record.md').read_text()
-    [command] = re.findall(r'^mkdir -p records/x .*$', text, re.M)
-    subprocess.run(command, shell=True, check=True, cwd=folder)
 
 
 def test_a_record_of_something_else_is_named(

@@ -80,8 +80,12 @@ def _order(
     return None
 
 
-def _loads(step: Mapping[str, Any]) -> bool:
-    return str(step['type']).rpartition('.')[2].startswith('Load')
+def _is_kept(step: Mapping[str, Any]) -> bool:
+    """Whether a step is no loader of labels, nor of files of another kind."""
+    kind = step['type']
+    name = kind if isinstance(kind, str) else kind.__name__
+    name = name.rpartition('.')[2]
+    return name == IMAGE_LOADER or not name.startswith('Load')
 
 
 def _packed(dataset: Mapping[str, Any], colours: np.ndarray, folder: str) -> Any:
@@ -95,8 +99,7 @@ def _packed(dataset: Mapping[str, Any], colours: np.ndarray, folder: str) -> Any
     steps = [
         {k: v for k, v in step.items() if k not in ('backend_args', 'file_client_args')}
         for step in dataset['pipeline']
-        # Nor labels, nor files of another kind.
-        if str(step['type']).endswith(IMAGE_LOADER) or not _loads(step)
+        if _is_kept(step)
     ]
     return Compose(steps)(
         dict(

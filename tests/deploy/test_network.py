@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import torch
+from mmcv.transforms import LoadImageFromFile
 from mmengine.config import Config
 from mmseg.structures import SegDataSample
 from tiny_models import MEAN, STD, Tiny
@@ -218,6 +219,7 @@ GEOMETRY = [
     ('steps', 'found'),
     [
         ([FILE, *GEOMETRY, PACK], ('RGB', True)),
+        ([dict(type=LoadImageFromFile), PACK], ('RGB', True)),
         ([FILE, PIL, PACK], ('BGR', True)),
         ([PACK], ('BGR', True)),
         ([FILE, NORMALISE, PACK], (None, False)),

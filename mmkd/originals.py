@@ -87,7 +87,8 @@ def read_image(place: Place, shape: tuple[int, ...]) -> np.ndarray:
     content = _read(place)
     image = cv2.imdecode(np.frombuffer(content, np.uint8), flag) if content else None
     # Decoders read zeros in place of the last pixels as pixels.
-    if image is None or (content.startswith(START) and not _ends(content)):
+    endless = content.startswith(START) and content.rfind(END) < content.rfind(SCAN)
+    if image is None or (endless and not _ends(content)):
         raise ValueError(f'{place} is not an image, or is damaged.')
     if image.shape != shape or image.dtype != np.uint8:
         raise ValueError(
@@ -98,7 +99,7 @@ def read_image(place: Place, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _ends(jpeg: bytes) -> bool:
-    """Whether the pixels are followed by the marker of the end, which none contain."""
+    """Whether the end follows the pixels, whatever comes behind it."""
     place = len(START)
     while jpeg[place : place + 2] not in (SCAN, b''):
         # A segment, such as one with a thumbnail, or a byte that fills up.

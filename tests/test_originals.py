@@ -68,6 +68,8 @@ def test_a_jpeg_without_its_end_is_damaged(
     for beside in (whole[:2] + inner + whole[2:], whole[:2] + b'\xff' + whole[2:]):
         path.write_bytes(beside + b'\x00\xff\xda\x00')
         read_image(path, (64, 64, 3))
+    path.write_bytes(whole[:2] + b'\xff\xd0' + whole[2:])
+    read_image(path, (64, 64, 3))
     path.write_bytes(whole[:2] + inner + whole[2:length] + bytes(9))
     with pytest.raises(ValueError, match=r'a\.jpg is not an image, or is damaged'):
         read_image(path, (64, 64, 3))

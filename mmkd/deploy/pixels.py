@@ -21,6 +21,9 @@ READ = ('val_dataloader', 'test_dataloader')
 """The loaders that tell how images are read; the first one that is there counts."""
 
 IMAGE_LOADER = 'LoadImageFromFile'
+CHANGES = {'Normalize', 'ToTensor'}
+"""Steps that change values, for pipelines that cannot be run on an image alone."""
+
 SIDE = 64
 """Height and width of the image, each half of which has one colour."""
 
@@ -52,11 +55,15 @@ def channel_order(
     found = [[each for _, each in datasets_of(cfg, [name])] for name in READ]
     datasets = found[0] or found[1]
     unknown = 'grey' if len(mean) == 1 else SAME
-    try:
-        orders = {_order(cfg, each, network, mean, std) for each in datasets}
-    except Exception:
-        # Steps may raise anything.
-        return unknown
+    orders = set()
+    for each in datasets:
+        names = [_name(step) for step in each['pipeline']]
+        try:
+            order = _order(cfg, each, network, mean, std)
+        except Exception:
+            # Steps that need more than an image may raise anything.
+            order = None if CHANGES & {*names} else unknown
+        orders.add(unknown if order and any(map(_reads_otherwise, names)) else order)
     if None in orders:
         return None
     return orders.pop() if len(orders) == 1 else unknown
@@ -80,12 +87,20 @@ def _order(
     return None
 
 
-def _is_kept(step: Mapping[str, Any]) -> bool:
-    """Whether a step is no loader of labels, nor of files of another kind."""
+def _name(step: Mapping[str, Any]) -> str:
+    """The name of a step, which may be given with its scope or as a class."""
     kind = step['type']
     name = kind if isinstance(kind, str) else kind.__name__
-    name = name.rpartition('.')[2]
-    return name == IMAGE_LOADER or not name.startswith('Load')
+    return name.replace('/', '.').rpartition('.')[2]
+
+
+def _loads_other(name: str) -> bool:
+    return name.startswith('Load') and name != IMAGE_LOADER
+
+
+def _reads_otherwise(name: str) -> bool:
+    """Whether a step loads images in a way of its own, not labels."""
+    return _loads_other(name) and 'Annotation' not in name
 
 
 def _packed(dataset: Mapping[str, Any], colours: np.ndarray, folder: str) -> Any:
@@ -99,7 +114,7 @@ def _packed(dataset: Mapping[str, Any], colours: np.ndarray, folder: str) -> Any
     steps = [
         {k: v for k, v in step.items() if k not in ('backend_args', 'file_client_args')}
         for step in dataset['pipeline']
-        if _is_kept(step)
+        if not _loads_other(_name(step))
     ]
     return Compose(steps)(
         dict(

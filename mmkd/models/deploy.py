@@ -79,12 +79,10 @@ def settle_preprocessor(cfg: Config, changed: Iterable[str] = ()) -> None:
     elif given:
         top = cfg.get('data_preprocessor') or {}
         paths = [key.split('.') for key in changed]
-        names = {path[1] if path[1:] else None for path in paths if path[0] == TOP}
-        ignored = {
-            name: value
-            for name, value in top.items()
-            if name in names or (None in names and name != 'type')
-        }
+        if [TOP] in paths:
+            check_alike({k: v for k, v in top.items() if k != 'type'}, given)
+        names = {path[1] for path in paths if path[0] == TOP and path[1:]}
+        ignored = {name: top[name] for name in names}
         check_alike(ignored, {**dict.fromkeys(ignored), **given})
 
 

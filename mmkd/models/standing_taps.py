@@ -1,6 +1,7 @@
 """Taps that stay on a model while it runs compiled."""
 
 from collections.abc import Callable, Iterable
+from functools import wraps
 from typing import Any
 
 from torch import nn
@@ -69,6 +70,7 @@ class StandingTaps:
 
 def _observed(own: Any, observer: Observer) -> Any:
     class Observed(own):
+        @wraps(own.forward)
         def forward(self, *args: Any, **kwargs: Any) -> Any:
             return observer.run(super().forward, *args, **kwargs)
 

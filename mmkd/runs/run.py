@@ -132,7 +132,7 @@ class Run:
             scored = [
                 {*curve}
                 for name, curve in self.scalars.val.items()
-                if not name.startswith(OF_HOOKS)
+                if curve and not name.startswith(OF_HOOKS)
             ]
             # Else they are logged by the other unit: by epoch, of which only 0 is.
             if {0} not in scored and all(max(s) <= self.length for s in scored):

@@ -226,10 +226,12 @@ GEOMETRY = [
         ([FILE, PIL, TENSOR, SCALED, PACK], (None, False)),
         ([FILE, dict(type='Equalize', prob=1.0), PACK], (None, False)),
         ([dict(FILE, color_type='grayscale'), PACK], (None, False)),
-        ([dict(type='LoadNumpy'), PACK], ('BGR', True)),
+        # A loader of files that the images are not.
+        ([dict(type='LoadNumpy'), PACK], (None, True)),
         # What needs more than an image tells nothing of its pixels.
         ([FILE], (None, True)),
         ([FILE, SEVERAL], (None, True)),
+        ([FILE, NORMALISE, SEVERAL], (None, False)),
     ],
 )
 def test_a_pipeline_that_changes_pixels_leaves_them_unknown(

@@ -106,7 +106,7 @@ def test_a_tap_that_never_came_is_an_error_too(net: Branches) -> None:
 
 def test_taps_that_do_not_stand_have_hooks(net: Branches) -> None:
     expected = captured(net, TAPS)
-    with StandingTaps(net, TAPS[:1]):
+    with StandingTaps(net, [TAPS[0], Tap('head', 'input')]):
         found = captured(net, TAPS)
     assert all(found[tap].equal(expected[tap]) for tap in TAPS)
 

@@ -94,6 +94,16 @@ def test_scores_by_epoch_and_others_by_iteration(tmp_path: Path) -> None:
     assert read_run(tmp_path).finished
 
 
+def test_a_score_that_a_resumed_session_no_longer_logs(tmp_path: Path) -> None:
+    config = settings(val_cfg={}) | dict(train_cfg=dict(max_iters=100, val_interval=50))
+    train = {50: dict(loss=1.0), 100: dict(loss=1.0)}
+    write_session(tmp_path, train, {50: dict(mIoU=1.0)}, config, name='1')
+    scores = {50: dict(mDice=1.0), 100: dict(mDice=1.0)}
+    config = config | dict(resume=True)
+    write_session(tmp_path, train, scores, config, name='2')
+    assert read_run(tmp_path).finished
+
+
 def test_what_hooks_log_at_the_end_is_no_score(tmp_path: Path) -> None:
     logged = {100: {'collapse_nc1': 0.5}}
     config = settings(val_cfg={}) | dict(train_cfg=dict(max_iters=100, val_interval=50))

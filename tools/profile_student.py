@@ -18,7 +18,6 @@ from mmengine.config import Config
 from torch import Tensor
 
 import mmkd
-from mmkd.checkpoints.loading import safe_load
 from mmkd.cli.command_line import positive
 from mmkd.cli.console import ending_in_words
 from mmkd.cli.deployment import (
@@ -42,7 +41,7 @@ from mmkd.deploy.names import check_names
 from mmkd.deploy.needs import NEEDED, needed
 from mmkd.deploy.network import Network, student_network, teacher_network
 from mmkd.deploy.worth import record, sentences, table
-from mmkd.models.class_names import names_in, names_of
+from mmkd.models.class_names import names_of
 
 SCORED = {'pixels': 200, 'images': 2000}
 """Default number of validation images, by what is classified."""
@@ -118,8 +117,7 @@ def measure(cfg: Config, args: argparse.Namespace, folder: Path) -> dict[str, An
     networks = {'student': student}
     validation = data_of(cfg, VALIDATION, 'no score', notes)
     if not args.no_score:
-        stored = names_in(safe_load(args.checkpoint))
-        check_names(stored, names_of(validation), args.checkpoint)
+        check_names(student.trained_names, names_of(validation), args.checkpoint)
     if args.teacher:
         set_teacher(cfg, args.teacher)
     missing = ''

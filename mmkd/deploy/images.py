@@ -42,9 +42,8 @@ def dataset_of(cfg: Config, loader: str = VALIDATION) -> Any:
                 f'the folder {root!r} of {place} does not exist; pass --data-root'
             )
     check_data(cfg, [loader])
-    settings = copy.deepcopy(cfg[loader].dataset)
-    if loader == TRAINING:
-        settings = copy.deepcopy(seen_as_in_validation(cfg))
+    own = seen_as_in_validation(cfg) if loader == TRAINING else cfg[loader].dataset
+    settings = copy.deepcopy(own)
     for _, dataset in datasets_of({loader: dict(dataset=settings)}, [loader]):
         kind = class_of(DATASETS, dataset, cfg.get('default_scope'))
         if kind and 'download' in arguments(kind)[0]:

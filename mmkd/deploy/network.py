@@ -40,11 +40,13 @@ class Network(nn.Module):
         resized: Whether the logits of pixels are resized to the size of the images.
 
     Attributes:
+        trained_names: The names of its classes in its checkpoint; None without.
         view: What is known about the model.
         divisor: Height and width of its images must be multiples of this.
     """
 
     channels: Tensor | None
+    trained_names: Sequence[str] | None = None
 
     def __init__(
         self,
@@ -139,8 +141,10 @@ def student_network(cfg: Config, checkpoint: str, resized: bool = True) -> Netwo
             f'config, which does not have its {listed(unread)}. Pass the config that '
             'the checkpoint was trained with.'
         )
-    names = names_in(content) or names_in_config(cfg)
-    return Network(model, names, resized=resized)
+    stored = names_in(content)
+    network = Network(model, stored or names_in_config(cfg), resized=resized)
+    network.trained_names = stored
+    return network
 
 
 def teacher_network(

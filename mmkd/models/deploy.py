@@ -106,7 +106,8 @@ def drop_distillation(cfg: Config) -> None:
         return
     settle_preprocessor(cfg)
     if not cfg.model.get('data_preprocessor'):
-        # The Runner passes the top-level one to a distiller without its own.
+        # The Runner passes the top-level one to a distiller without its own: what that
+        # refuses is refused here.
         student_dict({**cfg.model, 'data_preprocessor': cfg.get('data_preprocessor')})
     cfg.model = student_dict(cfg.model)
     hooks = cfg.get('default_hooks') or {}

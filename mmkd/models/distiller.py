@@ -197,6 +197,7 @@ class Distiller(BaseModel):
             for method in self.named_methods.values()
             if method.task_weight is not None and method.weight > 0
         ]
+        # PyTorch's compiler does not trace max(..., default=...).
         share = max([m.schedule_factor or 0.0 for m in naming] or [1.0])
         return share * self._task_weight + (1 - share)
 

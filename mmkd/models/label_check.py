@@ -11,6 +11,8 @@ from mmkd.models.tasks import Task
 class LabelCheck:
     """Makes a data preprocessor refuse invalid labels, in training.
 
+    What depends on the values of labels cannot be compiled: it runs as it is written.
+
     Args:
         task: How to read labels.
         num_classes: Channels of the student's logits.

@@ -1,13 +1,10 @@
 """Binary KL divergence, class by class."""
 
 from torch import Tensor
-from torch.nn.functional import softplus
+from torch.nn.functional import logsigmoid
 
 from mmkd.models.losses.base import LogitLoss
 from mmkd.registry import MODELS
-
-LINEAR_FROM = 40.0
-"""From here on ``softplus(x)`` equals ``x`` to the last digit, even in float64."""
 
 
 @MODELS.register_module()
@@ -53,6 +50,5 @@ def bernoulli_kl(student: Tensor, teacher: Tensor) -> Tensor:
     """
     # Use the outcome that the teacher considers less likely: all terms are then as
     # small as the divergence, however large the logits.
-    outcome = -teacher.new_ones(()).copysign(teacher)
-    s, t = student * outcome, -teacher.abs()
-    return softplus(s, threshold=LINEAR_FROM) - softplus(t) - t.sigmoid() * (s - t)
+    s, t = student * teacher.new_ones(()).copysign(teacher), teacher.abs()
+    return logsigmoid(t) - logsigmoid(s) + (-t).sigmoid() * (s - t)

@@ -3,10 +3,9 @@
 import math
 
 from torch import Tensor
-from torch.nn.functional import softplus
+from torch.nn.functional import logsigmoid
 
 from mmkd.models.losses.base import LogitLoss
-from mmkd.models.losses.binary_kl import LINEAR_FROM
 from mmkd.registry import MODELS
 
 
@@ -50,5 +49,4 @@ class BinaryKLNormLoss(LogitLoss):
         """Sum over the classes of ``log cosh`` of half the difference, ``(N, *)``."""
         gap = student - teacher
         # cosh itself would overflow.
-        log_2_cosh = softplus(gap, threshold=LINEAR_FROM) - gap / 2
-        return (log_2_cosh - math.log(2)).sum(1)
+        return gap.sum(1) / 2 - (logsigmoid(gap) + math.log(2)).sum(1)

@@ -1,5 +1,6 @@
 """The softened KL divergence of Hinton's knowledge distillation."""
 
+import math
 from typing import Any
 
 import torch
@@ -8,6 +9,8 @@ from torch.autograd import Function
 
 from mmkd.models.losses.base import LogitLoss
 from mmkd.registry import MODELS
+
+LOG2_E = 1 / math.log(2)
 
 
 @MODELS.register_module()
@@ -64,10 +67,10 @@ class _SoftmaxKL(Function):
 
     @staticmethod
     def forward(ctx: Any, student: Tensor, teacher: Tensor, dim: int) -> Tensor:
-        p, q = teacher.softmax(dim), student.softmax(dim)
+        p, log_total_p = _softmax(teacher, dim)
+        q, log_total_q = _softmax(student, dim)
         ctx.dim = dim
-        shift = _log_total(teacher, p, dim) - _log_total(student, q, dim)
-        log_ratio = (teacher - student).sub_(shift)
+        log_ratio = (teacher - student).sub_(log_total_p - log_total_q)
         ctx.save_for_backward(student, q.sub_(p))
         return log_ratio.mul_(p).sum(dim)
 
@@ -81,7 +84,12 @@ class _SoftmaxKL(Function):
         return outer.unsqueeze(ctx.dim) * gradient, None, None
 
 
-def _log_total(logits: Tensor, probabilities: Tensor, dim: int) -> Tensor:
-    """The log-sum-exp, computed from the largest probability."""
-    largest = probabilities.amax(dim, keepdim=True)
-    return logits.amax(dim, keepdim=True) - largest.log()
+def _softmax(logits: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+    """The probabilities, and the log-sum-exp.
+
+    On CPUs, exp2 takes about a third of the time of exp, which PyTorch's softmax takes.
+    """
+    largest = logits.amax(dim, keepdim=True)
+    powers = (logits - largest).mul_(LOG2_E).exp2_()
+    total = powers.sum(dim, keepdim=True)
+    return powers.div_(total), total.log_().add_(largest)

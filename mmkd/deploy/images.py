@@ -18,6 +18,7 @@ from mmkd.config.changes import check_data
 from mmkd.deploy.network import Network
 from mmkd.evenly import evenly
 from mmkd.registry import scope_of
+from mmkd.resilience.reading import SampleReader
 
 VALIDATION, TRAINING = 'val_dataloader', 'train_dataloader'
 
@@ -86,26 +87,13 @@ def images_of(dataset: Any, count: int, network: Network) -> list[Tensor]:
         Each ``(1, C, H, W)``.
 
     Raises:
-        ValueError: If an image or its label cannot be read; the message names it.
+        CorruptSampleError: If an image or its label cannot be read.
     """
-    found = []
-    for number in evenly(len(dataset), count):
-        try:
-            batch = pseudo_collate([dataset[number]])
-        except Exception as error:
-            # Steps of a pipeline may raise anything.
-            raise ValueError(
-                f'{_place(dataset, number)} or its label cannot be read '
-                f'({type(error).__name__}: {error})'
-            ) from error
-        found.append(network.model.data_preprocessor(batch, False)['inputs'])
-    return found
-
-
-def _place(dataset: Any, number: int) -> str:
-    """An image in messages."""
-    known = dataset.get_data_info(number) if hasattr(dataset, 'get_data_info') else {}
-    return str(known.get('img_path') or f'image {number} of the data set')
+    reader, preprocess = SampleReader(dataset), network.model.data_preprocessor
+    return [
+        preprocess(pseudo_collate([reader[number]]), False)['inputs']
+        for number in evenly(len(dataset), count)
+    ]
 
 
 def noise(count: int, size: Sequence[int], network: Network) -> list[Tensor]:

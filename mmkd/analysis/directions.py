@@ -1,19 +1,24 @@
 """Directions of task and distillation gradients, at features and classifier."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+from mmengine.structures import PixelData
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from mmkd.analysis.trained import Trained
 from mmkd.loss_groups import groups_of
 from mmkd.models.class_geometry import spread
+from mmkd.models.class_names import names_of
 from mmkd.models.discovery import ModelView
+from mmkd.models.methods import Method
 from mmkd.models.taps import find_module, first_tensor
+from mmkd.models.tasks import PixelTask, Task
+from mmkd.models.teachers import RecordedTeacher
 from mmkd.models.watching import Kind, watch
 
 
@@ -95,13 +100,15 @@ def directions_of(run: Trained, images: int, positions: int) -> Directions:
             class.
 
     Raises:
-        ValueError: If the model is trained without a teacher, its classifier does not
-            have one row per class, or an image may have several classes.
+        ValueError: If the model is trained without a teacher, or its losses need the
+            training images, its classifier does not have one row per class, or an image
+            may have several classes.
     """
     model = run.model
     view: ModelView | None = getattr(model, 'student_view', None)
     if view is None:
         raise ValueError('a model trained without a teacher has one loss only.')
+    _prepare(run)
     if not view.task.one_class_each:
         raise ValueError('images have several labels: a feature has no single class.')
     classifier: Any = find_module(view.model, view.classifier)
@@ -120,6 +127,7 @@ def directions_of(run: Trained, images: int, positions: int) -> Directions:
         watched.append((head, 'output'))
     labels, features, gradients = [], [], []
     for data in run.batches(images):
+        _pad_labels(view.task, data['data_samples'])
         with _watching(watched) as seen:
             losses = model(**data, mode='loss')
         values = [first_tensor(value) for value in seen]
@@ -146,6 +154,39 @@ def directions_of(run: Trained, images: int, positions: int) -> Directions:
         at_logits,
         rest[0] if rest else None,
     )
+
+
+def _prepare(run: Trained) -> None:
+    """Match the teacher's classes and set schedules, as hooks do in a training.
+
+    Raises:
+        ValueError: If the losses need the training images.
+    """
+    if isinstance(run.model.teacher, RecordedTeacher):
+        raise ValueError(
+            'its teacher was recorded for its training images, and validation images '
+            'are measured: train it with --teacher.'
+        )
+    for name, method in run.model.named_methods.items():
+        if type(method).prepare is not Method.prepare:
+            raise ValueError(
+                f'methods.{name} compares training images with each other, and '
+                'validation images are measured.'
+            )
+        if method.schedule_factor is None:
+            # The scale of a loss has no direction.
+            method.schedule_factor = 1.0
+    if run.model.compares_classes:
+        run.model.teacher.classes.match(names_of(run.loader.dataset))
+
+
+def _pad_labels(task: Task, data_samples: Sequence[Any]) -> None:
+    """Pad the labels as their images are, for the model's own loss."""
+    if not isinstance(task, PixelTask):
+        return
+    for sample in data_samples:
+        sample.gt_sem_seg = PixelData(data=task.padded(sample))
+        sample.set_metainfo(dict(img_padding_size=(0, 0, 0, 0)))
 
 
 def _head(model: nn.Module, rows: Tensor) -> nn.Module | None:

@@ -47,7 +47,8 @@ def embed(features: Features) -> Embedding:
     if not 1 < classes < len(labels):
         raise ValueError(
             f'{len(labels)} features of {classes} classes have no silhouette: it needs '
-            'two classes, and one with two features. Use more images.'
+            'two classes, and one with two features. Choose more images, classes or '
+            'points.'
         )
     layout = TSNE(
         perplexity=min(PERPLEXITY, (len(labels) - 1) / 3),

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from tiny_models import Noise
 from torch import Tensor
 
 from mmkd.analysis.directions import Directions, cosines, directions_of
@@ -90,6 +91,63 @@ def test_a_head_of_its_own_takes_the_distillation_from_the_rows(
         [found.at_logits[0] @ found.rows, found.at_head_logits[1] @ found.head_rows]
     )
     torch.testing.assert_close(found.at_features, expected, rtol=1e-3, atol=1e-6)
+
+
+def test_a_teacher_with_other_names_first(tiny: Any, trained_of: Callable) -> None:
+    names, order = Noise.metainfo['classes'], [2, 0, 3, 1]
+    methods, found = dict(kd=dict(type='LogitsKD')), []
+    for permuted in (False, True):
+        teacher = tiny.teacher(tiny.model('images', width=8))
+        checkpoint = torch.load(teacher['checkpoint'])
+        if permuted:
+            state = checkpoint['state_dict']
+            state |= {k: v[order] for k, v in state.items() if k.startswith('head.fc')}
+        own = [names[n] for n in order] if permuted else names
+        checkpoint['meta'] = dict(dataset_meta=dict(classes=own))
+        torch.save(checkpoint, teacher['checkpoint'])
+        model = tiny.distiller('images', methods, teacher=teacher)
+        found.append(directions_of(trained_of(model, 'images'), 8, 8))
+    for one, other in zip(found[0].at_logits, found[1].at_logits, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-7)
+
+
+def test_schedules_do_not_matter(tiny: Any, trained_of: Callable) -> None:
+    found = [
+        directions_of(
+            trained_of(
+                tiny.distiller('images', dict(kd=dict(type='LogitsKD', **times))),
+                'images',
+            ),
+            8,
+            8,
+        ).at_logits
+        for times in ({}, dict(start=1, warmup=2))
+    ]
+    assert torch.equal(*found)
+
+
+def test_methods_that_need_the_training_images(
+    tiny: Any, trained_of: Callable
+) -> None:
+    model = tiny.distiller('images', dict(crd=dict(type='CRD')))
+    with pytest.raises(ValueError, match=r'methods\.crd compares training images'):
+        directions_of(trained_of(model, 'images'), 8, 8)
+
+
+def test_padding_is_left_out(tiny: Any, trained_of: Callable) -> None:
+    model = tiny.distiller('pixels', ONE_HEAD)
+    run = trained_of(model, 'pixels')
+    model.data_preprocessor.test_cfg = dict(size=(64, 48))
+    found = directions_of(run, images=8, positions=10_000)
+    # Of the 8x6 positions, those of the 4x4 that the image covers.
+    assert len(found.features) <= 8 * 16
+    padded = [
+        sample
+        for data in run.batches(8)
+        for sample in data['data_samples']
+        if any(sample.img_padding_size)
+    ]
+    assert len(padded) == 8
 
 
 def test_a_model_without_a_teacher(tiny: Any, trained_of: Callable) -> None:

@@ -40,7 +40,8 @@ class GradientConflictHook(Hook):
     once more, forward and twice backward, with the same random numbers.
     Parameters, gradients, BatchNorm statistics, memories and random states are
     left unchanged: the run's result does not depend on this hook. With
-    several processes, each uses its own share of the batch.
+    several processes, each uses its own share of the batch. A student without a
+    recognisable main classifier has no ``grad_cos_classifier``.
 
     Source: the analysis of Yang et al., Dual-Head Knowledge Distillation,
     Propositions 1 to 4: under neural collapse the two gradients conflict in
@@ -68,6 +69,10 @@ class GradientConflictHook(Hook):
         self.interval = interval
         self.by_stage, self.by_method = by_stage, by_method
 
+    def before_train(self, runner: Runner) -> None:
+        """Find the parameters of each part."""
+        self._parts = _parts(runner, distiller_of(runner), self.by_stage)
+
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None
     ) -> None:
@@ -76,7 +81,7 @@ class GradientConflictHook(Hook):
             return
         distiller = distiller_of(runner)
         task, others = _gradients(runner, distiller, data_batch, self.by_method)
-        for part, parameters in _parts(distiller, self.by_stage).items():
+        for part, parameters in self._parts.items():
             for suffix, store in others.items():
                 pair = [[each.get(p) for p in parameters] for each in (task, store)]
                 if not all(map(_any, pair)):
@@ -100,15 +105,20 @@ class GradientConflictHook(Hook):
             runner.message_hub.update_scalar('train/grad_cos', cosine)
 
 
-def _parts(distiller: Distiller, by_stage: bool) -> dict[str, list[nn.Parameter]]:
-    view = distiller.student_view
-    path: str = view.classifier
-    classifier = list(distiller.get_submodule(path).parameters())
-    own = {id(parameter) for parameter in classifier}
+def _parts(
+    runner: Runner, distiller: Distiller, by_stage: bool
+) -> dict[str, list[nn.Parameter]]:
+    view, parts = distiller.student_view, {}
+    try:
+        path: str = view.classifier
+    except ValueError as error:
+        runner.logger.warning(f'grad_cos_classifier is not measured: {error}')
+    else:
+        parts['classifier'] = list(distiller.get_submodule(path).parameters())
+    own = {id(each) for parameters in parts.values() for each in parameters}
     with student_alone(distiller):
         named = dict(distiller.named_parameters())
-    rest = [p for p in named.values() if id(p) not in own]
-    parts = {'classifier': classifier, 'rest': rest}
+    parts['rest'] = [p for p in named.values() if id(p) not in own]
     if by_stage:
         for number, modules in enumerate(stage_modules(view.stages, view.trace), 1):
             parts[f'stage{number}'] = [
@@ -158,10 +168,8 @@ def _losses_by_method(
     distiller: Distiller, losses: dict[str, Any]
 ) -> dict[str, Tensor]:
     found = {}
-    for name in distiller.named_methods:
-        own = {k: v for k, v in losses.items() if k.startswith(f'{PREFIX}{name}.')}
-        loss = BaseModel.parse_losses(distiller, own)[0]
-        # The losses of a method that is switched off are constants.
-        if loss.requires_grad:
-            found[f'.{name}'] = loss
+    for name, method in distiller.named_methods.items():
+        if method.is_active:
+            own = {k: v for k, v in losses.items() if k.startswith(f'{PREFIX}{name}.')}
+            found[f'.{name}'] = BaseModel.parse_losses(distiller, own)[0]
     return found

@@ -1,5 +1,7 @@
 """Stops a training whose student has collapsed."""
 
+import re
+
 from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
@@ -10,6 +12,9 @@ from mmkd.resilience.runner_model import model_of
 
 CHANCE = 1.1
 """How much better than chance a student must be, as in the paper's code."""
+
+TOP_K = re.compile(r'accuracy/top(\d+)')
+"""Scores whose chance level is known: how often the right class is among k."""
 
 
 @HOOKS.register_module()
@@ -23,13 +28,13 @@ class StopOnCollapseHook(Hook):
     Args:
         monitor: The score, by its name in validation.
         bound: Training stops below this value, in the score's unit; None for 1.1 times
-            the accuracy of guessing among the classes, in per cent.
+            the accuracy of guessing k of the classes for top-k, in per cent.
         begin: Epochs, or iterations if the training counts those, during which the
             score is ignored.
 
     Raises:
         ValueError: If ``begin`` is negative, or no bound is given for a score that is
-            not an accuracy.
+            not a top-k accuracy.
     """
 
     def __init__(
@@ -40,12 +45,14 @@ class StopOnCollapseHook(Hook):
     ) -> None:
         if begin < 0:
             raise ValueError(f'begin must not be negative, got {begin}.')
-        if bound is None and not monitor.startswith('accuracy'):
+        top_k = TOP_K.fullmatch(monitor)
+        if bound is None and not top_k:
             raise ValueError(
                 f'the chance level of {monitor!r} is unknown: set bound to the score '
                 'below which a student has collapsed.'
             )
         self.monitor, self.bound, self.begin = monitor, bound, begin
+        self._guesses = int(top_k[1]) if top_k else 0
 
     def after_val_epoch(
         self, runner: Runner, metrics: dict[str, float] | None = None
@@ -64,8 +71,8 @@ class StopOnCollapseHook(Hook):
         by_epoch = isinstance(runner.train_loop, EpochBasedTrainLoop)
         done = runner.epoch if by_epoch else runner.iter
         if self.bound is None:
-            classes = view_of(model_of(runner)).num_classes
-            self.bound = CHANCE * 100 / max(classes, 2)
+            classes = max(view_of(model_of(runner)).num_classes, 2)
+            self.bound = min(CHANCE * self._guesses / classes, 1) * 100
         score = found[self.monitor]
         if done > self.begin and score < self.bound:
             runner.logger.error(

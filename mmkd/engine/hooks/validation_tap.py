@@ -5,6 +5,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar
 
+import torch
+from mmengine.dist import all_reduce
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor
@@ -29,6 +31,7 @@ class ValidationTapHook(Hook):
     def __init__(self) -> None:
         self._seen: list[Tensor] = []
         self._end: Callable[[], None] = lambda: None
+        self._whole = torch.ones(())
         self._told = False
 
     @abstractmethod
@@ -60,6 +63,7 @@ class ValidationTapHook(Hook):
     def before_val_epoch(self, runner: Runner) -> None:
         """Start to read the tap."""
         self.begin()
+        self._whole = torch.ones(())
         self._seen.clear()
         module = find_module(self._view.model, self._tap.path)
         self._end = watch(module, self._tap.kind, partial(self._note, self._seen))
@@ -80,6 +84,7 @@ class ValidationTapHook(Hook):
         self._seen.clear()
         whole = len(values) == 1 and len(values[0]) == len(outputs or ())
         if not whole or not task.one_class_each:
+            self._whole = torch.zeros(())
             self._tell(runner, len(values))
             return
         [value] = values
@@ -94,9 +99,10 @@ class ValidationTapHook(Hook):
     def after_val_epoch(
         self, runner: Runner, metrics: dict[str, float] | None = None
     ) -> None:
-        """Log the measures."""
+        """Log the measures, unless a process could not measure all of its images."""
         self._end()
-        for name, value in self.measures().items():
+        all_reduce(self._whole, 'min')
+        for name, value in self.measures().items() if self._whole else ():
             runner.message_hub.update_scalar(f'val/{name}', value)
 
     def _tell(self, runner: Runner, runs: int) -> None:

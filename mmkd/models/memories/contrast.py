@@ -152,4 +152,8 @@ class ContrastMemory(nn.Module):
         saved = state_dict.get(f'{prefix}student')
         if saved is not None and not len(self.student):
             self._resize(len(saved))
+        if saved is not None and len(saved) != len(self.student):
+            # Of another training set, as are the normalisers.
+            for name in self.state_dict():
+                state_dict.pop(f'{prefix}{name}', None)
         super()._load_from_state_dict(state_dict, prefix, *args)

@@ -66,8 +66,8 @@ class PixelTask(Task):
         return data_sample.pred_sem_seg.data
 
     def targets(self, data_samples: Sequence[BaseDataElement]) -> Targets:
-        """Label maps ``(N, H, W)``."""
-        labels = [self.labels_of(sample) for sample in data_samples]
+        """Label maps ``(N, H, W)``, with the padding that validation images have."""
+        labels = [self.padded(sample) for sample in data_samples]
         return Targets(
             torch.cat(labels).long(),
             ignore_index=self.ignore_index,
@@ -96,6 +96,23 @@ class PixelTask(Task):
         if 'gt_sem_seg' not in data_sample:
             return torch.empty(0)
         return data_sample.gt_sem_seg.data
+
+    def padded(self, data_sample: BaseDataElement) -> Tensor:
+        """The label map ``(1, H, W)`` of one image, padded as its image is.
+
+        MMSegmentation's preprocessor pads validation images (``test_cfg``), but not
+        their labels, which may have another size.
+        """
+        labels = self.labels_of(data_sample)
+        sides = data_sample.get('img_padding_size')
+        if not sides or not any(sides):
+            return labels
+        left, right, top, bottom = sides
+        height, width = data_sample.pad_shape
+        tall = labels.shape[1] / (height - top - bottom)
+        wide = labels.shape[2] / (width - left - right)
+        scaled = left * wide, right * wide, top * tall, bottom * tall
+        return F.pad(labels, [*map(round, scaled)], value=self.ignore_index)
 
     def is_ignored(self, labels: Tensor) -> Tensor:
         """Labels equal to the head's ``ignore_index``, which padding has too."""

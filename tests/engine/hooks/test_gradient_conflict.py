@@ -29,7 +29,9 @@ def scalars(runner: Any) -> dict[str, float]:
 
 def look(runner: Any, batch: dict | None = None) -> dict[str, float]:
     batch = batch_of(runner) if batch is None else batch
-    GradientConflictHook(interval=1).before_train_iter(runner, 0, batch)
+    hook = GradientConflictHook(interval=1)
+    hook.before_train(runner)
+    hook.before_train_iter(runner, 0, batch)
     return scalars(runner)
 
 
@@ -83,6 +85,7 @@ def test_stages_and_methods_each_have_their_own(
 ) -> None:
     batch = batch_of(runner)
     hook = GradientConflictHook(interval=1, by_stage=True, by_method=True)
+    hook.before_train(runner)
     hook.before_train_iter(runner, 0, batch)
     logged = {
         name.removeprefix('train/'): history.current()
@@ -114,6 +117,31 @@ def test_stages_and_methods_each_have_their_own(
     # The auxiliary head's loss does not reach the main classifier.
     assert 'grad_cos_classifier.kd' in logged
     assert 'grad_cos_classifier.dual_head' not in logged
+
+
+def test_an_idle_method_has_no_cosine(runner: Any, distiller: Any) -> None:
+    distiller.methods['kd'].schedule_factor = 0.0
+    hook = GradientConflictHook(interval=1, by_method=True)
+    hook.before_train(runner)
+    hook.before_train_iter(runner, 0, batch_of(runner))
+    assert list(scalars(runner)) == [
+        'train/grad_cos_rest', 'train/grad_cos_rest.dual_head'
+    ]
+
+
+def test_a_student_without_one_classifier_is_measured_elsewhere(
+    runner: Any, distiller: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(view: Any) -> str:
+        raise ValueError('no recognisable main classifier')
+
+    monkeypatch.setattr(type(distiller.student_view), 'classifier', property(none))
+    said: list[str] = []
+    monkeypatch.setattr(runner.logger, 'warning', said.append)
+    assert list(look(runner)) == ['train/grad_cos_rest']
+    assert said == [
+        'grad_cos_classifier is not measured: no recognisable main classifier'
+    ]
 
 
 def test_accumulated_gradients_stay(runner: Any, distiller: Any) -> None:

@@ -7,13 +7,16 @@ import pytest
 import torch
 from mmengine.structures import PixelData
 from tiny_models import CLASSES, Noise
+from torch.utils.data import ConcatDataset
 
 from mmkd.engine import NeuralCollapseHook
 from mmkd.models.class_geometry import ClassMoments
 from mmkd.models.taps import capture
 
 
-def runner_of(tiny: Any, task: str, model: Any, name: str = 'run', **hook: Any) -> Any:
+def runner_of(
+    tiny: Any, task: str, model: Any, name: str = 'run', images: Any = None, **hook: Any
+) -> Any:
     metric = 'mmpretrain.Accuracy' if task == 'images' else 'mmseg.IoUMetric'
     return tiny.runner(
         model,
@@ -22,7 +25,7 @@ def runner_of(tiny: Any, task: str, model: Any, name: str = 'run', **hook: Any) 
         val_dataloader=dict(
             batch_size=3,
             num_workers=0,
-            dataset=Noise(tiny.batch(task, seed=5, count=8)),
+            dataset=images or Noise(tiny.batch(task, seed=5, count=8)),
             sampler=dict(type='DefaultSampler', shuffle=False),
             collate_fn=dict(type='pseudo_collate'),
         ),
@@ -93,6 +96,17 @@ def test_images_cut_into_windows_are_not_measured(
     runner.train()
     assert not logged(runner)
     assert [line for line in said if 'sliding windows' in line]
+
+
+def test_images_of_one_window_do_not_stand_for_the_others(tiny: Any) -> None:
+    windows = dict(mode='slide', crop_size=(32, 32), stride=(32, 32))
+    model = tiny.distiller('pixels', student=tiny.model('pixels', test_cfg=windows))
+    sizes = [Noise(tiny.batch('pixels', count=3, size=size)) for size in (32, 64)]
+    images = ConcatDataset(sizes)
+    images.metainfo = Noise.metainfo
+    runner = runner_of(tiny, 'pixels', model, images=images)
+    runner.train()
+    assert not logged(runner)
 
 
 @pytest.mark.parametrize('positions', [0, -1, 2.5])

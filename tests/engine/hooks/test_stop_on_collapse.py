@@ -14,18 +14,20 @@ from mmkd.engine import StopOnCollapseHook
 class Scores(BaseMetric):
     """Returns given scores, one per validation."""
 
-    def __init__(self, scores: list[float]) -> None:
+    def __init__(self, scores: list[float], name: str) -> None:
         super().__init__()
-        self.scores = list(scores)
+        self.scores, self.name = list(scores), name
 
     def process(self, data_batch: Any, data_samples: Any) -> None:
         self.results.append(0)
 
     def compute_metrics(self, results: Any) -> dict[str, float]:
-        return {'accuracy/top1': self.scores.pop(0)}
+        return {self.name: self.scores.pop(0)}
 
 
-def epochs(tiny: Any, scores: list[float], **hook: Any) -> int:
+def epochs(
+    tiny: Any, scores: list[float], name: str = 'accuracy/top1', **hook: Any
+) -> int:
     runner = tiny.runner(
         tiny.distiller('images'),
         val_dataloader=dict(
@@ -36,7 +38,7 @@ def epochs(tiny: Any, scores: list[float], **hook: Any) -> int:
             collate_fn=dict(type='pseudo_collate'),
         ),
         val_cfg={},
-        val_evaluator=dict(type='Scores', scores=scores),
+        val_evaluator=dict(type='Scores', scores=scores, name=name),
         train_cfg=dict(by_epoch=True, max_epochs=len(scores)),
         custom_hooks=[dict(type='mmkd.StopOnCollapseHook', **hook)],
     )
@@ -63,10 +65,20 @@ def test_it_stops_below_the_bound_and_not_before(
     assert epochs(tiny, scores, **settings) == expected
 
 
+@pytest.mark.parametrize(('k', 'bound'), [(2, 2 * CHANCE), (4, 100)])
+def test_chance_of_the_right_class_among_several(
+    k: int, bound: float, tiny: Any
+) -> None:
+    watched = dict(name=f'accuracy/top{k}', monitor=f'accuracy/top{k}', begin=0)
+    scores = [min(bound + 1, 100), bound - 1, 90]
+    assert epochs(tiny, scores, **watched) == 2
+
+
 def test_settings_that_cannot_be(tiny: Any) -> None:
     with pytest.raises(ValueError, match='begin must not be negative'):
         StopOnCollapseHook(begin=-1)
-    with pytest.raises(ValueError, match="the chance level of 'mIoU'"):
-        StopOnCollapseHook(monitor='mIoU')
+    for name in ('mIoU', 'accuracy/of_mine'):
+        with pytest.raises(ValueError, match=f"the chance level of '{name}'"):
+            StopOnCollapseHook(monitor=name)
     with pytest.raises(ValueError, match=r'accuracy/top2.*Did you mean'):
         epochs(tiny, [1.0], monitor='accuracy/top2', begin=0)

@@ -11,6 +11,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from mmkd.engine import ValidationLossHook
 from mmkd.label_vote import majority
+from mmkd.models.tasks import task_of
 from mmkd.structures import Targets
 
 
@@ -75,3 +76,26 @@ def test_images_without_a_class_play_no_part(tiny: Any) -> None:
     samples['data_samples'][0].gt_sem_seg.data[:] = 1
     some = logged(tiny, 'pixels', tiny.plain('pixels'), samples)
     assert some.current() > 0
+
+
+@pytest.mark.parametrize('padding', [dict(size=(48, 64)), dict(size_divisor=48)])
+def test_padding_has_no_class(tiny: Any, padding: dict[str, Any]) -> None:
+    # Pixels are classified one by one, by their own colour.
+    model = tiny.plain('pixels', test_cfg=dict(mode='whole'))
+    model.data_preprocessor.test_cfg = None
+    samples = tiny.batch('pixels', seed=5, count=8, size=32)
+    for number, sample in enumerate(samples['data_samples']):
+        # Half of the size of their images, as after a resize of these alone.
+        sample.gt_sem_seg = PixelData(data=sample.gt_sem_seg.data[:, ::2, ::2])
+        sample.set_metainfo(dict(ori_shape=(16, 16), img_path=f'{number}.png'))
+    task = task_of(model)
+    batch = {
+        name: [Noise(samples)[number][name] for number in range(3)] for name in samples
+    }
+    plain = task.targets(model.data_preprocessor(batch, False)['data_samples'])
+    model.data_preprocessor.test_cfg = padding
+    found = task.targets(model.data_preprocessor(batch, False)['data_samples'])
+    height, width = (24, 32) if 'size' in padding else (24, 24)
+    assert found.labels.shape == (3, height, width)
+    assert torch.equal(found.labels[:, :16, :16], plain.labels)
+    assert found.valid.sum() == plain.valid.sum()

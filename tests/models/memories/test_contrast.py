@@ -83,3 +83,14 @@ def test_one_class_has_no_negatives() -> None:
     memory = ContrastMemory(3, 0.5)
     with pytest.raises(ValueError, match='all 2 training samples are of one class'):
         memory.prepare(torch.tensor([3, 3]))
+
+
+def test_one_of_another_training_set_begins_anew(memory: ContrastMemory) -> None:
+    memory.normalizers(torch.tensor([3.0, 4.0]))
+    other = ContrastMemory(3, 0.25)
+    other.prepare(LABELS.repeat(2))
+    before = {name: value.clone() for name, value in other.state_dict().items()}
+    found = other.load_state_dict(memory.state_dict(), strict=False)
+    assert sorted(found.missing_keys) == sorted(before)
+    for name, value in other.state_dict().items():
+        torch.testing.assert_close(value, before[name], equal_nan=True)

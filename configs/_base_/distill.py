@@ -1,6 +1,6 @@
 # What every distillation needs besides a student, a teacher and methods.
-# Two bases cannot both define a key, so a pair passes these on to model,
-# default_hooks, optim_wrapper and, for programs other than mmkd's, custom_imports.
+# Two bases cannot both define a key, so a pair passes these on to model and
+# default_hooks and, for programs other than mmkd's, custom_imports and optim_wrapper.
 # Its settings override those of methods for this pair.
 distill_imports = dict(imports=['mmkd.engine'])
 distiller = dict(_delete_=True, type='mmkd.Distiller', methods=dict())

@@ -21,6 +21,7 @@ from mmengine.logging import print_log
 import mmkd
 from mmkd.checks import check_shapes
 from mmkd.checks.places import hooks_of, several
+from mmkd.config.kept import keep_of_bases
 from mmkd.config.keys import check_names, warn_of_idle_changes
 from mmkd.config.reading import read_config
 from mmkd.config.sources import (
@@ -75,6 +76,7 @@ def load_config(name: str) -> Config:
     setup()
     cfg = _read(name)
     type_names(cfg)
+    keep_of_bases(cfg)
     _import_own(cfg)
     for key in LISTS:
         if isinstance(cfg.get(key), tuple):

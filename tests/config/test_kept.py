@@ -1,0 +1,82 @@
+"""A student's own modules and optimiser constructor in a distillation."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mmkd.config.experiments import load_config, set_methods
+
+STUDENT = """
+_base_ = 'mmkd::students/resnet8_tin100.py'
+custom_imports = dict(imports=['layers_of_mine'])
+optim_wrapper = dict(
+    constructor='LayersOfMine', paramwise_cfg=dict(decay_rate=0.5))
+"""
+PAIR = """
+_base_ = ['./student.py', 'mmkd::_base_/distill.py']
+model = _base_.distiller | dict(
+    student={{_base_.model}},
+    teacher=dict(config='mmkd::teachers/resnet20_tin100.py', checkpoint='t.pth'))
+default_hooks = _base_.distill_hooks
+"""
+LINES = {
+    'both lines': """
+custom_imports = _base_.distill_imports
+optim_wrapper = _base_.distill_optim_wrapper
+""",
+    'neither': '',
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / 'layers_of_mine.py').write_text(
+        'from mmengine.optim import DefaultOptimWrapperConstructor\n'
+        'from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS\n'
+        '@OPTIM_WRAPPER_CONSTRUCTORS.register_module(force=True)\n'
+        'class LayersOfMine(DefaultOptimWrapperConstructor):\n'
+        '    pass\n'
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'student.py').write_text(STUDENT)
+    return tmp_path
+
+
+@pytest.mark.parametrize('lines', LINES)
+@pytest.mark.parametrize('inherited', [False, True])
+def test_they_are_the_same_with_and_without_a_teacher(
+    folder: Path, lines: str, inherited: bool
+) -> None:
+    (folder / 'pair.py').write_text(PAIR + LINES[lines])
+    (folder / 'child.py').write_text("_base_ = 'pair.py'\n")
+    name = 'child.py' if inherited else 'pair.py'
+    cfg = load_config(name)
+    assert cfg.custom_imports['imports'] == (
+        ['mmkd.engine', 'layers_of_mine']
+        if lines == 'both lines'
+        else ['layers_of_mine', 'mmkd.engine']
+    )
+    inner = dict(cfg.optim_wrapper.paramwise_cfg)
+    inner.setdefault('constructor', cfg.optim_wrapper.constructor)
+    assert inner == dict(decay_rate=0.5, constructor='LayersOfMine')
+    alone = load_config(name)
+    set_methods(alone, ['none'])
+    wrapper: Any = alone.optim_wrapper
+    assert wrapper.constructor == 'LayersOfMine'
+    assert wrapper.paramwise_cfg == dict(decay_rate=0.5)
+
+
+def test_what_a_pair_names_itself_stays(folder: Path) -> None:
+    (folder / 'pair.py').write_text(
+        PAIR
+        + "custom_imports = dict(imports=['mmkd.engine', 'json'])\n"
+        + 'optim_wrapper = dict(\n'
+        + "    constructor='mmkd.DistillOptimWrapperConstructor',\n"
+        + "    paramwise_cfg=dict(constructor='DefaultOptimWrapperConstructor'))\n"
+    )
+    cfg = load_config('pair.py')
+    assert cfg.custom_imports['imports'] == ['mmkd.engine', 'json']
+    kind = cfg.optim_wrapper.paramwise_cfg.constructor
+    assert kind == 'DefaultOptimWrapperConstructor'

@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from mmengine.hooks import Hook
 from mmengine.runner import BaseLoop, Runner
 
+from mmkd.checks.normalisation import check_normalisation
 from mmkd.engine.runner_distiller import distiller_of
 from mmkd.models.class_names import names_of
 from mmkd.models.teachers import RecordedTeacher
@@ -33,11 +34,13 @@ class PrepareMethodsHook(Hook):
 
         Raises:
             ValueError: If the teacher has different classes and a method compares
-                them, or it was recorded on other views.
+                them, its images are normalised otherwise, or it was recorded on other
+                views.
         """
         # The public attribute would build the training set even for validation.
         if not isinstance(runner._train_loop, BaseLoop):
             return
+        check_normalisation(runner.cfg)
         dataset, distiller = runner.train_dataloader.dataset, distiller_of(runner)
         if distiller.compares_classes:
             distiller.teacher.classes.match(names_of(dataset))

@@ -23,7 +23,7 @@ from mmengine.registry import (
 )
 
 from mmkd.arguments import check_arguments
-from mmkd.checks.values import check_values
+from mmkd.checks.values import LIBRARIES, check_values
 from mmkd.nearest import LIKELY, did_you_mean
 
 INNER_MODELS = (
@@ -96,10 +96,13 @@ class PartCheck:
                 f"{where}: decode_backend='pickle' would run code in the files. Save "
                 "arrays with numpy.save and use decode_backend='numpy'."
             )
+        if registry is TRANSFORMS and not _of_libraries(kind):
+            # It may build what it holds in its own way, as Albumentations does.
+            return kind
         for name, value in part.items():
             inner = _registry_of(name, registry)
             if registry is MODELS and name in LAYERS and isinstance(value, Mapping):
-                self.kind(f'{where}.{name}', value, MODELS, surely=True)
+                self.kind(f'{where}.{name}', value, MODELS, True, _scope_of(kind))
             if inner is None:
                 continue
             if isinstance(value, Mapping):
@@ -122,15 +125,28 @@ class PartCheck:
         part: Mapping[str, Any],
         registry: Registry,
         surely: bool = False,
+        also: str | None = None,
     ) -> Any:
-        """The class of a part; None if it has no type or the class is unknown."""
+        """The class of a part; None if it has no type or the class is unknown.
+
+        Args:
+            where: Its path.
+            part: The part.
+            registry: The registry of its kind.
+            surely: Whether an unknown type is an error, not only a misspelt one.
+            also: A second scope to look for it.
+        """
         kind = part.get('type')
         if not isinstance(kind, str):
             return kind
-        scope = part.get('_scope_') or self.scope
+        scopes = [part.get('_scope_') or self.scope, *([also] if also else [])]
         found = None
-        with suppress(RuntimeError), registry.switch_scope_and_registry(scope) as own:
-            found = own.get(kind)
+        for scope in reversed(scopes):
+            with (
+                suppress(RuntimeError),
+                registry.switch_scope_and_registry(scope) as own,
+            ):
+                found = found or own.get(kind)
         if found is None:
             surely = surely or registry in STRICT
             names = {*registry.module_dict, *own.module_dict}
@@ -138,6 +154,18 @@ class PartCheck:
             if hint or surely:
                 raise ValueError(f'{where}: there is no type {kind!r}.{hint}')
         return found
+
+
+def _scope_of(kind: Any) -> str | None:
+    """The scope of a model's class, in which it may look for its layers itself."""
+    package = str(getattr(kind, '__module__', '')).partition('.')[0]
+    return package if package in ('mmpretrain', 'mmseg') else None
+
+
+def _of_libraries(kind: Any) -> bool:
+    return str(getattr(kind, '__module__', '')).startswith(LIBRARIES) and not (
+        kind.__name__.startswith('Albu')
+    )
 
 
 def _registry_of(name: str, registry: Registry) -> Registry | None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmkd.checks.places import hooks_of, metrics_of, several
+from mmkd.checks.places import hooks_of, metrics_of, schedulers_of, several
 from mmkd.nearest import nearest_and_known
 
 OF_IOU = {
@@ -64,7 +64,7 @@ def check_scores(cfg: Config) -> None:
 
 
 def watched(cfg: Config | Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
-    """Keys where scores are watched, with the score and its rule.
+    """Keys where scores are watched, with the score and its rule, if any.
 
     Args:
         cfg: The config of any training.
@@ -79,6 +79,11 @@ def watched(cfg: Config | Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
                 yield f'{where}.save_best', name, rule
         elif 'EarlyStopping' in str(hook.get('type')) and 'monitor' in hook:
             yield f'{where}.monitor', hook['monitor'], hook.get('rule')
+    for where, scheduler in schedulers_of(cfg):
+        if 'ReduceOnPlateau' in str(scheduler.get('type')):
+            # MMEngine's defaults.
+            name, rule = scheduler.get('monitor', 'val_loss'), scheduler.get('rule')
+            yield f'{where}.monitor', name, rule or 'less'
 
 
 def reported(evaluator: Any) -> list[str] | None:

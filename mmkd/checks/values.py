@@ -23,8 +23,9 @@ NOTHING_BELOW = {
             'size_divisor',
             'times',
             'topk',
-            'window_size',
+            'SwinTransformer.window_size',
             'BaseAveragedModel.interval',
+            'LogProcessor.window_size',
             'LoggerHook.interval',
             'SegVisualizationHook.interval',
             'VisualizationHook.interval',
@@ -46,6 +47,9 @@ FINITE = ('alpha', 'eps', 'lr', 'mean', 'momentum', 'weight_decay')
 
 SHARES = ('cat_max_ratio', 'drop_path_rate', 'prob')
 """Settings between 0 and 1."""
+
+LIBRARIES = ('mmcv.', 'mmengine.', 'mmkd.', 'mmpretrain.', 'mmseg.', 'torch.')
+"""Modules of classes whose settings have the usual meaning."""
 
 LARGEST = sys.float_info.max
 
@@ -91,7 +95,10 @@ def check_values(
         TypeError: If there is a string instead of a number.
     """
     bases = getattr(kind, '__mro__', ())
-    names = ['', *(f'{base.__name__}.' for base in bases), f'{kind}.']
+    names = [*(f'{base.__name__}.' for base in bases), f'{kind}.']
+    if not bases or kind.__module__.startswith(LIBRARIES):
+        # In other classes the same name may mean something else.
+        names.insert(0, '')
     for name, value in settings.items():
         keys = [f'{prefix}{name}' for prefix in names]
         for key in keys:
@@ -102,6 +109,8 @@ def check_values(
         if least is not None:
             range_ = f'an integer of at least {least}'
             _check_range(where, name, value, range_, least, whole=True)
+        elif names[0]:
+            continue
         elif name in POSITIVE:
             _check_range(where, name, value, 'greater than 0', math.ulp(0.0))
         elif name in SHARES:

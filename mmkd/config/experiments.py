@@ -23,7 +23,7 @@ from mmkd.checks import check_shapes
 from mmkd.checks.places import hooks_of, several
 from mmkd.config.kept import keep_of_bases
 from mmkd.config.keys import check_names, warn_of_idle_changes
-from mmkd.config.reading import read_config
+from mmkd.config.reading import facts_of, read_config
 from mmkd.config.sources import (
     mark_changes,
     mark_changes_by_files,
@@ -270,8 +270,7 @@ def drop_parts(cfg: Config) -> None:
 def _check_changes(
     file: str, own: Config, parts: set[str], methods: Mapping[str, Any]
 ) -> None:
-    for name in Config._get_base_files(file):
-        path, _ = Config._get_cfg_path(name, file)
+    for path in facts_of(Path(file)).bases:
         base = Config.fromfile(path)
         for part in parts & base.keys():
             if own[part] == base[part]:
@@ -292,7 +291,7 @@ def _check_changes(
                     f'{advice}, which merges into the result.'
                 )
         if parts & base.keys():
-            _check_changes(path, base, parts, methods)
+            _check_changes(str(path), base, parts, methods)
 
 
 def _files(kind: str) -> list[Path]:

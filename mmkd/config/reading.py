@@ -5,6 +5,7 @@ import traceback
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FunctionType, ModuleType
 from typing import NamedTuple
 
@@ -104,12 +105,21 @@ def _facts_of(path: Path, *_: int) -> Facts:
             targets = line.targets if isinstance(line, ast.Assign) else []
             assigned |= {name.id for name in targets if isinstance(name, ast.Name)}
     try:
-        names = Config._get_base_files(str(path))
-        bases = [Path(Config._get_cfg_path(name, str(path))[0]) for name in names]
+        bases = _bases_of(path)
     except Exception as error:
         # Each reader of JSON or YAML and each package lookup fails in its own way.
         raise ConfigError(f'{path}: {type(error).__name__}: {error}') from error
     return Facts(tuple(bases), frozenset(used), frozenset(assigned))
+
+
+def _bases_of(path: Path) -> list[Path]:
+    with TemporaryDirectory() as folder:
+        # Their names may contain variables, such as {{ fileDirname }}.
+        copy = str(Path(folder, path.name))
+        Config._substitute_predefined_vars(str(path), copy)
+        Config._substitute_env_variables(copy, copy)
+        names = Config._get_base_files(copy)
+    return [Path(Config._get_cfg_path(name, str(path))[0]) for name in names]
 
 
 def _check_file(path: Path, above: tuple[Path, ...]) -> None:

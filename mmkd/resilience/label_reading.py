@@ -14,6 +14,8 @@ from mmengine.structures import BaseDataElement, PixelData
 from PIL import Image
 from torch import Tensor
 
+from mmkd.checks.values import LIBRARIES
+
 FILES = 50
 """Label files that are read from a data set."""
 
@@ -36,12 +38,14 @@ class ReadLabels(NamedTuple):
         held: The values in the label file, if it has more than eight bits; empty
             otherwise.
         kept: The values that the data set reads them as.
+        final: Whether no transform of the user may map them later.
     """
 
     sample: BaseDataElement
     images: list[Tensor] | None = None
     held: Tensor = torch.empty(0, dtype=torch.int64)
     kept: Tensor = torch.empty(0, dtype=torch.int64)
+    final: bool = True
 
 
 def leaves(dataset: Any) -> list[Any]:
@@ -85,17 +89,19 @@ def _read(dataset: Any, index: int) -> ReadLabels:
     if 'seg_map_path' not in info:
         sample.gt_label = torch.as_tensor(np.atleast_1d(info['gt_label']))
         return ReadLabels(sample)
-    for transform in dataset.pipeline.transforms:
+    steps = iter(dataset.pipeline.transforms)
+    for transform in steps:
         # A copy: counters in transforms must not change before training.
         info = copy.deepcopy(transform)(info)
         if 'gt_seg_map' in info:
             break
+    final = all(type(each).__module__.startswith(LIBRARIES) for each in steps)
     labels = torch.as_tensor(info['gt_seg_map'])
     label_map = labels[None] if labels.dim() == 2 else labels
     sample.gt_sem_seg = PixelData(data=label_map.long())
     image = torch.empty(1, *info['ori_shape'][:2], device='meta')
     held = _deep_values(files['seg_map_path'], getattr(transform, 'backend_args', None))
-    return ReadLabels(sample, [image], held, held.to(labels.dtype).long())
+    return ReadLabels(sample, [image], held, held.to(labels.dtype).long(), final)
 
 
 def _deep_values(file: str, backend_args: Any) -> Tensor:

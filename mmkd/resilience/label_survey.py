@@ -114,8 +114,10 @@ def _look_at(dataset: Any, task: Task, num_classes: int) -> _Found | None:
     ignored: set[int] = set()
     count, noun = 0, 'labels'
     for read in spread(leaves(dataset)):
-        task.check_targets([read.sample], read.images)
         _check_bits(read, task)
+        if not read.final:
+            continue
+        task.check_targets([read.sample], read.images)
         task.check_labels([read.sample], num_classes)
         values = task.labels_of(read.sample).unique()
         skipped = task.is_ignored(values)

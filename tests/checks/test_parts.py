@@ -166,6 +166,25 @@ def test_what_a_checkpoint_hook_hands_on_is_taken(check: Callable[..., None]) ->
     check(**{f'{HOOK}meta': {}, f'{HOOK}priority': 9, f'{HOOK}save_optimizer': False})
 
 
+def test_albumentations_builds_its_own_transforms(check: Callable[..., None]) -> None:
+    steps = [dict(type='RandomCrop', height=8, width=8), dict(type='RandomRotate90')]
+    pipeline = [dict(type='Albu', transforms=steps)]
+    check(train_dataloader__dataset__pipeline=pipeline)
+
+
+def test_layers_of_a_backbone_of_another_library(check: Callable[..., None]) -> None:
+    backbone = dict(
+        _delete_=True,
+        type='mmpretrain.ConvNeXt',
+        arch='tiny',
+        norm_cfg=dict(type='LN2d', eps=1e-6),
+    )
+    check(model__student__backbone=backbone)
+    backbone['norm_cfg'] = dict(type='LN3d')
+    with pytest.raises(ValueError, match="norm_cfg: there is no type 'LN3d'"):
+        check(model__student__backbone=backbone)
+
+
 @pytest.mark.parametrize('file', [*PAIRS, *OFFICIAL[::80]], ids=lambda file: file.stem)
 def test_published_configs_pass(file: Path) -> None:
     cfg = Config.fromfile(file)

@@ -11,6 +11,11 @@ RULE = 'default_hooks__checkpoint__rule'
 IMAGES = 'vgg13_vgg8_cifar100'
 
 
+def plateau(**settings: Any) -> dict[str, Any]:
+    last = dict(type='ReduceOnPlateauLR', **settings)
+    return dict(param_scheduler=[dict(type='ConstantLR'), last])
+
+
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
@@ -29,6 +34,9 @@ IMAGES = 'vgg13_vgg8_cifar100'
             {BEST: 'mIoU', 'val_evaluator__prefix': 'street'},
             'Known: street/aAcc, street/mIoU',
         ),
+        (plateau(monitor='mIou'), r"param_scheduler\[1\]\.monitor: .*'mIoU'"),
+        (plateau(), r"param_scheduler\[1\]\.monitor: .*'val_loss'"),
+        (plateau(monitor='mIoU'), "the rule 'less' takes the worst 'mIoU'"),
     ],
 )
 def test_scores_that_no_metric_gives(
@@ -43,6 +51,7 @@ def test_scores_that_no_metric_gives(
     [
         {BEST: 'auto'},
         {BEST: ['mIoU', 'mAcc'], RULE: 'greater'},
+        plateau(monitor='mIoU', rule='greater'),
         {BEST: 'mPrecision', 'val_evaluator__iou_metrics': ['mIoU', 'mFscore']},
         dict(pair=IMAGES, **{BEST: 'accuracy/top5'}),
         {BEST: 'cityscapes/anything', 'val_evaluator__type': 'CityscapesMetric'},

@@ -2,6 +2,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from mmcv.transforms import BaseTransform
+from mmpretrain.models import SwinTransformer, ViTSAM
+
+from mmkd.checks.values import check_values
 
 CLIPPING = 'optim_wrapper__clip_grad'
 TRANSFORMS = 'train_dataloader__dataset__pipeline'
@@ -102,3 +106,21 @@ def test_values_that_can_be(check: Callable[..., None]) -> None:
         default_hooks__checkpoint__interval=-1,
         model__student__data_preprocessor__size=None,
     )
+
+
+class Cartoon(BaseTransform):
+    """A user's own, of whose settings the libraries' names say nothing."""
+
+    def __init__(self, style: str, size: int, reduction: str) -> None:
+        pass
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        return results
+
+
+def test_the_same_name_may_mean_something_else(check: Callable[..., None]) -> None:
+    step = dict(type=Cartoon, style='cartoon', size=-1, reduction='batchmean')
+    check(train_dataloader__dataset__pipeline=[step])
+    check_values('here', ViTSAM, dict(window_size=0))
+    with pytest.raises(ValueError, match='window_size'):
+        check_values('here', SwinTransformer, dict(window_size=0))

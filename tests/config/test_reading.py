@@ -94,3 +94,15 @@ def test_a_base_of_two_is_no_circle(folder: Path) -> None:
     (folder / 'c.py').write_text("_base_ = ['a.py', 'b.json']")
     names = [path.name for path in files_of(folder / 'c.py')]
     assert names == ['c.py', 'a.py', 'whole.py', 'b.json', 'whole.py']
+
+
+@pytest.mark.parametrize(
+    'base',
+    ['{{ fileDirname }}/whole.py', '{{$WHERE:.}}/whole.py', '{{$NAME:whole}}.py'],
+)
+def test_bases_with_variables(base: str, folder: Path) -> None:
+    (folder / 'child.py').write_text(f'_base_ = {base!r}\n')
+    (folder / 'grandchild.py').write_text("_base_ = 'child.py'\n")
+    assert load_config(str(folder / 'grandchild.py')).model.type == 'A'
+    names = [path.name for path in files_of(folder / 'grandchild.py')]
+    assert names == ['grandchild.py', 'child.py', 'whole.py']

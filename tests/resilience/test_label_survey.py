@@ -323,3 +323,21 @@ def test_transforms_of_a_users_own_are_as_they_were(
     dataset.pipeline.transforms.insert(0, Counts())
     start(dataset)
     assert dataset.pipeline.transforms[0].seen == 0
+
+
+def test_labels_that_a_users_transform_may_map_are_left_to_the_training(
+    start: Any, folder: Folder
+) -> None:
+    def halve(results: Any) -> Any:
+        results['gt_seg_map'] //= 2
+        return results
+
+    dataset = folder(stripes(0, 9), stripes(0, 1))
+    with pytest.raises(ValueError, match=r'labels \[9\]'):
+        start(dataset)
+    dataset.pipeline.transforms.append(halve)
+    assert start(dataset).warnings == []
+    deep = folder(stripes(0, 300, dtype=np.uint16), name='deep')
+    deep.pipeline.transforms.append(halve)
+    with pytest.raises(ValueError, match='values above 255'):
+        start(deep)

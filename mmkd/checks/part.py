@@ -91,12 +91,9 @@ class PartCheck:
             settings = {k: v for k, v in part.items() if k not in aside}
             check_arguments(where, kind, settings, given, besides)
             check_values(where, kind, settings)
-        if registry is TRANSFORMS and part.get('decode_backend') == 'pickle':
-            raise ValueError(
-                f"{where}: decode_backend='pickle' would run code in the files. Save "
-                "arrays with numpy.save and use decode_backend='numpy'."
-            )
-        if registry is TRANSFORMS and not _of_libraries(kind):
+        if registry is TRANSFORMS:
+            _refuse_pickle(where, part)
+        if registry is TRANSFORMS and kind is not None and not _of_libraries(kind):
             # It may build what it holds in its own way, as Albumentations does.
             return kind
         for name, value in part.items():
@@ -154,6 +151,21 @@ class PartCheck:
             if hint or surely:
                 raise ValueError(f'{where}: there is no type {kind!r}.{hint}')
         return found
+
+
+def _refuse_pickle(where: str, value: Any) -> None:
+    """Refuse transforms, nested at any depth, that run code in files."""
+    if isinstance(value, (list, tuple)):
+        for number, one in enumerate(value):
+            _refuse_pickle(f'{where}[{number}]', one)
+    elif isinstance(value, Mapping):
+        if value.get('decode_backend') == 'pickle':
+            raise ValueError(
+                f"{where}: decode_backend='pickle' would run code in the files. Save "
+                "arrays with numpy.save and use decode_backend='numpy'."
+            )
+        for name, one in value.items():
+            _refuse_pickle(f'{where}.{name}', one)
 
 
 def _scope_of(kind: Any) -> str | None:

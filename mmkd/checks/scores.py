@@ -43,7 +43,7 @@ def check_scores(cfg: Config) -> None:
                 'save_best.'
             )
     given = reported(cfg.get('val_evaluator'))
-    for where, name, rule in watched(cfg):
+    for where, name, rule in (*watched(cfg), *_of_schedulers(cfg)):
         if cfg.get('val_cfg') is None or cfg.get('val_dataloader') is None:
             raise ValueError(
                 f'{where}: there is no score {name!r} without validation: set '
@@ -79,6 +79,9 @@ def watched(cfg: Config | Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
                 yield f'{where}.save_best', name, rule
         elif 'EarlyStopping' in str(hook.get('type')) and 'monitor' in hook:
             yield f'{where}.monitor', hook['monitor'], hook.get('rule')
+
+def _of_schedulers(cfg: Config) -> Iterator[tuple[str, str, Any]]:
+    """Likewise where schedulers watch scores."""
     for where, scheduler in schedulers_of(cfg):
         if 'ReduceOnPlateau' in str(scheduler.get('type')):
             # MMEngine's defaults.

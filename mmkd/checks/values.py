@@ -1,5 +1,6 @@
 """Checks of values: empty sizes, shares above one, unknown choices."""
 
+import inspect
 import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -96,11 +97,10 @@ def check_values(
     """
     bases = getattr(kind, '__mro__', ())
     names = [*(f'{base.__name__}.' for base in bases), f'{kind}.']
-    if not bases or kind.__module__.startswith(LIBRARIES):
-        # In other classes the same name may mean something else.
-        names.insert(0, '')
     for name, value in settings.items():
-        keys = [f'{prefix}{name}' for prefix in names]
+        # In classes of a user the same name may mean something else.
+        usual = not bases or any(_takes(base, name) for base in bases)
+        keys = [f'{prefix}{name}' for prefix in (*([''] if usual else []), *names)]
         for key in keys:
             choices = CHOICES.get(key)
             if choices is not None:
@@ -109,7 +109,7 @@ def check_values(
         if least is not None:
             range_ = f'an integer of at least {least}'
             _check_range(where, name, value, range_, least, whole=True)
-        elif names[0]:
+        elif not usual:
             continue
         elif name in POSITIVE:
             _check_range(where, name, value, 'greater than 0', math.ulp(0.0))
@@ -117,6 +117,14 @@ def check_values(
             _check_range(where, name, value, 'between 0 and 1', 0, 1)
         elif name in FINITE:
             _check_range(where, name, value, 'finite', -LARGEST, LARGEST)
+
+
+def _takes(base: type, name: str) -> bool:
+    """Whether this class itself is a library's and takes the setting."""
+    init = vars(base).get('__init__')
+    if init is None or not base.__module__.startswith(LIBRARIES):
+        return False
+    return name in inspect.signature(init).parameters
 
 
 def _check_choice(

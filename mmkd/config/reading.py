@@ -113,11 +113,14 @@ def _facts_of(path: Path, *_: int) -> Facts:
 
 
 def _bases_of(path: Path) -> list[Path]:
+    if Config._is_lazy_import(str(path)):
+        return []
     with TemporaryDirectory() as folder:
         # Their names may contain variables, such as {{ fileDirname }}.
         copy = str(Path(folder, path.name))
-        Config._substitute_predefined_vars(str(path), copy)
+        Config._substitute_predefined_vars(str(path.absolute()), copy)
         Config._substitute_env_variables(copy, copy)
+        Config._pre_substitute_base_vars(copy, copy)
         names = Config._get_base_files(copy)
     return [Path(Config._get_cfg_path(name, str(path))[0]) for name in names]
 

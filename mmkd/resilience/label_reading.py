@@ -25,6 +25,9 @@ ENTRIES = 10_000
 SECONDS = 10.0
 """Seconds after which reading labels stops."""
 
+READERS = ('__getitem__', 'prepare_data')
+"""Methods of data sets that read samples."""
+
 DEEP = ('I', 'I;16', 'I;16B', 'I;16L', 'F')
 """Pillow's modes with more than eight bits."""
 
@@ -38,14 +41,12 @@ class ReadLabels(NamedTuple):
         held: The values in the label file, if it has more than eight bits; empty
             otherwise.
         kept: The values that the data set reads them as.
-        final: Whether no transform of the user may map them later.
     """
 
     sample: BaseDataElement
     images: list[Tensor] | None = None
     held: Tensor = torch.empty(0, dtype=torch.int64)
     kept: Tensor = torch.empty(0, dtype=torch.int64)
-    final: bool = True
 
 
 def leaves(dataset: Any) -> list[Any]:
@@ -89,19 +90,43 @@ def _read(dataset: Any, index: int) -> ReadLabels:
     if 'seg_map_path' not in info:
         sample.gt_label = torch.as_tensor(np.atleast_1d(info['gt_label']))
         return ReadLabels(sample)
-    steps = iter(dataset.pipeline.transforms)
-    for transform in steps:
+    for transform in dataset.pipeline.transforms:
         # A copy: counters in transforms must not change before training.
         info = copy.deepcopy(transform)(info)
         if 'gt_seg_map' in info:
             break
-    final = all(type(each).__module__.startswith(LIBRARIES) for each in steps)
     labels = torch.as_tensor(info['gt_seg_map'])
     label_map = labels[None] if labels.dim() == 2 else labels
     sample.gt_sem_seg = PixelData(data=label_map.long())
     image = torch.empty(1, *info['ori_shape'][:2], device='meta')
     held = _deep_values(files['seg_map_path'], getattr(transform, 'backend_args', None))
-    return ReadLabels(sample, [image], held, held.to(labels.dtype).long(), final)
+    return ReadLabels(sample, [image], held, held.to(labels.dtype).long())
+
+
+def may_map_later(dataset: Any) -> bool:
+    """Whether a user's own code, in a transform or data set, may change labels.
+
+    Args:
+        dataset: A data set, which may wrap others.
+    """
+    wrapped = getattr(dataset, 'datasets', None)
+    if wrapped is None:
+        wrapped = [dataset.dataset] if hasattr(dataset, 'dataset') else []
+    readers = [getattr(type(dataset), name, None) for name in READERS]
+    steps = [*_transforms(getattr(dataset, 'pipeline', None))]
+    parts = [*filter(None, readers), *map(type, steps)]
+    own = [part for part in parts if not part.__module__.startswith(LIBRARIES)]
+    return bool(own) or any(map(may_map_later, wrapped))
+
+
+def _transforms(part: Any) -> Iterator[Any]:
+    """A transform, or those in a list, with all that are nested in them."""
+    for each in part if isinstance(part, (list, tuple)) else [part]:
+        if isinstance(each, (list, tuple)):
+            yield from _transforms(each)
+        elif each is not None:
+            yield each
+            yield from _transforms(getattr(each, 'transforms', None))
 
 
 def _deep_values(file: str, backend_args: Any) -> Tensor:

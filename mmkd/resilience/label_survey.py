@@ -11,8 +11,12 @@ from mmkd.models.label_settings import check_class_weights, check_padding
 from mmkd.models.tasks import Task, class_count, task_of
 from mmkd.nearest import listed
 from mmkd.random_state import random_state_kept
-from mmkd.resilience.label_reading import ReadLabels, leaves, spread
+from mmkd.resilience.label_reading import ReadLabels, leaves, may_map_later, spread
 from mmkd.resilience.runner_model import model_of
+
+
+class LostBitsError(ValueError):
+    """Labels are read with fewer bits than they have."""
 
 
 def survey(runner: Runner) -> None:
@@ -46,7 +50,13 @@ def survey(runner: Runner) -> None:
             with random_state_kept(next(model_of(runner).parameters()).device):
                 found = _look_at(dataset, *expected)
         except ValueError as error:
-            raise ValueError(f'{name}: {error}') from error
+            if isinstance(error, LostBitsError) or not may_map_later(dataset):
+                raise ValueError(f'{name}: {error}') from error
+            runner.logger.warning(
+                f'{name}: {error} This training goes on, as code of your own may map '
+                'them: what the model is given is checked too.'
+            )
+            continue
         if name == 'train_dataloader' and found:
             _warn_of_missing(runner, found, expected[1])
 
@@ -114,10 +124,8 @@ def _look_at(dataset: Any, task: Task, num_classes: int) -> _Found | None:
     ignored: set[int] = set()
     count, noun = 0, 'labels'
     for read in spread(leaves(dataset)):
-        _check_bits(read, task)
-        if not read.final:
-            continue
         task.check_targets([read.sample], read.images)
+        _check_bits(read, task)
         task.check_labels([read.sample], num_classes)
         values = task.labels_of(read.sample).unique()
         skipped = task.is_ignored(values)
@@ -164,7 +172,7 @@ def _check_bits(read: ReadLabels, task: Task) -> None:
     changed = (read.held != read.kept) & ~task.is_ignored(read.kept)
     if changed.any():
         pairs = zip(read.held[changed].tolist(), read.kept[changed], strict=True)
-        raise ValueError(
+        raise LostBitsError(
             f'{read.sample.seg_map_path} holds values above 255, but labels are read '
             f'with 8 bits: {", ".join(f"{a} becomes {b}" for a, b in [*pairs][:5])}. '
             'Save class indices, and 255 for ignored pixels.'

@@ -30,7 +30,9 @@ def check(tmp_path: Path, own: list[Any], teachers: list[Any] | None) -> None:
     [
         (WITHOUT, WITHOUT),
         (WITH, WITH),
-        ([dict(NORMALIZE, type='mmcv.Normalize')], WITH),
+        ([dict(NORMALIZE, type='mmcv.Normalize', _scope_='mmseg')], WITH),
+        ([dict(type='Normalize', mean=(1, 2, 3), std=(4, 4, 4))], WITH),
+        ([dict(type='Compose', transforms=WITH)], WITH),
         (WITH, None),
     ],
 )
@@ -41,10 +43,11 @@ def test_the_same_in_both(own: list[Any], teachers: list[Any], tmp_path: Path) -
 @pytest.mark.parametrize(
     ('own', 'teachers', 'message'),
     [
-        (WITH, WITHOUT, r'has Normalize\(mean=\[1.0.*teacher.py, no Normalize'),
-        (WITHOUT, WITH, r'has no Normalize and .*teacher.py, Normalize\(mean=\[1.0'),
-        ([OTHER], WITH, r'has Normalize\(mean=\[0.0.*Normalize\(mean=\[1.0'),
-        ([*WITH, NORMALIZE], WITH, r'has Normalize\(.*\) and Normalize\('),
+        (WITH, WITHOUT, r'has Normalize\(mean=\(1.0.*teacher.py, no Normalize'),
+        (WITHOUT, WITH, r'has no Normalize and .*teacher.py, Normalize\(mean=\(1.0'),
+        ([OTHER], WITH, r'has Normalize\(mean=\(0.0.*Normalize\(mean=\(1.0'),
+        ([*WITH, OTHER], WITH, r'has Normalize\(.*\) and Normalize\('),
+        ([dict(type='Compose', transforms=WITH)], WITHOUT, r'has Normalize\(mean='),
     ],
 )
 def test_another_normalisation(
@@ -58,3 +61,13 @@ def test_another_normalisation(
 def test_a_teacher_without_a_file(teacher: Any) -> None:
     model = dict(student={}, teacher=teacher)
     check_normalisation(Config(dict(model=model, train_dataloader=data(*WITH))))
+
+
+def test_a_pipeline_around_a_data_set(tmp_path: Path) -> None:
+    teacher = Config(dict(model=dict(type='ResNet'), val_dataloader=data(*WITH)))
+    teacher.dump(tmp_path / 'teacher.py')
+    model = dict(student={}, teacher=dict(config=str(tmp_path / 'teacher.py')))
+    inner = dict(pipeline=WITHOUT)
+    wrapped = dict(type='MultiImageMixDataset', dataset=inner, pipeline=WITH)
+    for loader in (dict(dataset=wrapped), [dict(dataset=wrapped)]):
+        check_normalisation(Config(dict(model=model, train_dataloader=loader)))

@@ -172,6 +172,16 @@ def test_albumentations_builds_its_own_transforms(check: Callable[..., None]) ->
     check(train_dataloader__dataset__pipeline=pipeline)
 
 
+@pytest.mark.parametrize('holder', ['Albu', 'Compose', 'NobodyKnows'])
+def test_code_in_files_is_refused_at_any_depth(
+    check: Callable[..., None], holder: str
+) -> None:
+    step = dict(type='LoadBiomedicalData', decode_backend='pickle')
+    pipeline = [dict(type=holder, transforms=[[step]])]
+    with pytest.raises(ValueError, match="decode_backend='pickle' would run code"):
+        check(train_dataloader__dataset__pipeline=pipeline)
+
+
 def test_layers_of_a_backbone_of_another_library(check: Callable[..., None]) -> None:
     backbone = dict(
         _delete_=True,

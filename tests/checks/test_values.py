@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 from mmcv.transforms import BaseTransform
-from mmpretrain.models import SwinTransformer, ViTSAM
+from mmpretrain.models import ResNet, SwinTransformer, ViTSAM
 
 from mmkd.checks.values import check_values
 
@@ -124,3 +124,9 @@ def test_the_same_name_may_mean_something_else(check: Callable[..., None]) -> No
     check_values('here', ViTSAM, dict(window_size=0))
     with pytest.raises(ValueError, match='window_size'):
         check_values('here', SwinTransformer, dict(window_size=0))
+
+    class Mine(ResNet):
+        """Takes what its base takes."""
+
+    with pytest.raises(ValueError, match='style'):
+        check_values('here', Mine, dict(style='cartoon'))

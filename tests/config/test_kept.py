@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from mmkd.config.experiments import load_config, set_methods
+from mmkd.config.reading import ConfigError
 
 STUDENT = """
 _base_ = 'mmkd::students/resnet8_tin100.py'
@@ -66,6 +67,48 @@ def test_they_are_the_same_with_and_without_a_teacher(
     wrapper: Any = alone.optim_wrapper
     assert wrapper.constructor == 'LayersOfMine'
     assert wrapper.paramwise_cfg == dict(decay_rate=0.5)
+
+
+def test_what_the_student_itself_has_dropped_stays_away(folder: Path) -> None:
+    (folder / 'parent.py').write_text(STUDENT.replace('layers_of_mine', 'no_module'))
+    (folder / 'student.py').write_text(
+        "_base_ = 'parent.py'\n"
+        "custom_imports = dict(_delete_=True, imports=['layers_of_mine'])\n"
+        "optim_wrapper = dict(_delete_=True, type='OptimWrapper',\n"
+        "    optimizer=dict(type='SGD', lr=0.1))\n"
+    )
+    (folder / 'pair.py').write_text(PAIR + LINES['both lines'])
+    cfg = load_config('pair.py')
+    assert cfg.custom_imports['imports'] == ['mmkd.engine', 'layers_of_mine']
+    assert 'paramwise_cfg' not in cfg.optim_wrapper
+
+
+def test_a_constructor_whose_settings_a_child_deletes(folder: Path) -> None:
+    (folder / 'pair.py').write_text(PAIR + LINES['both lines'])
+    (folder / 'child.py').write_text(
+        "_base_ = 'pair.py'\n"
+        "optim_wrapper = dict(_delete_=True, optimizer=dict(type='SGD', lr=0.1),\n"
+        "    constructor='mmkd.DistillOptimWrapperConstructor')\n"
+    )
+    assert 'paramwise_cfg' not in load_config('child.py').optim_wrapper
+
+
+def test_a_module_that_cannot_be_imported(folder: Path) -> None:
+    text = STUDENT.replace("['layers_of_mine']", "['no_module'], **more")
+    (folder / 'pair.py').write_text(PAIR + LINES['both lines'])
+    (folder / 'student.py').write_text('more = {}\n' + text)
+    with pytest.raises(ConfigError, match=r'student\.py, custom_imports: .*no_module'):
+        load_config('pair.py')
+    (folder / 'student.py').write_text('more = dict(allow_failed_imports=True)' + text)
+    cfg = load_config('pair.py')
+    assert cfg.custom_imports['imports'] == ['mmkd.engine', 'no_module']
+    assert cfg.custom_imports['allow_failed_imports']
+
+
+@pytest.mark.parametrize('value', ['None', '[]', '"mmkd.engine"'])
+def test_imports_in_every_form(folder: Path, value: str) -> None:
+    (folder / 'pair.py').write_text(PAIR + f'custom_imports = dict(imports={value})\n')
+    assert 'mmkd.engine' in load_config('pair.py').custom_imports['imports']
 
 
 def test_what_a_pair_names_itself_stays(folder: Path) -> None:

@@ -100,9 +100,16 @@ def test_a_base_of_two_is_no_circle(folder: Path) -> None:
     'base',
     ['{{ fileDirname }}/whole.py', '{{$WHERE:.}}/whole.py', '{{$NAME:whole}}.py'],
 )
-def test_bases_with_variables(base: str, folder: Path) -> None:
+def test_bases_with_variables(
+    base: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (folder / 'child.py').write_text(f'_base_ = {base!r}\n')
-    (folder / 'grandchild.py').write_text("_base_ = 'child.py'\n")
-    assert load_config(str(folder / 'grandchild.py')).model.type == 'A'
-    names = [path.name for path in files_of(folder / 'grandchild.py')]
-    assert names == ['grandchild.py', 'child.py', 'whole.py']
+    (folder / 'grandchild.json').write_text(
+        '{"_base_": "child.py", "same": {{_base_.model}}}'
+    )
+    for place in (folder, folder.parent):
+        monkeypatch.chdir(place)
+        path = (folder / 'grandchild.json').relative_to(place)
+        assert load_config(str(path)).same.type == 'A'
+        names = [file.name for file in files_of(path)]
+        assert names == ['grandchild.json', 'child.py', 'whole.py']

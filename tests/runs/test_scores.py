@@ -73,3 +73,10 @@ def test_a_score_that_only_ends_a_training_is_not_what_it_is_for() -> None:
     settings = with_hook(save_best='mIoU') | dict(custom_hooks=[early])
     assert best_by(settings) == ['mIoU']
     assert rule_of('val_loss', settings) == 'less'
+
+
+def test_a_scheduler_does_not_say_which_score_is_better() -> None:
+    name = 'single-label/f1-score'
+    plateau = dict(type='ReduceOnPlateauLR', monitor=name)
+    settings = with_hook(save_best=name) | dict(param_scheduler=plateau)
+    assert rule_of(name, settings) == 'greater'

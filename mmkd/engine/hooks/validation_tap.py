@@ -85,7 +85,6 @@ class ValidationTapHook(Hook):
         whole = len(values) == 1 and len(values[0]) == len(outputs or ())
         if not whole or not task.one_class_each:
             self._whole = torch.zeros(())
-            self._tell(runner, len(values))
             return
         [value] = values
         # Labels of one batch may differ in size.
@@ -102,15 +101,18 @@ class ValidationTapHook(Hook):
         """Log the measures, unless a process could not measure all of its images."""
         self._end()
         all_reduce(self._whole, 'min')
-        for name, value in self.measures().items() if self._whole else ():
+        if not self._whole:
+            self._tell(runner)
+            return
+        for name, value in self.measures().items():
             runner.message_hub.update_scalar(f'val/{name}', value)
 
-    def _tell(self, runner: Runner, runs: int) -> None:
+    def _tell(self, runner: Runner) -> None:
         if self._told:
             return
         self._told = True
         why = (
-            f'the classifier runs {runs} times per batch, as in sliding windows'
+            'the classifier does not run once for each batch, as in sliding windows'
             if self._view.task.one_class_each
             else 'images have several labels'
         )

@@ -105,7 +105,7 @@ class PixelTask(Task):
         """
         labels = self.labels_of(data_sample)
         sides = data_sample.get('img_padding_size')
-        if not sides or not any(sides):
+        if not labels.numel() or not sides or not any(sides):
             return labels
         left, right, top, bottom = sides
         height, width = data_sample.pad_shape

@@ -6,8 +6,16 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.hub import get_config
 
+from mmkd.checks.places import several
+
 NORMALIZE = 'Normalize'
 """The name of this transform in all libraries."""
+
+INNER = ('dataset', 'datasets')
+"""Keys of data sets that wrap others."""
+
+Settings = list[tuple[Any, ...]]
+"""Mean, std and whether channels are reversed, of each normalisation."""
 
 
 def check_normalisation(cfg: Config) -> None:
@@ -21,39 +29,55 @@ def check_normalisation(cfg: Config) -> None:
 
     Raises:
         ValueError: If the teacher's config file has data, and the training pipelines
-            do not normalise as those of its validation do.
+            of a data set do not normalise as those of its validation do.
     """
     name = ((cfg.get('model') or {}).get('teacher') or {}).get('config')
     if not isinstance(name, str):
         return
     own = get_config(name) if '::' in name else Config.fromfile(name)
     validation = own.get('val_dataloader') or own.get('test_dataloader')
-    wanted = {*_settings(validation)}
-    found = {*_settings(cfg.get('train_dataloader'))}
-    if validation and found != wanted:
-        raise ValueError(
-            f'the training pipeline has {_in_words(found)} and the pipeline of the '
-            f"teacher's config, {name}, {_in_words(wanted)}: the teacher would see "
-            'images normalised otherwise than in its training. Let '
-            'model.data_preprocessor normalise, in both.'
-        )
+    wanted = [*_pipelines(validation)]
+    for found in _pipelines(cfg.get('train_dataloader')):
+        if wanted and found not in wanted:
+            raise ValueError(
+                f'the training pipeline has {_in_words(found)} and the pipeline of the '
+                f"teacher's config, {name}, {_in_words(wanted[0])}: the teacher would "
+                'see images normalised otherwise than in its training. Let '
+                'model.data_preprocessor normalise, in both.'
+            )
+
+
+def _pipelines(loaders: Any) -> Iterator[Settings]:
+    """What the pipelines of each data set normalise by, and those around it."""
+    for loader in several(loaders or []):
+        yield from _around(loader.get('dataset'), [])
+
+
+def _around(dataset: Any, outer: Settings) -> Iterator[Settings]:
+    if isinstance(dataset, (list, tuple)):
+        for one in dataset:
+            yield from _around(one, outer)
+    elif isinstance(dataset, Mapping):
+        found = [*_settings(dataset.get('pipeline')), *outer]
+        inner = [dataset[key] for key in INNER if dataset.get(key)]
+        yield from _around(inner, found) if inner else [found]
 
 
 def _settings(part: Any) -> Iterator[tuple[Any, ...]]:
-    """The settings of all normalisations in a part of a config, at any depth."""
+    """The settings of all normalisations in a pipeline, at any depth."""
     if isinstance(part, (list, tuple)):
         for one in part:
             yield from _settings(one)
     elif isinstance(part, Mapping):
         if _name(part) == NORMALIZE:
-            yield tuple(
-                tuple(value) if isinstance(value, (list, tuple)) else value
-                for value in (
-                    part.get('mean'), part.get('std'), part.get('to_rgb', True)
-                )
-            )
+            given = part.get('mean'), part.get('std'), part.get('to_rgb', True)
+            yield tuple(map(_plain, given))
         for one in part.values():
             yield from _settings(one)
+
+
+def _plain(value: Any) -> Any:
+    return tuple(map(_plain, value)) if isinstance(value, (list, tuple)) else value
 
 
 def _name(part: Mapping[str, Any]) -> str:
@@ -62,9 +86,9 @@ def _name(part: Mapping[str, Any]) -> str:
     return name.replace('/', '.').rpartition('.')[2]
 
 
-def _in_words(found: set[tuple[Any, ...]]) -> str:
+def _in_words(found: Settings) -> str:
     each = [
         f'{NORMALIZE}(mean={mean}, std={std}, to_rgb={to_rgb})'
-        for mean, std, to_rgb in sorted(found, key=str)
+        for mean, std, to_rgb in found
     ]
     return ' and '.join(each) or f'no {NORMALIZE}'

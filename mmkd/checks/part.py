@@ -159,7 +159,7 @@ def _refuse_pickle(where: str, value: Any) -> None:
         for number, one in enumerate(value):
             _refuse_pickle(f'{where}[{number}]', one)
     elif isinstance(value, Mapping):
-        if value.get('decode_backend') == 'pickle':
+        if str(value.get('decode_backend')) == 'pickle':
             raise ValueError(
                 f"{where}: decode_backend='pickle' would run code in the files. Save "
                 "arrays with numpy.save and use decode_backend='numpy'."

@@ -80,6 +80,7 @@ def watched(cfg: Config | Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
         elif 'EarlyStopping' in str(hook.get('type')) and 'monitor' in hook:
             yield f'{where}.monitor', hook['monitor'], hook.get('rule')
 
+
 def _of_schedulers(cfg: Config) -> Iterator[tuple[str, str, Any]]:
     """Likewise where schedulers watch scores."""
     for where, scheduler in schedulers_of(cfg):

@@ -4,6 +4,7 @@ import inspect
 import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from numbers import Real
 from typing import Any
 
@@ -98,8 +99,7 @@ def check_values(
     bases = getattr(kind, '__mro__', ())
     names = [*(f'{base.__name__}.' for base in bases), f'{kind}.']
     for name, value in settings.items():
-        # In classes of a user the same name may mean something else.
-        usual = not bases or any(_takes(base, name) for base in bases)
+        usual = not bases or _of_libraries(kind, name)
         keys = [f'{prefix}{name}' for prefix in (*([''] if usual else []), *names)]
         for key in keys:
             choices = CHOICES.get(key)
@@ -119,12 +119,18 @@ def check_values(
             _check_range(where, name, value, 'finite', -LARGEST, LARGEST)
 
 
-def _takes(base: type, name: str) -> bool:
-    """Whether this class itself is a library's and takes the setting."""
-    init = vars(base).get('__init__')
-    if init is None or not base.__module__.startswith(LIBRARIES):
-        return False
-    return name in inspect.signature(init).parameters
+def _of_libraries(kind: Any, name: str) -> bool:
+    """Whether a setting of a class is a library's.
+
+    In a user's class the same name may mean something else.
+    """
+    for base in kind.__mro__:
+        init = vars(base).get('__init__')
+        # Those that are written in C have no signature.
+        with suppress(TypeError, ValueError):
+            if init is not None and name in inspect.signature(init).parameters:
+                return str(base.__module__).startswith(LIBRARIES)
+    return str(kind.__module__).startswith(LIBRARIES)
 
 
 def _check_choice(

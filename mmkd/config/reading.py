@@ -10,6 +10,7 @@ from types import FunctionType, ModuleType
 from typing import NamedTuple
 
 from mmengine.config import Config
+from mmengine.config.config import DELETE_KEY
 
 from mmkd.nearest import did_you_mean
 
@@ -73,11 +74,13 @@ class Facts(NamedTuple):
         bases: The files that it inherits from.
         used: The names that its lines use; none if it is not Python.
         assigned: The names that it assigns to; likewise.
+        deleting: Those of them whose value replaces that of the bases (``_delete_``).
     """
 
     bases: tuple[Path, ...]
     used: frozenset[str]
     assigned: frozenset[str]
+    deleting: frozenset[str]
 
 
 def facts_of(path: Path) -> Facts:
@@ -94,6 +97,7 @@ def facts_of(path: Path) -> Facts:
 def _facts_of(path: Path, *_: int) -> Facts:
     used: set[str] = set()
     assigned: set[str] = set()
+    deleting: set[str] = set()
     if path.suffix == '.py':
         tree = _parsed(path)
         for node in ast.walk(tree):
@@ -102,14 +106,27 @@ def _facts_of(path: Path, *_: int) -> Facts:
             elif isinstance(node, ast.Attribute):
                 used.add(node.attr)
         for line in tree.body:
-            targets = line.targets if isinstance(line, ast.Assign) else []
-            assigned |= {name.id for name in targets if isinstance(name, ast.Name)}
+            if not isinstance(line, ast.Assign):
+                continue
+            names = {name.id for name in line.targets if isinstance(name, ast.Name)}
+            assigned |= names
+            deleting |= names if _deletes(line.value) else set()
     try:
         bases = _bases_of(path)
     except Exception as error:
         # Each reader of JSON or YAML and each package lookup fails in its own way.
         raise ConfigError(f'{path}: {type(error).__name__}: {error}') from error
-    return Facts(tuple(bases), frozenset(used), frozenset(assigned))
+    return Facts(
+        tuple(bases), frozenset(used), frozenset(assigned), frozenset(deleting)
+    )
+
+
+def _deletes(value: ast.expr) -> bool:
+    """Whether a value is written as a dict with ``_delete_``."""
+    if isinstance(value, ast.Call):
+        return any(each.arg == DELETE_KEY for each in value.keywords)
+    keys = value.keys if isinstance(value, ast.Dict) else []
+    return DELETE_KEY in [key.value for key in keys if isinstance(key, ast.Constant)]
 
 
 def _bases_of(path: Path) -> list[Path]:

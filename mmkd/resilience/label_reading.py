@@ -3,7 +3,7 @@
 import copy
 import io
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -99,7 +99,10 @@ def _read(dataset: Any, index: int) -> ReadLabels:
     label_map = labels[None] if labels.dim() == 2 else labels
     sample.gt_sem_seg = PixelData(data=label_map.long())
     image = torch.empty(1, *info['ori_shape'][:2], device='meta')
-    held = _deep_values(files['seg_map_path'], getattr(transform, 'backend_args', None))
+    held = torch.empty(0, dtype=torch.int64)
+    if _is_known(type(transform)):
+        backend = getattr(transform, 'backend_args', None)
+        held = _deep_values(files['seg_map_path'], backend)
     return ReadLabels(sample, [image], held, held.to(labels.dtype).long())
 
 
@@ -115,8 +118,13 @@ def may_map_later(dataset: Any) -> bool:
     readers = [getattr(type(dataset), name, None) for name in READERS]
     steps = [*_transforms(getattr(dataset, 'pipeline', None))]
     parts = [*filter(None, readers), *map(type, steps)]
-    own = [part for part in parts if not part.__module__.startswith(LIBRARIES)]
-    return bool(own) or any(map(may_map_later, wrapped))
+    return not all(map(_is_known, parts)) or any(map(may_map_later, wrapped))
+
+
+def _is_known(part: Any) -> bool:
+    """Whether a class or method is Python's or a library's, not a user's."""
+    module = getattr(part, '__module__', None) or 'builtins'
+    return module == 'builtins' or module.startswith(LIBRARIES)
 
 
 def _transforms(part: Any) -> Iterator[Any]:
@@ -124,7 +132,7 @@ def _transforms(part: Any) -> Iterator[Any]:
     for each in part if isinstance(part, (list, tuple)) else [part]:
         if isinstance(each, (list, tuple)):
             yield from _transforms(each)
-        elif each is not None:
+        elif each is not None and not isinstance(each, Mapping):
             yield each
             yield from _transforms(getattr(each, 'transforms', None))
 

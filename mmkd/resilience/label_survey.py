@@ -19,13 +19,17 @@ class LostBitsError(ValueError):
     """Labels are read with fewer bits than they have."""
 
 
-def survey(runner: Runner) -> None:
+def survey(runner: Runner) -> set[str]:
     """Check some labels of the training and validation sets.
 
     The data sets' own pipelines read them. Unreadable files are left to the
     training, which names them; models and data sets of other kinds are skipped.
     The model's settings for labels are checked first; a distiller has done so
     when it was built.
+
+    Returns:
+        The names of loaders whose labels a user's own code may still map, which has to
+        be checked batch by batch: a warning tells what is wrong with them before.
 
     Raises:
         ValueError: If labels are not classes of the model, have channels, more
@@ -37,6 +41,7 @@ def survey(runner: Runner) -> None:
     if isinstance(config, dict) and 'student' not in config:
         check_class_weights(config, 'model')
     check_padding(model_of(runner))
+    unsure: set[str] = set()
     loops = {'train_dataloader': runner.train_loop, 'val_dataloader': runner.val_loop}
     for name, loop in loops.items():
         dataset = getattr(getattr(loop, 'dataloader', None), 'dataset', None)
@@ -54,24 +59,31 @@ def survey(runner: Runner) -> None:
                 raise ValueError(f'{name}: {error}') from error
             runner.logger.warning(
                 f'{name}: {error} This training goes on, as code of your own may map '
-                'them: what the model is given is checked too.'
+                'them, and checks labels as the model gets them.'
             )
+            unsure.add(name)
             continue
         if name == 'train_dataloader' and found:
             _warn_of_missing(runner, found, expected[1])
+    return unsure
 
 
-def check_validation(runner: Runner, batch: Any) -> None:
-    """Reject a validation batch with a label that no score counts.
+def check_batch(runner: Runner, loop: Any, batch: Any) -> None:
+    """Reject a batch of the training or validation with a label that is no class.
 
     Raises:
-        ValueError: If there is one; the message names the file.
+        ValueError: If there is one, or labels have channels; the message names the
+            file.
     """
-    expected = _expected(runner, runner.val_loop)
+    expected = _expected(runner, loop)
     found = batch.get('data_samples') if isinstance(batch, dict) else None
     samples = found if isinstance(found, list) else []
     if expected is not None and all(isinstance(s, BaseDataElement) for s in samples):
-        expected[0].check_labels(samples, expected[1])
+        task, classes = expected
+        labelled = [s for s in samples if task.labels_of(s).numel()]
+        if labelled:
+            task.check_targets(labelled)
+        task.check_labels(samples, classes)
 
 
 def _expected(runner: Runner, loop: Any) -> tuple[Task, int] | None:

@@ -11,7 +11,7 @@ from mmkd.checkpoints.weight_fit import is_finite
 from mmkd.models.class_names import names_in, names_of
 from mmkd.nearest import listed
 from mmkd.registry import HOOKS
-from mmkd.resilience.label_survey import check_validation, survey
+from mmkd.resilience.label_survey import check_batch, survey
 from mmkd.resilience.loaded_weights import settle_weights
 from mmkd.resilience.loader import ADVICE, refuse_endless, watch
 from mmkd.resilience.runner_model import model_of
@@ -37,6 +37,7 @@ class TrainingGuardHook(Hook):
         self._infinite_by_design: set[str] = set()
         self._last_checkpoint: str | None = None
         self._classes: list[str] | None = None
+        self._unsure: set[str] = set()
 
     def before_train(self, runner: Runner) -> None:
         """Check data, samplers, classes and labels.
@@ -74,7 +75,18 @@ class TrainingGuardHook(Hook):
             }
         )
         if runner.iter == 0:
-            survey(runner)
+            self._unsure = survey(runner)
+
+    def before_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None
+    ) -> None:
+        """Check labels that could not be checked before the training.
+
+        Raises:
+            ValueError: If one is neither a class nor ignored; the message names it.
+        """
+        if 'train_dataloader' in self._unsure:
+            check_batch(runner, runner.train_loop, data_batch)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Check that the weights fit the model; remember the checkpoint's classes.
@@ -105,7 +117,7 @@ class TrainingGuardHook(Hook):
         Raises:
             ValueError: If one is neither a class nor ignored; the message names it.
         """
-        check_validation(runner, data_batch)
+        check_batch(runner, runner.val_loop, data_batch)
 
     def before_test(self, runner: Runner) -> None:
         """Check the classes, and make a test name unreadable files.

@@ -46,7 +46,7 @@ def test_the_same_in_both(own: list[Any], teachers: list[Any], tmp_path: Path) -
         (WITH, WITHOUT, r'has Normalize\(mean=\(1.0.*teacher.py, no Normalize'),
         (WITHOUT, WITH, r'has no Normalize and .*teacher.py, Normalize\(mean=\(1.0'),
         ([OTHER], WITH, r'has Normalize\(mean=\(0.0.*Normalize\(mean=\(1.0'),
-        ([*WITH, OTHER], WITH, r'has Normalize\(.*\) and Normalize\('),
+        ([*WITH, NORMALIZE], WITH, r'has Normalize\(.*\) and Normalize\('),
         ([dict(type='Compose', transforms=WITH)], WITHOUT, r'has Normalize\(mean='),
     ],
 )
@@ -70,4 +70,14 @@ def test_a_pipeline_around_a_data_set(tmp_path: Path) -> None:
     inner = dict(pipeline=WITHOUT)
     wrapped = dict(type='MultiImageMixDataset', dataset=inner, pipeline=WITH)
     for loader in (dict(dataset=wrapped), [dict(dataset=wrapped)]):
+        check_normalisation(Config(dict(model=model, train_dataloader=loader)))
+
+
+def test_each_data_set_counts(tmp_path: Path) -> None:
+    teacher = Config(dict(model=dict(type='ResNet'), val_dataloader=data(*WITH)))
+    teacher.dump(tmp_path / 'teacher.py')
+    model = dict(student={}, teacher=dict(config=str(tmp_path / 'teacher.py')))
+    sets = [dict(pipeline=WITH), dict(pipeline=WITHOUT)]
+    loader = dict(dataset=dict(type='ConcatDataset', datasets=sets))
+    with pytest.raises(ValueError, match='has no Normalize'):
         check_normalisation(Config(dict(model=model, train_dataloader=loader)))

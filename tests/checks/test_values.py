@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 from mmcv.transforms import BaseTransform
 from mmpretrain.models import ResNet, SwinTransformer, ViTSAM
+from mmseg.datasets import RandomCrop
 
 from mmkd.checks.values import check_values
 
@@ -130,3 +131,12 @@ def test_the_same_name_may_mean_something_else(check: Callable[..., None]) -> No
 
     with pytest.raises(ValueError, match='style'):
         check_values('here', Mine, dict(style='cartoon'))
+    class Percent(RandomCrop):
+        """Redefines a setting of its base."""
+
+        def __init__(self, crop_size: int, cat_max_ratio: float) -> None:
+            super().__init__(crop_size, cat_max_ratio / 100)
+
+    check_values('here', Percent, dict(cat_max_ratio=75.0))
+    with pytest.raises(ValueError, match='cat_max_ratio'):
+        check_values('here', RandomCrop, dict(cat_max_ratio=75.0))

@@ -83,14 +83,44 @@ def test_what_the_student_itself_has_dropped_stays_away(folder: Path) -> None:
     assert 'paramwise_cfg' not in cfg.optim_wrapper
 
 
-def test_a_constructor_whose_settings_a_child_deletes(folder: Path) -> None:
+@pytest.mark.parametrize('student', [STUDENT, STUDENT.replace('decay_rate=0.5', '')])
+def test_what_a_child_deletes_stays_away(folder: Path, student: str) -> None:
+    (folder / 'student.py').write_text(student)
     (folder / 'pair.py').write_text(PAIR + LINES['both lines'])
     (folder / 'child.py').write_text(
         "_base_ = 'pair.py'\n"
+        "custom_imports = {'_delete_': True, 'imports': ['mmkd.engine']}\n"
         "optim_wrapper = dict(_delete_=True, optimizer=dict(type='SGD', lr=0.1),\n"
         "    constructor='mmkd.DistillOptimWrapperConstructor')\n"
     )
-    assert 'paramwise_cfg' not in load_config('child.py').optim_wrapper
+    cfg = load_config('child.py')
+    assert 'paramwise_cfg' not in cfg.optim_wrapper
+    assert cfg.custom_imports['imports'] == ['mmkd.engine']
+
+
+@pytest.mark.parametrize('settings', ['dict(_delete_=True, decay_rate=0.9)', 'None'])
+def test_a_constructor_whose_settings_a_child_replaces(
+    folder: Path, settings: str
+) -> None:
+    (folder / 'pair.py').write_text(PAIR + LINES['both lines'])
+    (folder / 'child.py').write_text(
+        f"_base_ = 'pair.py'\noptim_wrapper = dict(paramwise_cfg={settings})\n"
+    )
+    found = load_config('child.py').optim_wrapper.paramwise_cfg
+    assert found.constructor == 'LayersOfMine'
+    assert found.get('decay_rate') == (0.9 if 'dict' in settings else None)
+
+
+def test_a_training_without_a_teacher_is_left_alone(folder: Path) -> None:
+    (folder / 'parent.py').write_text(STUDENT.replace('layers_of_mine', 'no_module'))
+    (folder / 'student.py').write_text(
+        "_base_ = 'parent.py'\ncustom_imports = dict(imports=['mmkd.models'])\n"
+    )
+    (folder / 'pair.py').write_text(PAIR + LINES['both lines'])
+    for name in ('student.py', 'pair.py'):
+        imports = load_config(name).custom_imports['imports']
+        assert 'mmkd.engine' in imports
+        assert 'no_module' not in imports
 
 
 def test_a_module_that_cannot_be_imported(folder: Path) -> None:
@@ -98,6 +128,10 @@ def test_a_module_that_cannot_be_imported(folder: Path) -> None:
     (folder / 'pair.py').write_text(PAIR + LINES['both lines'])
     (folder / 'student.py').write_text('more = {}\n' + text)
     with pytest.raises(ConfigError, match=r'student\.py, custom_imports: .*no_module'):
+        load_config('pair.py')
+    (folder / 'registered.py').write_text('raise KeyError("registered already")')
+    (folder / 'student.py').write_text(STUDENT.replace('layers_of_mine', 'registered'))
+    with pytest.raises(ConfigError, match=r'student\.py, custom_imports: KeyError'):
         load_config('pair.py')
     (folder / 'student.py').write_text('more = dict(allow_failed_imports=True)' + text)
     cfg = load_config('pair.py')

@@ -11,7 +11,7 @@ from mmcv.transforms import BaseTransform, RandomApply
 from mmengine.dataset import Compose, ConcatDataset, RepeatDataset
 from mmengine.registry import init_default_scope
 from mmpretrain.evaluation import Accuracy
-from mmseg.datasets import BaseSegDataset, MultiImageMixDataset
+from mmseg.datasets import BaseSegDataset, LoadAnnotations, MultiImageMixDataset
 from PIL import Image
 
 from mmkd.models import build_model
@@ -334,6 +334,13 @@ class Halve(BaseTransform):
         return results
 
 
+class Same(BaseTransform):
+    """A user's own that maps nothing."""
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        return results
+
+
 def around(dataset: Any, steps: list[Any]) -> Any:
     mixed = MultiImageMixDataset(ConcatDataset([dataset]), [])
     mixed.pipeline = steps
@@ -360,3 +367,57 @@ def test_labels_that_a_users_transform_may_map_are_left_to_the_training(
     deep = folder(stripes(0, 300, dtype=np.uint16), name='deep')
     with pytest.raises(ValueError, match='values above 255'):
         start(wrap(deep) or deep)
+
+
+def test_a_library_that_keeps_configs_of_transforms_maps_nothing(
+    start: Any, folder: Folder
+) -> None:
+    dataset = folder(stripes(0, 9))
+    several = RandomApply([], prob=1.0)
+    several.transforms = [dict(type='HorizontalFlip')]
+    dataset.pipeline.transforms.append(several)
+    with pytest.raises(ValueError, match=r'labels \[9\]'):
+        start(dataset)
+
+
+class Thousands(LoadAnnotations):
+    """Reads instance ids of 16 bits as classes."""
+
+    def _load_seg_map(self, results: dict[str, Any]) -> None:
+        ids = np.array(Image.open(results['seg_map_path']))
+        results['gt_seg_map'] = (ids // 1000).astype(np.uint8)
+        results['seg_fields'].append('gt_seg_map')
+
+
+def test_a_loader_of_ones_own_may_read_16_bits(start: Any, folder: Folder) -> None:
+    dataset = folder(stripes(1001, 2003, 7, 3000, dtype=np.uint16))
+    dataset.pipeline.transforms[1] = Thousands()
+    assert start(dataset).warnings == []
+
+
+@pytest.mark.parametrize('mapped', [False, True])
+def test_what_is_unsure_is_checked_batch_by_batch(
+    tiny: Any, folder: Folder, mapped: bool
+) -> None:
+    init_default_scope('mmseg')
+    dataset = folder(*[stripes(0, 9)] * 4)
+    dataset.pipeline.transforms.insert(2, Halve() if mapped else Same())
+    if mapped:
+        dataset.pipeline.transforms.insert(2, Halve())
+    runner = tiny.runner(
+        tiny.plain('pixels'),
+        'pixels',
+        train_dataloader=dict(
+            batch_size=2,
+            num_workers=0,
+            dataset=dataset,
+            sampler=dict(type='DefaultSampler', shuffle=False),
+            collate_fn=dict(type='pseudo_collate'),
+        ),
+        custom_hooks=[dict(type='mmkd.TrainingGuardHook')],
+    )
+    if mapped:
+        runner.train()
+    else:
+        with pytest.raises(ValueError, match=r'labels \[9\] of .*0\.png'):
+            runner.train()

@@ -3,6 +3,7 @@
 import runpy
 import sys
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -11,7 +12,7 @@ import pytest
 from mmengine.logging import MessageHub, MMLogger
 from mmengine.visualization import Visualizer
 
-from mmkd.runs import training
+from mmkd.runs import training, trainings
 
 TOOLS = Path(__file__).parents[2] / 'tools'
 
@@ -44,6 +45,22 @@ def run_tool(
     return run
 
 
+class Here(ThreadPoolExecutor):
+    """Calls at once, in this thread.
+
+    Python 3.11 may fail to parse source in two threads at a time, which comparison and
+    training do.
+    """
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future:
+        future: Future = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except BaseException as error:
+            future.set_exception(error)
+        return future
+
+
 @pytest.fixture
 def in_this_process(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Trainings start without the seconds that a process takes."""
@@ -55,4 +72,5 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return 0
 
     monkeypatch.setattr(training, 'call', call)
+    monkeypatch.setattr(trainings, 'ThreadPoolExecutor', Here)
     return ran

@@ -50,7 +50,8 @@ FINITE = ('alpha', 'eps', 'lr', 'mean', 'momentum', 'weight_decay')
 SHARES = ('cat_max_ratio', 'drop_path_rate', 'prob')
 """Settings between 0 and 1."""
 
-LIBRARIES = ('mmcv.', 'mmengine.', 'mmkd.', 'mmpretrain.', 'mmseg.', 'torch.')
+PACKAGES = ('mmcv', 'mmengine', 'mmkd', 'mmpretrain', 'mmseg', 'torch', 'torchvision')
+LIBRARIES = tuple(f'{name}.' for name in PACKAGES)
 """Modules of classes whose settings have the usual meaning."""
 
 LARGEST = sys.float_info.max

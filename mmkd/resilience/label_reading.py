@@ -5,6 +5,7 @@ import io
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from types import FunctionType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -116,8 +117,11 @@ def may_map_later(dataset: Any) -> bool:
     if wrapped is None:
         wrapped = [dataset.dataset] if hasattr(dataset, 'dataset') else []
     readers = [getattr(type(dataset), name, None) for name in READERS]
-    steps = [*_transforms(getattr(dataset, 'pipeline', None))]
-    parts = [*filter(None, readers), *map(type, steps)]
+    steps = [
+        each if isinstance(each, FunctionType) else type(each)
+        for each in _transforms(getattr(dataset, 'pipeline', None))
+    ]
+    parts = [*filter(None, readers), *steps]
     return not all(map(_is_known, parts)) or any(map(may_map_later, wrapped))
 
 

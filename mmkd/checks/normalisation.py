@@ -4,15 +4,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.hub import get_config
 
-from mmkd.checks.places import several
+from mmkd.checks.places import WRAPPED, several, short_name
+from mmkd.models.build import read_model_file
 
 NORMALIZE = 'Normalize'
 """The name of this transform in all libraries."""
-
-INNER = ('dataset', 'datasets')
-"""Keys of data sets that wrap others."""
 
 Settings = list[tuple[Any, ...]]
 """Mean, std and whether channels are reversed, of each normalisation."""
@@ -34,7 +31,7 @@ def check_normalisation(cfg: Config) -> None:
     name = ((cfg.get('model') or {}).get('teacher') or {}).get('config')
     if not isinstance(name, str):
         return
-    own = get_config(name) if '::' in name else Config.fromfile(name)
+    own = read_model_file(name)
     validation = own.get('val_dataloader') or own.get('test_dataloader')
     wanted = [*_pipelines(validation)]
     for found in _pipelines(cfg.get('train_dataloader')):
@@ -59,7 +56,7 @@ def _around(dataset: Any, outer: Settings) -> Iterator[Settings]:
             yield from _around(one, outer)
     elif isinstance(dataset, Mapping):
         found = [*_settings(dataset.get('pipeline')), *outer]
-        inner = [dataset[key] for key in INNER if dataset.get(key)]
+        inner = [dataset[key] for key in WRAPPED if dataset.get(key)]
         yield from _around(inner, found) if inner else [found]
 
 
@@ -69,7 +66,7 @@ def _settings(part: Any) -> Iterator[tuple[Any, ...]]:
         for one in part:
             yield from _settings(one)
     elif isinstance(part, Mapping):
-        if _name(part) == NORMALIZE:
+        if short_name(part) == NORMALIZE:
             given = part.get('mean'), part.get('std'), part.get('to_rgb', True)
             yield tuple(map(_plain, given))
         for one in part.values():
@@ -78,12 +75,6 @@ def _settings(part: Any) -> Iterator[tuple[Any, ...]]:
 
 def _plain(value: Any) -> Any:
     return tuple(map(_plain, value)) if isinstance(value, (list, tuple)) else value
-
-
-def _name(part: Mapping[str, Any]) -> str:
-    kind = part.get('type')
-    name = kind if isinstance(kind, str) else getattr(kind, '__name__', '')
-    return name.replace('/', '.').rpartition('.')[2]
 
 
 def _in_words(found: Settings) -> str:

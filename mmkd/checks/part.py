@@ -23,7 +23,8 @@ from mmengine.registry import (
 )
 
 from mmkd.arguments import check_arguments
-from mmkd.checks.values import LIBRARIES, check_values
+from mmkd.checks.values import check_values
+from mmkd.libraries import is_of_library
 from mmkd.nearest import LIKELY, did_you_mean
 
 INNER_MODELS = (
@@ -93,8 +94,7 @@ class PartCheck:
             check_values(where, kind, settings)
         if registry is TRANSFORMS:
             _refuse_pickle(where, part)
-        if registry is TRANSFORMS and kind is not None and not _of_libraries(kind):
-            # It may build what it holds in its own way, as Albumentations does.
+        if registry is TRANSFORMS and kind is not None and _builds_itself(kind):
             return kind
         for name, value in part.items():
             inner = _registry_of(name, registry)
@@ -136,9 +136,8 @@ class PartCheck:
         kind = part.get('type')
         if not isinstance(kind, str):
             return kind
-        scopes = [part.get('_scope_') or self.scope, *([also] if also else [])]
         found = None
-        for scope in reversed(scopes):
+        for scope in filter(None, (also, part.get('_scope_') or self.scope)):
             with (
                 suppress(RuntimeError),
                 registry.switch_scope_and_registry(scope) as own,
@@ -174,10 +173,9 @@ def _scope_of(kind: Any) -> str | None:
     return package if package in ('mmpretrain', 'mmseg') else None
 
 
-def _of_libraries(kind: Any) -> bool:
-    return str(getattr(kind, '__module__', '')).startswith(LIBRARIES) and not (
-        kind.__name__.startswith('Albu')
-    )
+def _builds_itself(transform: Any) -> bool:
+    """Whether it may build the transforms that it holds in a way of its own."""
+    return not is_of_library(transform) or transform.__name__.startswith('Albu')
 
 
 def _registry_of(name: str, registry: Registry) -> Registry | None:

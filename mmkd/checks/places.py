@@ -7,6 +7,9 @@ from mmengine.config import Config
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
+WRAPPED = ('dataset', 'datasets')
+"""Keys of the data sets in one that wraps others."""
+
 
 def several(value: Any) -> list[Any]:
     """A list of the values, which may be a single one."""
@@ -65,8 +68,19 @@ def _unwrapped(where: str, dataset: Any) -> Iterator[tuple[str, Any]]:
         for number, one in enumerate(dataset):
             yield from _unwrapped(f'{where}[{number}]', one)
     elif isinstance(dataset, Mapping):
-        inner = [key for key in ('dataset', 'datasets') if dataset.get(key)]
+        inner = [key for key in WRAPPED if dataset.get(key)]
         for key in inner:
             yield from _unwrapped(f'{where}.{key}', dataset[key])
         if not inner:
             yield where, dataset
+
+
+def short_name(part: Mapping[str, Any]) -> str:
+    """The type of a part without its scope, which may be given as a class.
+
+    Args:
+        part: Its config.
+    """
+    kind = part.get('type')
+    name = kind if isinstance(kind, str) else getattr(kind, '__name__', '')
+    return name.replace('/', '.').rpartition('.')[2]

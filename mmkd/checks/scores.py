@@ -5,7 +5,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmkd.checks.places import hooks_of, metrics_of, schedulers_of, several
+from mmkd.checks.places import hooks_of, metrics_of, schedulers_of, several, short_name
 from mmkd.nearest import nearest_and_known
 
 OF_IOU = {
@@ -100,7 +100,7 @@ def reported(evaluator: Any) -> list[str] | None:
     for metric in metrics_of(evaluator):
         if not isinstance(metric, Mapping):
             return None
-        kind, prefix = str(metric.get('type')).rpartition('.')[2], metric.get('prefix')
+        kind, prefix = short_name(metric), metric.get('prefix')
         if kind == 'IoUMetric' and not metric.get('format_only'):
             asked = several(metric.get('iou_metrics', 'mIoU'))
             names = ['aAcc', *(name for one in asked for name in OF_IOU.get(one, ()))]

@@ -10,6 +10,7 @@ from typing import Any
 
 from mmkd.checks.places import several
 from mmkd.checks.scores import OF_IOU
+from mmkd.libraries import is_of_library
 from mmkd.nearest import did_you_mean
 
 NOTHING_BELOW = {
@@ -50,10 +51,6 @@ FINITE = ('alpha', 'eps', 'lr', 'mean', 'momentum', 'weight_decay')
 SHARES = ('cat_max_ratio', 'drop_path_rate', 'prob')
 """Settings between 0 and 1."""
 
-PACKAGES = ('mmcv', 'mmengine', 'mmkd', 'mmpretrain', 'mmseg', 'torch', 'torchvision')
-LIBRARIES = tuple(f'{name}.' for name in PACKAGES)
-"""Modules of classes whose settings have the usual meaning."""
-
 LARGEST = sys.float_info.max
 
 RATES = ('precision', 'recall', 'f1-score', 'support')
@@ -82,6 +79,9 @@ CHOICES: dict[str, Sequence[str | None]] = {
 """Allowed values of settings, single or in a list; by name, or by class and name. If
 libraries check them at all, it is at the first validation or without naming them."""
 
+BY_NAME = {*NOTHING_BELOW, *POSITIVE, *FINITE, *SHARES, *CHOICES}
+"""Settings that have the same meaning in all classes of the libraries, and others."""
+
 
 def check_values(
     where: str, kind: Callable[..., Any] | str, settings: Mapping[str, Any]
@@ -100,7 +100,7 @@ def check_values(
     bases = getattr(kind, '__mro__', ())
     names = [*(f'{base.__name__}.' for base in bases), f'{kind}.']
     for name, value in settings.items():
-        usual = not bases or _of_libraries(kind, name)
+        usual = not bases or (name in BY_NAME and _of_libraries(kind, name))
         keys = [f'{prefix}{name}' for prefix in (*([''] if usual else []), *names)]
         for key in keys:
             choices = CHOICES.get(key)
@@ -130,8 +130,8 @@ def _of_libraries(kind: Any, name: str) -> bool:
         # Those that are written in C have no signature.
         with suppress(TypeError, ValueError):
             if init is not None and name in inspect.signature(init).parameters:
-                return str(base.__module__).startswith(LIBRARIES)
-    return str(kind.__module__).startswith(LIBRARIES)
+                return is_of_library(base)
+    return is_of_library(kind)
 
 
 def _check_choice(

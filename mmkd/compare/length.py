@@ -8,7 +8,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmkd.checks.places import schedulers_of
+from mmkd.checks.places import schedulers_of, short_name
 
 LENGTHS = {'epochs': 'max_epochs', 'iterations': 'max_iters'}
 """Fields of ``train_cfg`` that set the length of a training."""
@@ -98,7 +98,7 @@ def _schedulers(cfg: Config, factor: float) -> Iterator[tuple[str, Any]]:
             for name in TIMES
             if scheduler.get(name) is not None
         }
-        kind = str(scheduler.get('type')).rpartition('.')[2]
+        kind = short_name(scheduler)
         begin, end = _span(cfg, scheduler)
         lasts = _scaled(end, factor) - _scaled(begin, factor)
         if lasts < 1:

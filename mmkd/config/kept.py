@@ -1,6 +1,5 @@
 """What a student's config has and the last lines of a pair replace."""
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,35 +31,46 @@ def keep_of_bases(cfg: Config) -> None:
     """
     if not cfg.filename or not _distils(cfg):
         return
-    path = Path(cfg.filename)
-    if _imports_own(cfg):
-        for base in _replaced(path, 'custom_imports', _imports_own):
-            _import(cfg, base)
-    wrapper = cfg.get('optim_wrapper') or {}
-    settings = wrapper.get('paramwise_cfg') or {}
-    if _has_own_constructor(cfg) and 'constructor' not in settings:
-        for base in _replaced(path, 'optim_wrapper', _has_own_constructor):
-            kind = (base.get('optim_wrapper') or {}).get('constructor')
-            if kind:
-                wrapper['paramwise_cfg'] = {**settings, 'constructor': kind}
+    settings = (cfg.get('optim_wrapper') or {}).get('paramwise_cfg') or {}
+    constructor = _has_own_constructor(cfg) and 'constructor' not in settings
+    _keep(cfg, Path(cfg.filename), _imports_own(cfg), constructor)
 
 
 def _distils(cfg: Config) -> bool:
     return 'student' in (cfg.get('model') or {})
 
 
-def _replaced(
-    path: Path, key: str, is_own: Callable[[Config], bool]
-) -> Iterator[Config]:
-    """On each branch of bases the nearest one with a value that is not mmkd's."""
+def _keep(cfg: Config, path: Path, imports: bool, constructor: bool) -> None:
+    """Take each from the nearest base, on each branch, where it is not mmkd's.
+
+    Args:
+        cfg: The config; changed in place.
+        path: The file whose bases are looked at.
+        imports: Whether modules are still to be found there.
+        constructor: Whether the constructor is.
+    """
     facts = facts_of(path)
-    for file in () if key in facts.deleting else facts.bases:
+    imports = imports and 'custom_imports' not in facts.deleting
+    constructor = constructor and 'optim_wrapper' not in facts.deleting
+    if not imports and not constructor:
+        return
+    for file in facts.bases:
         base = Config.fromfile(file, import_custom_modules=False)
         type_names(base)
-        if not is_own(base):
-            yield base
-        elif _distils(base):
-            yield from _replaced(file, key, is_own)
+        if imports and not _imports_own(base):
+            _import(cfg, base)
+        kind = (base.get('optim_wrapper') or {}).get('constructor')
+        if constructor and kind and not _has_own_constructor(base):
+            wrapper = cfg.optim_wrapper
+            settings = wrapper.get('paramwise_cfg') or {}
+            wrapper['paramwise_cfg'] = {**settings, 'constructor': kind}
+        if _distils(base):
+            _keep(
+                cfg,
+                file,
+                imports and _imports_own(base),
+                constructor and _has_own_constructor(base),
+            )
 
 
 def _import(cfg: Config, base: Config) -> None:

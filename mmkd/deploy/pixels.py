@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmengine.dataset import Compose
 from torch import Tensor
 
-from mmkd.checks.places import datasets_of
+from mmkd.checks.places import datasets_of, short_name
 from mmkd.deploy.images import images_of
 from mmkd.deploy.network import Network
 from mmkd.registry import scope_of
@@ -57,7 +57,7 @@ def channel_order(
     unknown = 'grey' if len(mean) == 1 else SAME
     orders = set()
     for each in datasets:
-        names = [_name(step) for step in each['pipeline']]
+        names = [short_name(step) for step in each['pipeline']]
         try:
             order = _order(cfg, each, network, mean, std)
         except Exception:
@@ -87,13 +87,6 @@ def _order(
     return None
 
 
-def _name(step: Mapping[str, Any]) -> str:
-    """The name of a step, which may be given with its scope or as a class."""
-    kind = step['type']
-    name = kind if isinstance(kind, str) else kind.__name__
-    return name.replace('/', '.').rpartition('.')[2]
-
-
 def _loads_other(name: str) -> bool:
     return name.startswith('Load') and name != IMAGE_LOADER
 
@@ -114,7 +107,7 @@ def _packed(dataset: Mapping[str, Any], colours: np.ndarray, folder: str) -> Any
     steps = [
         {k: v for k, v in step.items() if k not in ('backend_args', 'file_client_args')}
         for step in dataset['pipeline']
-        if not _loads_other(_name(step))
+        if not _loads_other(short_name(step))
     ]
     return Compose(steps)(
         dict(

@@ -60,9 +60,17 @@ def model_dict(config: str | dict[str, Any]) -> dict[str, Any]:
     if isinstance(config, dict):
         model = Config(copy.deepcopy(dict(model=config))).model
     else:
-        file = get_config(config) if '::' in config else Config.fromfile(config)
-        model = model_in(file)
+        model = model_in(read_model_file(config))
     return student_dict(model) if 'student' in model else model
+
+
+def read_model_file(name: str) -> Config:
+    """Read the config file of a model.
+
+    Args:
+        name: Its path, or that of one in a package (``'mmseg::...'``).
+    """
+    return get_config(name) if '::' in name else Config.fromfile(name)
 
 
 def model_in(cfg: Config) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from mmengine.structures import BaseDataElement, PixelData
 from PIL import Image
 from torch import Tensor
 
-from mmkd.checks.values import LIBRARIES
+from mmkd.libraries import is_of_library
 
 FILES = 50
 """Label files that are read from a data set."""
@@ -52,12 +52,17 @@ class ReadLabels(NamedTuple):
 
 def leaves(dataset: Any) -> list[Any]:
     """The data sets that hold samples themselves, in one that may wrap others."""
-    wrapped = getattr(dataset, 'datasets', None)
-    if wrapped is None and hasattr(dataset, 'dataset'):
-        wrapped = [dataset.dataset]
+    wrapped = _wrapped(dataset)
     if wrapped is not None:
         return [leaf for each in wrapped for leaf in leaves(each)]
     return [dataset] if hasattr(dataset, 'get_data_info') and len(dataset) else []
+
+
+def _wrapped(dataset: Any) -> Sequence[Any] | None:
+    """The data sets in one that wraps others; None in one that does not."""
+    if getattr(dataset, 'datasets', None) is not None:
+        return dataset.datasets
+    return [dataset.dataset] if hasattr(dataset, 'dataset') else None
 
 
 def spread(datasets: Sequence[Any]) -> Iterator[ReadLabels]:
@@ -113,22 +118,21 @@ def may_map_later(dataset: Any) -> bool:
     Args:
         dataset: A data set, which may wrap others.
     """
-    wrapped = getattr(dataset, 'datasets', None)
-    if wrapped is None:
-        wrapped = [dataset.dataset] if hasattr(dataset, 'dataset') else []
     readers = [getattr(type(dataset), name, None) for name in READERS]
     steps = [
         each if isinstance(each, FunctionType) else type(each)
         for each in _transforms(getattr(dataset, 'pipeline', None))
     ]
     parts = [*filter(None, readers), *steps]
-    return not all(map(_is_known, parts)) or any(map(may_map_later, wrapped))
+    return not all(map(_is_known, parts)) or any(
+        map(may_map_later, _wrapped(dataset) or [])
+    )
 
 
 def _is_known(part: Any) -> bool:
     """Whether a class or method is Python's or a library's, not a user's."""
     module = getattr(part, '__module__', None) or 'builtins'
-    return module == 'builtins' or module.startswith(LIBRARIES)
+    return module == 'builtins' or is_of_library(part)
 
 
 def _transforms(part: Any) -> Iterator[Any]:

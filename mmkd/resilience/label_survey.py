@@ -19,7 +19,7 @@ class LostBitsError(ValueError):
     """Labels are read with fewer bits than they have."""
 
 
-def survey(runner: Runner) -> set[str]:
+def survey(runner: Runner) -> bool:
     """Check some labels of the training and validation sets.
 
     The data sets' own pipelines read them. Unreadable files are left to the
@@ -28,8 +28,9 @@ def survey(runner: Runner) -> set[str]:
     when it was built.
 
     Returns:
-        The names of loaders whose labels a user's own code may still map, which has to
-        be checked batch by batch: a warning tells what is wrong with them before.
+        Whether training labels are to be checked batch by batch, as code of a user's
+        own may still map them; a warning tells what is wrong with them before. Those of
+        the validation always are.
 
     Raises:
         ValueError: If labels are not classes of the model, have channels, more
@@ -41,7 +42,7 @@ def survey(runner: Runner) -> set[str]:
     if isinstance(config, dict) and 'student' not in config:
         check_class_weights(config, 'model')
     check_padding(model_of(runner))
-    unsure: set[str] = set()
+    unsure = False
     loops = {'train_dataloader': runner.train_loop, 'val_dataloader': runner.val_loop}
     for name, loop in loops.items():
         dataset = getattr(getattr(loop, 'dataloader', None), 'dataset', None)
@@ -61,7 +62,7 @@ def survey(runner: Runner) -> set[str]:
                 f'{name}: {error} This training goes on, as code of your own may map '
                 'them, and checks labels as the model gets them.'
             )
-            unsure.add(name)
+            unsure = unsure or name == 'train_dataloader'
             continue
         if name == 'train_dataloader' and found:
             _warn_of_missing(runner, found, expected[1])

@@ -37,7 +37,7 @@ class TrainingGuardHook(Hook):
         self._infinite_by_design: set[str] = set()
         self._last_checkpoint: str | None = None
         self._classes: list[str] | None = None
-        self._unsure: set[str] = set()
+        self._unsure = False
 
     def before_train(self, runner: Runner) -> None:
         """Check data, samplers, classes and labels.
@@ -85,7 +85,7 @@ class TrainingGuardHook(Hook):
         Raises:
             ValueError: If one is neither a class nor ignored; the message names it.
         """
-        if 'train_dataloader' in self._unsure:
+        if self._unsure:
             check_batch(runner, runner.train_loop, data_batch)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:

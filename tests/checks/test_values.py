@@ -131,6 +131,7 @@ def test_the_same_name_may_mean_something_else(check: Callable[..., None]) -> No
 
     with pytest.raises(ValueError, match='style'):
         check_values('here', Mine, dict(style='cartoon'))
+
     class Percent(RandomCrop):
         """Redefines a setting of its base."""
 

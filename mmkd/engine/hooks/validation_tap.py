@@ -31,7 +31,7 @@ class ValidationTapHook(Hook):
     def __init__(self) -> None:
         self._seen: list[Tensor] = []
         self._end: Callable[[], None] = lambda: None
-        self._whole = torch.ones(())
+        self._whole = True
         self._told = False
 
     @abstractmethod
@@ -63,7 +63,7 @@ class ValidationTapHook(Hook):
     def before_val_epoch(self, runner: Runner) -> None:
         """Start to read the tap."""
         self.begin()
-        self._whole = torch.ones(())
+        self._whole = True
         self._seen.clear()
         module = find_module(self._view.model, self._tap.path)
         self._end = watch(module, self._tap.kind, partial(self._note, self._seen))
@@ -84,7 +84,7 @@ class ValidationTapHook(Hook):
         self._seen.clear()
         whole = len(values) == 1 and len(values[0]) == len(outputs or ())
         if not whole or not task.one_class_each:
-            self._whole = torch.zeros(())
+            self._whole = False
             return
         [value] = values
         # Labels of one batch may differ in size.
@@ -100,8 +100,9 @@ class ValidationTapHook(Hook):
     ) -> None:
         """Log the measures, unless a process could not measure all of its images."""
         self._end()
-        all_reduce(self._whole, 'min')
-        if not self._whole:
+        whole = torch.tensor(float(self._whole))
+        all_reduce(whole, 'min')
+        if not whole:
             self._tell(runner)
             return
         for name, value in self.measures().items():

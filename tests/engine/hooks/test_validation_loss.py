@@ -80,9 +80,7 @@ def test_images_without_a_class_play_no_part(tiny: Any) -> None:
 
 @pytest.mark.parametrize('padding', [dict(size=(48, 64)), dict(size_divisor=48)])
 def test_padding_has_no_class(tiny: Any, padding: dict[str, Any]) -> None:
-    # Pixels are classified one by one, by their own colour.
-    model = tiny.plain('pixels', test_cfg=dict(mode='whole'))
-    model.data_preprocessor.test_cfg = None
+    model = tiny.plain('pixels')
     samples = tiny.batch('pixels', seed=5, count=8, size=32)
     for number, sample in enumerate(samples['data_samples']):
         # Half of the size of their images, as after a resize of these alone.

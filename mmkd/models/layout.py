@@ -6,6 +6,9 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
+PIECE = 2**18
+"""Number of weights moved at once: a copy of more would leave the CPU's cache."""
+
 
 def lay_channels_last(
     model: nn.Module, run: Callable[[], object], in_place: bool = False
@@ -45,18 +48,19 @@ def lay_channels_last(
 
 def _lay(model: nn.Module, layout: torch.memory_format, in_place: bool) -> None:
     owners = Counter(p.untyped_storage().data_ptr() for p in model.parameters())
-    scratch = torch.empty(0)
     for parameter in model.parameters():
         weight = parameter.data
         if weight.dim() != 4 or weight.is_contiguous(memory_format=layout):
             continue
         storage = weight.untyped_storage()
         shared = owners[storage.data_ptr()] > 1 or len(storage) != weight.nbytes
-        if shared or not in_place:
+        rows_first = weight.stride(0) * len(weight) == weight.numel()
+        if shared or not rows_first or not in_place:
             parameter.data = weight.to(memory_format=layout)
             continue
-        if scratch.dtype != weight.dtype or scratch.numel() < weight.numel():
-            scratch = weight.new_empty(weight.numel())
-        values = scratch[: weight.numel()].view(weight.shape).copy_(weight)
         strides = torch.empty_like(weight, device='meta', memory_format=layout).stride()
-        parameter.data = weight.as_strided(weight.shape, strides).copy_(values)
+        laid = weight.as_strided(weight.shape, strides)
+        rows = max(PIECE * len(weight) // weight.numel(), 1)
+        for old, new in zip(weight.split(rows), laid.split(rows), strict=True):
+            new.copy_(old.clone())
+        parameter.data = laid

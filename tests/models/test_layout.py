@@ -50,12 +50,16 @@ def test_every_head_trains_in_either_layout(tiny: Any, task: str, name: str) -> 
     assert (again - gradient).norm() <= 1e-2 * gradient.norm()
 
 
-def test_weights_of_one_owner_may_stay_in_their_memory() -> None:
+def test_weights_of_one_owner_may_stay_in_their_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr('mmkd.models.layout.PIECE', 3 * 4 * 3 * 3)
     torch.manual_seed(0)
-    model = nn.Sequential(*(nn.Conv2d(4, 4, 3, padding=1) for _ in range(5))).eval()
+    model = nn.Sequential(*(nn.Conv2d(4, 4, 3, padding=1) for _ in range(6))).eval()
     model[2].to(torch.float64)
     model[3].weight.data = model[4].weight.data
     model[1].weight.data = torch.randn(8, 4, 3, 3)[::2]
+    model[5].weight.data = torch.randn(4, 4, 3, 3).transpose(0, 1)
     weights = [convolution.weight for convolution in model]
     values = [weight.detach().clone() for weight in weights]
     places = [weight.data_ptr() for weight in weights]
@@ -66,7 +70,7 @@ def test_weights_of_one_owner_may_stay_in_their_memory() -> None:
     for weight, value in zip(weights, values, strict=True):
         assert weight.equal(value)
     kept = [w.data_ptr() == place for w, place in zip(weights, places, strict=True)]
-    assert kept == [True, False, True, False, False]
+    assert kept == [True, False, True, False, False, False]
 
     def fails() -> None:
         raise RuntimeError

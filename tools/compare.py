@@ -58,10 +58,27 @@ def prepared(
     for training in before:
         if not stages.run([training]):
             return None
-        checkpoint = last_checkpoint(training.work_dir)
+        checkpoint = teachers_file(training.work_dir)
         teaching = ['--teacher', str(checkpoint), *wanted.teaching]
         wanted = replace(wanted, teaching=teaching)
     return with_record(wanted, stages) if args.record else wanted
+
+
+def teachers_file(folder: Path) -> Path:
+    """The last checkpoint of the teacher's training, or the best if only that is kept.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    best = sorted(folder.glob('best_*.pth'))
+    last = last_checkpoint(folder)
+    found = [file for file in (last, *best) if file is not None and file.is_file()]
+    if not found:
+        raise ValueError(
+            f'--train-teacher: the training in {folder} has left no checkpoint: its '
+            'default_hooks.checkpoint keeps none. Change that, or give --teacher.'
+        )
+    return found[0]
 
 
 def with_record(wanted: Comparison, stages: Stages) -> Comparison | None:

@@ -13,6 +13,7 @@ from mmkd.checkpoints.identity import file_hash
 from mmkd.compare.length import length_options
 from mmkd.config.experiments import NONE, TOGETHER, load_config, set_methods
 from mmkd.config.sources import methods_of
+from mmkd.models.build import model_dict
 from mmkd.nearest import nearest_and_known
 from mmkd.records import read_manifest
 from mmkd.runs.training import Training
@@ -147,7 +148,8 @@ class Comparison:
         command += ['--out', str(folder), *self.data, *self.teaching]
         command += [each for each in self.options if each not in NOT_IN_RECORD]
         command += ['--set', *self.settings] if self.settings else []
-        command += [CHANGED, *self.changes] if self.changes else []
+        # Methods that are trained apart may weigh the task differently.
+        command += [CHANGED, 'model.task_weight=1.0', *self.changes]
         facts = self._facts(TOGETHER.join(names))
         place = self.out / 'recording'
         return self._in_process(RECORD, 0, command, place, facts)
@@ -207,14 +209,23 @@ class Comparison:
 
     def _facts(self, method: str) -> dict[str, Any]:
         """What a training of a method depends on that its command only names."""
-        cfg = _read(self.pair, method)
-        teacher = (cfg.model.get('teacher') or {}).get('checkpoint')
+        facts: dict[str, Any] = dict(config=_read(self.pair, method).to_dict())
+        model = self.config_of(method).model
+        if isinstance(model.get('student'), str):
+            facts['student'] = _model(model.student)
+        if method == NONE:
+            return facts
+        teacher = model.get('teacher') or {}
+        if isinstance(teacher.get('config'), str):
+            facts['teacher'] = _model(teacher['config'])
+        checkpoint = teacher.get('checkpoint')
         if '--teacher' in self.teaching:
-            teacher = self.teaching[self.teaching.index('--teacher') + 1]
-        facts: dict[str, Any] = dict(config=cfg.to_dict())
-        if method != NONE and teacher is not None and Path(teacher).is_file():
-            facts['teacher: SHA-256 of the file'] = _hashed(Path(teacher).resolve())
-        if method != NONE and self.recorded is not None:
+            checkpoint = self.teaching[self.teaching.index('--teacher') + 1]
+        if checkpoint is not None:
+            file = Path(checkpoint).expanduser().resolve()
+            found = _hashed(file) if file.is_file() else None
+            facts['teacher: SHA-256 of the file'] = found
+        if self.recorded is not None:
             facts['record'] = read_manifest(self.recorded).identity
         return facts
 
@@ -265,6 +276,15 @@ def _read(pair: str, method: str) -> Config:
     cfg = load_config(pair)
     set_methods(cfg, [method])
     return cfg
+
+
+@cache
+def _model(config: str) -> dict[str, Any] | None:
+    """The model of a config file; None if the file is gone."""
+    try:
+        return model_dict(config)
+    except FileNotFoundError:
+        return None
 
 
 @cache

@@ -49,7 +49,8 @@ def hold_back(
     """
     cfg = load_config(pair)
     if data_root is not None:
-        set_data_root(cfg, data_root)
+        # The file's content is part of each trial, however the folder was named.
+        set_data_root(cfg, str(Path(data_root).resolve()))
     changes = {k: v for k, v in (changes or {}).items() if k.startswith(DATA)}
     cfg.merge_from_dict(changes)
     dataset = cfg.train_dataloader.dataset

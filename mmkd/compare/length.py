@@ -99,9 +99,13 @@ def _schedulers(cfg: Config, factor: float) -> Iterator[tuple[str, Any]]:
             if scheduler.get(name) is not None
         }
         kind = short_name(scheduler)
-        begin, end = _span(cfg, scheduler)
-        lasts = _scaled(end, factor) - _scaled(begin, factor)
-        if lasts < 1:
+        begin, end, last = _span(cfg, scheduler)
+        first, after = _scaled(begin, factor), _scaled(end, factor)
+        least = 2 if end - begin > 1 and _holds_a_factor(scheduler) else 1
+        if after - first == 1 < least <= _scaled(last, factor) - first:
+            after = scaled['end'] = first + least
+        lasts = after - first
+        if lasts < least:
             raise ValueError(
                 f'{cfg.filename}: nothing is left of {place} ({kind}, from {begin} to '
                 f'{end}) in {factor:.3g} of its length. Train longer.'
@@ -120,18 +124,28 @@ def _schedulers(cfg: Config, factor: float) -> Iterator[tuple[str, Any]]:
             yield f'{place}.gamma', scheduler['gamma'] ** steps
 
 
-def _span(cfg: Config, scheduler: Mapping[str, Any]) -> tuple[Any, Any]:
-    """First and last step of a scheduler; without a last one, the training's end.
+def _holds_a_factor(scheduler: Mapping[str, Any]) -> bool:
+    """Whether it leaves the rate at a factor if it has a single step.
 
-    That is infinite where the scheduler counts in another unit than the loop.
+    Such schedulers change the rate between their first step and their last.
+    """
+    between = short_name(scheduler).startswith(('Constant', 'Linear'))
+    return between and not scheduler.get('convert_to_iter_based')
+
+
+def _span(cfg: Config, scheduler: Mapping[str, Any]) -> tuple[Any, Any, Any]:
+    """First and last step of a scheduler, and the training's end in its unit.
+
+    The end is infinite where the scheduler counts in another unit than the loop, and
+    the last step of a scheduler that does not name it.
     """
     unit = unit_of(cfg.train_cfg)
     same = scheduler.get('by_epoch', True) == (unit == 'epochs')
     last = cfg.train_cfg[LENGTHS[unit]] if same else math.inf
     begin, end = scheduler.get('begin', 0), scheduler.get('end', last)
     if all(isinstance(value, Real) for value in (begin, end)):
-        return begin, end
-    return 0, math.inf
+        return begin, end, last
+    return 0, math.inf, last
 
 
 def _hooks(cfg: Config, factor: float) -> Iterator[tuple[str, Any]]:

@@ -211,8 +211,12 @@ class Run:
 def last_checkpoint(folder: Path) -> Path | None:
     """Where the last checkpoint of a training was saved; None if none was."""
     noted = folder / LAST
-    # The folder may have been moved since.
-    return folder / Path(noted.read_text().strip()).name if noted.is_file() else None
+    if not noted.is_file():
+        return None
+    saved = Path(noted.read_text().strip())
+    # The folder may have been moved since, or its config saves elsewhere.
+    here = folder / saved.name
+    return saved if saved.is_file() and not here.is_file() else here
 
 
 def read_run(folder: Path) -> Run:

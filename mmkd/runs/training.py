@@ -12,14 +12,21 @@ from typing import Any
 from mmkd.checkpoints.identity import differences, name_of
 from mmkd.nearest import listed
 from mmkd.resilience.files import whole_or_nothing
+from mmkd.resilience.resume import LAST
 from mmkd.runs.processes import call, environment_with
 from mmkd.runs.texts import was_stopped
+
+BEGUN = 'begun.json'
+"""The file that says with what a training has begun, which its checkpoints continue."""
 
 MARK = 'done.json'
 """The file that says with what a training has finished."""
 
 NOT_FINITE = 'diverged.json'
 """The file that says with what it has diverged."""
+
+PLACES = ('--data-root', '--out', '--recorded', '--teacher', '--work-dir')
+"""Options whose value is a path, whether or not it exists any more."""
 
 DIVERGED = 3
 """The exit code of a training whose losses or weights are no longer finite."""
@@ -35,7 +42,8 @@ class Training:
         command: Arguments of the Python interpreter.
         work_dir: Its folder.
         facts: What its result depends on besides the command, such as the content of
-            its config; plain values.
+            its config; plain values. None for what can no longer be found out, and
+            is not compared.
         home: A folder that may be moved with everything in it; None for the one that
             its own folder is in.
     """
@@ -52,17 +60,19 @@ class Training:
         """Whether it has finished, with exactly this command and these facts.
 
         Raises:
-            ValueError: If it has finished with others.
+            ValueError: If it has finished with others, or begun with others and would
+                resume from a checkpoint of theirs.
         """
-        if not self.has_finished:
-            return False
-        changed = self.told(json.loads((self.work_dir / MARK).read_text()))
-        if changed:
-            raise ValueError(
-                f'{self.work_dir} holds the training of another command or config: '
-                f'{changed}. Choose another folder, or remove this one.'
-            )
-        return True
+        resumes = (self.work_dir / LAST).exists()
+        for mark in (MARK, BEGUN) if resumes else (MARK,):
+            path = self.work_dir / mark
+            changed = path.exists() and self.told(json.loads(path.read_text()))
+            if changed:
+                raise ValueError(
+                    f'{self.work_dir} holds the training of another command or config: '
+                    f'{changed}. Choose another folder, or remove this one.'
+                )
+        return self.has_finished
 
     def told(self, known: Mapping[str, Any]) -> str:
         """How this training differs from another's identity; empty if it does not.
@@ -70,7 +80,12 @@ class Training:
         Args:
             known: The other :attr:`identity`.
         """
-        changed = differences(known, self.identity)
+        unknown = {name for name, fact in self.facts.items() if fact is None}
+        then, now = (
+            {name: fact for name, fact in identity.items() if name not in unknown}
+            for identity in (known, self.identity)
+        )
+        changed = differences(then, now)
         told = [f'{place} was {was} and is {now}' for place, was, now in changed]
         return listed(told, 3, '; ') if told else ''
 
@@ -105,9 +120,12 @@ class Training:
             # Names of methods and pairs are not paths, even if there is such a folder.
             named = before.startswith('--') and before != '--method'
             path = Path(word).resolve()
+            located = before in PLACES and '://' not in word
             if path.is_relative_to(home):
                 word = str(path.relative_to(home))
-            elif (named or os.sep in word or path.suffix) and os.path.exists(path):
+            elif located or (
+                (named or os.sep in word or path.suffix) and os.path.exists(path)
+            ):
                 word = str(path)
             words.append(word)
         facts = {'command': ' '.join(words), **self.facts}
@@ -127,6 +145,7 @@ class Training:
         if self.is_done:
             return
         self.work_dir.mkdir(parents=True, exist_ok=True)
+        self._mark(BEGUN)
         output = self.work_dir / 'output.txt'
         with output.open('a') as file:
             code = call(

@@ -18,7 +18,9 @@ def digits(tmp_path: Path) -> str:
     return str(tmp_path / 'digits')
 
 
-def test_a_fifth_is_held_back_and_scored(tmp_path: Path, digits: str) -> None:
+def test_a_fifth_is_held_back_and_scored(
+    tmp_path: Path, digits: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = tmp_path / 'tune' / 'pair.py'
     count = hold_back(PAIR, made, digits)
     cfg, whole = load_config(str(made)), load_config(PAIR)
@@ -41,8 +43,10 @@ def test_a_fifth_is_held_back_and_scored(tmp_path: Path, digits: str) -> None:
     assert cfg.settings == whole.settings
 
     first = made.read_text()
-    hold_back(PAIR, made, digits)
-    assert made.read_text() == first
+    monkeypatch.chdir(tmp_path)
+    for way in (digits, 'digits', 'tune/../digits'):
+        hold_back(PAIR, made, way)
+        assert made.read_text() == first
 
 
 @pytest.mark.parametrize('indices', [[5, 3, 8, 100, 7, 1, 2, 9, 11, 4], 10, -10])

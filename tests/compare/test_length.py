@@ -3,7 +3,9 @@
 from typing import Any
 
 import pytest
+import torch
 from mmengine.config import Config
+from mmengine.registry import PARAM_SCHEDULERS
 
 from mmkd.compare.length import length_options
 from mmkd.config.experiments import load_config, set_methods
@@ -44,7 +46,7 @@ def test_what_begins_after_the_start_never_begins_with_it() -> None:
     )
     assert length_options(cfg, 'epochs', 10)[1:] == [
         'param_scheduler.0.begin=0',
-        'param_scheduler.0.end=1',
+        'param_scheduler.0.end=2',
         'param_scheduler.1.begin=1',
         'param_scheduler.1.end=10',
         'param_scheduler.1.T_max=9',
@@ -136,8 +138,42 @@ def test_a_schedule_of_which_nothing_is_left_is_an_error(end: dict[str, int]) ->
         dict(model={}, train_cfg=dict(max_epochs=100), param_scheduler=schedulers)
     )
     assert length_options(cfg, 'epochs', 2)
-    with pytest.raises(ValueError, match=r'param_scheduler\.1 \(Cosine.*Train longer'):
+    with pytest.raises(ValueError, match=r'param_scheduler\.0 \(Linear.*Train longer'):
         length_options(cfg, 'epochs', 1)
+    del schedulers[0]
+    cfg.param_scheduler = schedulers
+    with pytest.raises(ValueError, match=r'param_scheduler\.0 \(Cosine.*Train longer'):
+        length_options(cfg, 'epochs', 1)
+
+
+@pytest.mark.parametrize('kind', ['LinearLR', 'ConstantLR'])
+@pytest.mark.parametrize('epochs', [2, 3, 6, 30])
+def test_the_rate_is_reached_after_a_warm_up(kind: str, epochs: int) -> None:
+    """However little is left of it."""
+    factor = dict(start_factor=0.01) if kind == 'LinearLR' else dict(factor=0.01)
+    warmup = dict(type=kind, begin=0, end=5, **factor)
+    after = dict(type='CosineAnnealingLR', begin=5, end=30, T_max=25)
+    cfg = Config(dict(model={}, train_cfg=dict(max_epochs=30)))
+    cfg.param_scheduler = [warmup, after]
+    options = [option.split('=') for option in length_options(cfg, 'epochs', epochs)]
+    cfg.merge_from_dict({key: int(value) for key, value in options})
+    optimizer = torch.optim.SGD([torch.zeros(1)], lr=1.0)
+    schedulers = [
+        PARAM_SCHEDULERS.build(scheduler, default_args=dict(optimizer=optimizer))
+        for scheduler in cfg.param_scheduler
+    ]
+    rates = []
+    for _ in range(epochs):
+        rates.append(optimizer.param_groups[0]['lr'])
+        for scheduler in schedulers:
+            scheduler.step()
+    assert rates[0] == pytest.approx(0.01)
+    assert max(rates) == pytest.approx(1)
+
+
+def test_a_warm_up_in_iterations_may_take_one_epoch() -> None:
+    scheduler = dict(type='LinearLR', begin=0, end=5, convert_to_iter_based=True)
+    assert 'param_scheduler.end=1' in shortened(param_scheduler=scheduler)
 
 
 @pytest.mark.parametrize(

@@ -182,6 +182,17 @@ def test_the_checkpoint_of_a_folder_that_was_moved(tmp_path: Path) -> None:
     assert run.checkpoint == tmp_path / 'iter_50.pth'
 
 
+def test_a_checkpoint_in_another_folder(tmp_path: Path) -> None:
+    """As with the ``out_dir`` of MMEngine's hook."""
+    run, elsewhere = made_run(tmp_path / 'run'), tmp_path / 'all' / 'iter_50.pth'
+    elsewhere.parent.mkdir()
+    elsewhere.touch()
+    (tmp_path / 'run' / 'last_checkpoint').write_text(str(elsewhere))
+    assert run.checkpoint == elsewhere
+    (tmp_path / 'run' / 'iter_50.pth').touch()
+    assert run.checkpoint == tmp_path / 'run' / 'iter_50.pth'
+
+
 def test_a_student_that_it_wrote_itself_is_its_end(tmp_path: Path) -> None:
     for name in ('iter_50.pth', 'student.pth'):
         (tmp_path / name).touch()

@@ -10,6 +10,7 @@ import pytest
 from made_runs import write_session
 from small_trainings import made
 
+from mmkd.resilience.resume import LAST
 from mmkd.resilience.stop_signal import STOPPED
 from mmkd.runs import training
 from mmkd.runs.training import DIVERGED, MARK, Training
@@ -52,6 +53,34 @@ def test_another_command_or_config_is_refused(
     assert replace(first, facts=dict(config=dict(lr=0.1, steps=(1, 2)))).is_done
 
 
+def test_another_command_does_not_go_on_from_a_checkpoint(
+    ran: list[list[str]], tmp_path: Path
+) -> None:
+    """It would count as the other's result; a length alone does not keep it away."""
+    stopped = made(tmp_path / 'run', '--cfg-options', 'train_cfg.max_epochs=4')
+    write_session(tmp_path / 'run', text=f'INFO - {STOPPED} after 3 iterations')
+    with pytest.raises(RuntimeError, match='was stopped'):
+        stopped.run()
+    longer = made(tmp_path / 'run', '--cfg-options', 'train_cfg.max_epochs=10')
+    assert not longer.is_done
+    (tmp_path / 'run' / LAST).write_text('epoch_3.pth')
+    with pytest.raises(ValueError, match=r'max_epochs=4 .* is .*max_epochs=10'):
+        longer.run()
+    assert len(ran) == 1
+    assert not stopped.is_done
+
+
+def test_what_can_no_longer_be_found_out_is_not_compared(
+    ran: list[list[str]], tmp_path: Path
+) -> None:
+    made(tmp_path / 'run', teacher='abc', lr=1).run()
+    assert made(tmp_path / 'run', teacher=None, lr=1).is_done
+    with pytest.raises(ValueError, match='lr was 1 and is 2'):
+        assert made(tmp_path / 'run', teacher=None, lr=2).is_done
+    with pytest.raises(ValueError, match='teacher was abc and is abd'):
+        assert made(tmp_path / 'run', teacher='abd', lr=1).is_done
+
+
 def test_classes_and_functions_are_compared_by_name(
     ran: list[list[str]], tmp_path: Path
 ) -> None:
@@ -83,6 +112,8 @@ def test_a_place_may_be_written_in_any_way(
     words(Path('all'), 'data').run()
     assert words(tmp_path / 'all', str(tmp_path / 'data')).is_done
     Path('all').rename('moved')
+    assert words(Path('moved'), 'data').is_done
+    Path('data').rename('elsewhere')
     assert words(Path('moved'), 'data').is_done
     other = tmp_path / 'other'
     other.mkdir()

@@ -122,8 +122,8 @@ from mmkd.runs.training import Training
 from mmkd.runs.trainings import train_all
 place = Path({str(tmp_path)!r})
 train_all([
-    Training('kd', seed, ({str(sleeper)!r}, str(place / f'pid{{seed}}')), place / 'run')
-    for seed in range(2)
+    Training('kd', seed, ({str(sleeper)!r}, str(place / f'pid{{seed}}')), place / name)
+    for seed, name in enumerate('ab')
 ], 2)
 """
     )

@@ -2,6 +2,7 @@
 
 import json
 import os
+import runpy
 import shlex
 import signal
 import subprocess
@@ -107,6 +108,18 @@ def test_methods_are_compared_with_the_student_alone(
     comparison._read.cache_clear()
     with pytest.raises(SystemExit, match=r'config\.train_dataloader\.batch_size was'):
         run_tool('compare.py', *command)
+
+
+def test_the_best_of_a_teacher_that_keeps_no_other(tmp_path: Path) -> None:
+    teachers_file = runpy.run_path(str(TOOLS / 'compare.py'))['teachers_file']
+    with pytest.raises(ValueError, match='has left no checkpoint'):
+        teachers_file(tmp_path)
+    best, last = tmp_path / 'best_accuracy_top1_epoch_1.pth', tmp_path / 'epoch_2.pth'
+    best.touch()
+    assert teachers_file(tmp_path) == best
+    last.touch()
+    (tmp_path / 'last_checkpoint').write_text(str(last))
+    assert teachers_file(tmp_path) == last
 
 
 def test_mistakes_are_said_before_the_teacher_is_trained(

@@ -20,11 +20,12 @@ IMAGES, LOGITS = 'images', 'logits'
 """Names of the input and the output of a graph."""
 
 AXES = {0: 'batch', 2: 'height', 3: 'width'}
-TRACED = (128, 160)
-"""Height and width of the traced image if both are dynamic.
+TRACED = (1152, 1280)
+"""Height and width of the traced image, of which nothing is computed, if both are
+dynamic.
 
-They differ, and leave several pixels after a stride of 32: if a feature map has one
-pixel, the exporter assumes that it always does.
+They differ, and leave several pixels after a stride of 64 and a pooling by 8 as in
+DDRNet: if a feature map has one pixel, the exporter assumes that it always does.
 """
 
 OPSET = 18
@@ -75,6 +76,12 @@ def trace(
             )
     except FAILURES as error:
         raise ValueError(_refused(network, size, str(error))) from error
+    outputs = len(program.graph_signature.user_outputs)
+    if outputs != 1:
+        raise ValueError(
+            f'{network.kind} cannot be exported: it has {outputs} outputs, such as '
+            'those of several tasks, and the file has one, the logits.'
+        )
     [given] = [
         node.meta['val'] for node in program.graph.nodes if node.target == IMAGES
     ]

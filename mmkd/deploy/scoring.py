@@ -53,7 +53,7 @@ def score(
     settings = dict(cfg.val_dataloader, dataset=chosen, num_workers=0)
     for name in ('persistent_workers', 'pin_memory', 'prefetch_factor'):
         settings.pop(name, None)
-    model = _around(network.model, logits_of)
+    model = _around(network, logits_of)
     with scope_of(cfg), _quietly():
         loader = Runner.build_dataloader(settings)
         evaluator = Evaluator(several(cfg.val_evaluator))
@@ -86,17 +86,17 @@ def _quietly() -> Iterator[None]:
         logger.setLevel(before)
 
 
-def _around(model: Any, logits_of: LogitsOf) -> Any:
-    """A copy of a model that only computes these logits, in the place of its head.
+def _around(network: Network, logits_of: LogitsOf) -> Any:
+    """A copy of its model that only computes these logits, in the place of its head.
 
     Raises:
         ValueError: If the model has no separate backbone and head.
     """
-    shell = copy.deepcopy(model)
+    shell = copy.deepcopy(network.model)
     head = getattr(shell, 'decode_head', None) or getattr(shell, 'head', None)
     if head is None or not hasattr(shell, 'backbone'):
         raise ValueError(
-            f'{type(model).__name__} has no backbone and head that other logits could '
+            f'{type(shell).__name__} has no backbone and head that other logits could '
             'replace'
         )
     # The last of cascaded heads predicts.
@@ -105,4 +105,7 @@ def _around(model: Any, logits_of: LogitsOf) -> Any:
         if part is not None:
             part.forward = lambda images, *_: images
     last.forward = lambda images, *_: logits_of(images)
+    if network.channels is not None and hasattr(shell, 'out_channels'):
+        # Sliding windows are added up in a tensor of so many.
+        shell.out_channels = len(network.channels)
     return shell

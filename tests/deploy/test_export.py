@@ -19,6 +19,7 @@ from mmkd.deploy.graph import Graph, trace
 from mmkd.deploy.images import noise
 from mmkd.deploy.network import Network
 from mmkd.deploy.parity import TOLERANCE, Difference, difference
+from mmkd.models import build_model
 
 
 def family(model: dict[str, Any]) -> str:
@@ -116,6 +117,41 @@ def test_a_network_of_one_size(
     graph = Graph(path)
     assert json.loads(graph.facts['size']) == [16, 16]
     assert graph.session.get_inputs()[0].shape == ['batch', 3, 16, 16]
+
+
+def test_a_stride_of_64_and_a_pooling_of_17_pixels(
+    nothing: Config, tmp_path: Path
+) -> None:
+    """As published: what the trace sees as one pixel would stay one."""
+    settings = dict(align_corners=False, norm_cfg=dict(type='BN'))
+    head = dict(
+        type='mmseg.DDRHead',
+        in_channels=32,
+        channels=8,
+        num_classes=4,
+        loss_decode=[dict(type='mmseg.CrossEntropyLoss')] * 2,
+        **settings,
+    )
+    backbone = dict(type='mmseg.DDRNet', channels=8, ppm_channels=4, **settings)
+    model = dict(type='mmseg.EncoderDecoder', backbone=backbone, decode_head=head)
+    own = Network(looks_trained(build_model(dict(model, test_cfg=dict(mode='whole')))))
+    export(own, nothing, noise(2, (64, 128), own), tmp_path / 'x.onnx')
+    for size in ((64, 64), (1216, 64)):
+        images = torch.cat(noise(1, size, own))
+        found = difference(
+            Graph(tmp_path / 'x.onnx')(images), own(images), images.shape
+        )
+        assert found.relative < TOLERANCE
+
+
+def test_several_outputs_are_refused(
+    network: Make, nothing: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of MMPretrain's ``MultiTaskHead``."""
+    own = network('images')
+    monkeypatch.setattr(own, 'forward', lambda images: {'a': images, 'b': images + 1})
+    with pytest.raises(ValueError, match='cannot be exported: it has 2 outputs'):
+        export(own, nothing, noise(2, (16, 16), own), tmp_path / 'x.onnx')
 
 
 class OnlyMultiples(nn.Module):

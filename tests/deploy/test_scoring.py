@@ -48,6 +48,18 @@ def by_the_model(network: Network, dataset: Noise, metrics: Any) -> dict[str, fl
     return evaluator.evaluate(len(dataset))
 
 
+@pytest.mark.parametrize('task', ['pixels'])
+@pytest.mark.parametrize('mode', ['whole', 'slide'])
+def test_some_of_a_networks_classes(
+    network: Make, evaluated: Any, task: str, mode: str
+) -> None:
+    """As of a teacher that knows more than the data set has."""
+    own = network(task, channels=torch.tensor([2, 0, 3]))
+    test_cfg = dict(mode=mode, crop_size=(16, 24), stride=(8, 16))
+    own.model.test_cfg = ConfigDict(test_cfg)
+    assert 0 <= evaluated(own, own)['mIoU'] <= 100
+
+
 @pytest.mark.parametrize('mode', ['whole', 'slide'])
 def test_a_networks_own_logits_have_its_own_score(
     tiny: Tiny, network: Make, evaluated: Any, task: str, mode: str

@@ -206,5 +206,5 @@ def main(given: Sequence[str]) -> None:
 
 
 if __name__ == '__main__':
-    with ending_in_words(RuntimeError):
+    with ending_in_words(RuntimeError, resume='Run the same command to go on.'):
         main(sys.argv[1:])

@@ -14,8 +14,11 @@ import matplotlib
 matplotlib.use('Agg')
 import matplotlib.pyplot as plt
 
+from mmkd.analysis.trained import label_and_folder
+from mmkd.cli.console import ending_in_words
 from mmkd.cli.parser import command_parser
-from mmkd.runs.scalars import LOGS, Curve, read_scalars
+from mmkd.runs.run import read_run
+from mmkd.runs.scalars import Curve
 from mmkd.spread import band
 
 
@@ -26,7 +29,7 @@ def parse_args() -> argparse.Namespace:
         'runs',
         nargs='+',
         metavar='LABEL=WORK_DIR',
-        help='runs with the same label become one curve with a band',
+        help='runs with the same label, by default their name, become one curve',
     )
     parser.add_argument('--key', default='mIoU', help='logged value, e.g. mIoU or loss')
     parser.add_argument('--out', required=True, help='picture to write')
@@ -37,9 +40,10 @@ def read_curve(work_dir: Path, key: str) -> Curve:
     """Read a value from all logs of a work directory, joining resumed runs.
 
     Raises:
+        FileNotFoundError: If there is no such folder, or no log in it.
         ValueError: If no log has a finite value under the key, or a line is not JSON.
     """
-    scalars = read_scalars(sorted(work_dir.glob(LOGS)))
+    scalars = read_run(work_dir).scalars
     try:
         curve = scalars.curve(key)
     except KeyError:
@@ -71,10 +75,11 @@ def main() -> None:
     args = parse_args()
     curves: dict[str, list[Curve]] = defaultdict(list)
     for run in args.runs:
-        label, _, work_dir = run.partition('=')
-        curves[label].append(read_curve(Path(work_dir), args.key))
+        label, folder = label_and_folder(run)
+        curves[label].append(read_curve(folder, args.key))
     plot(curves, args.key, args.out)
 
 
 if __name__ == '__main__':
-    main()
+    with ending_in_words():
+        main()

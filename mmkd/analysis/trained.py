@@ -105,6 +105,12 @@ def _checkpoint(work_dir: Path) -> Path:
     return path
 
 
+def label_and_folder(text: str) -> tuple[str, Path]:
+    """Read a work directory, as ``LABEL=WORK_DIR`` or labelled by its name."""
+    label, sign, folder = text.partition('=')
+    return (label, Path(folder)) if sign else (Path(text).name, Path(text))
+
+
 def labelled(texts: Sequence[str]) -> dict[str, Path]:
     """Read work directories, each as ``LABEL=WORK_DIR`` or labelled by its name.
 
@@ -113,8 +119,7 @@ def labelled(texts: Sequence[str]) -> dict[str, Path]:
     """
     found: dict[str, Path] = {}
     for text in texts:
-        label, sign, folder = text.partition('=')
-        label, path = (label, Path(folder)) if sign else (Path(text).name, Path(text))
+        label, path = label_and_folder(text)
         if label in found:
             raise ValueError(f'{found[label]} and {path} share the label {label!r}.')
         found[label] = path

@@ -63,11 +63,12 @@ def console() -> Iterator[None]:
 
 
 @contextmanager
-def ending_in_words(*errors: type[Exception]) -> Iterator[None]:
-    """Exit with a one-line message if the input of a command is wrong.
+def ending_in_words(*errors: type[Exception], resume: str = '') -> Iterator[None]:
+    """Exit with a one-line message if the input of a command is wrong, or at Ctrl-C.
 
     Args:
         errors: Exceptions for wrong input besides ``OSError`` and ``ValueError``.
+        resume: How an interrupted command goes on, as a sentence.
     """
     name = Path(sys.argv[0]).name
     wrong: tuple[type[Exception], ...] = (OSError, ValueError, *errors)
@@ -76,6 +77,9 @@ def ending_in_words(*errors: type[Exception]) -> Iterator[None]:
             yield
     except wrong as error:
         sys.exit(f'{name}: {error}')
+    except KeyboardInterrupt:
+        print(f'{name}: interrupted. {resume}'.rstrip(), file=sys.stderr)
+        raise SystemExit(130) from None
 
 
 def _quieten(logger: MMLogger, held: MemoryHandler) -> None:

@@ -13,7 +13,7 @@ from mmengine.logging import MMLogger, print_log
 from mmengine.runner import Runner
 from tiny_trainings import distiller, runner_of, tiny
 
-from mmkd.cli.console import console
+from mmkd.cli.console import console, ending_in_words
 
 __all__ = ['distiller', 'runner_of', 'tiny']
 
@@ -69,6 +69,20 @@ def test_it_leaves_everything_as_it_was(tmp_path: Path) -> None:
     assert (MMLogger.__init__, warnings.showwarning, logger.handlers) == before
     with pytest.warns(UserWarning, match='again'):
         warnings.warn('again', stacklevel=1)
+
+
+def test_an_interruption_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, 'argv', ['mmkd compare', 'pair'])
+    with (
+        pytest.raises(SystemExit) as end,
+        ending_in_words(resume='Run the same command to go on.'),
+    ):
+        raise KeyboardInterrupt
+    assert end.value.code == 130
+    told = capsys.readouterr().err
+    assert told == 'mmkd compare: interrupted. Run the same command to go on.\n'
 
 
 def test_errors_are_shown_wherever_they_come_from(

@@ -33,21 +33,24 @@ def test_labels_may_begin_with_an_underscore(
         told.extend(text.get_text() for text in legend(*given).texts)
 
     monkeypatch.setattr(Axes, 'legend', noted)
-    run_tool('plot_curves.py', '_x=a', 'y=a', '--out', tmp_path / 'curves.png')
-    assert told == ['_x (1)', 'y (1)']
+    run_tool('plot_curves.py', '_x=a', 'y=a', 'a', '--out', tmp_path / 'curves.png')
+    assert told == ['_x (1)', 'y (1)', 'a (1)']
 
 
 def test_missing_value(run_tool: Callable[..., None], tmp_path: Path) -> None:
     write_log(tmp_path / 'a', '1', {10: 1.0})
-    with pytest.raises(ValueError, match="'aAcc'"):
+    with pytest.raises(SystemExit, match="no log under a has 'aAcc'"):
         run_tool('plot_curves.py', 'x=a', '--key', 'aAcc', '--out', tmp_path / 'c.png')
+    for folder in ('x=nowhere', 'nowhere'):
+        with pytest.raises(SystemExit, match='nowhere: there is no such folder'):
+            run_tool('plot_curves.py', folder, '--out', tmp_path / 'c.png')
 
 
 def test_nothing_but_infinite_values(
     run_tool: Callable[..., None], tmp_path: Path
 ) -> None:
     write_log(tmp_path / 'a', '1', {10: float('nan'), 20: float('inf')})
-    with pytest.raises(ValueError, match="no value of 'mIoU' under a is finite"):
+    with pytest.raises(SystemExit, match="no value of 'mIoU' under a is finite"):
         run_tool('plot_curves.py', 'x=a', '--out', tmp_path / 'c.png')
 
 
@@ -62,5 +65,5 @@ def test_a_line_that_a_kill_cut_off(
     run_tool('plot_curves.py', 'x=a', '--out', tmp_path / 'c.png')
     assert 'a/1/vis_data/scalars.json: the last line is cut' in capsys.readouterr().err
     log.write_bytes(b'{"mIoU": 5.\n' + whole)
-    with pytest.raises(ValueError, match=r'scalars\.json, line 1 is not JSON'):
+    with pytest.raises(SystemExit, match=r'scalars\.json, line 1 is not JSON'):
         run_tool('plot_curves.py', 'x=a', '--out', tmp_path / 'c.png')

@@ -13,7 +13,7 @@ from mmengine.config import Config
 from torch import Tensor
 
 from mmkd.checkpoints.identity import without
-from mmkd.models.build import student_dict
+from mmkd.models.build import model_in, student_dict
 from mmkd.random_state import random_state_kept
 from mmkd.recording.refusals import unrepeatable
 from mmkd.recording.stream import batches_of
@@ -37,7 +37,7 @@ def pipeline_of(cfg: Config) -> dict[str, Any]:
     Args:
         cfg: The config of a distillation or a plain training.
     """
-    model = cfg.model
+    model = model_in(copy.deepcopy(cfg))
     student = student_dict(model) if 'student' in model else model
     parts = dict(
         dataset=without(cfg.train_dataloader.dataset, (*PLACES, *HOW_HELD)),

@@ -93,7 +93,21 @@ class Manifest:
 
     def differences(self, other: 'Manifest') -> list[str]:
         """How another manifest differs, field by field."""
-        return told(self._compared(), other._compared())
+        now = other._compared()
+        now['pipeline'] = self.known_of(now['pipeline'])
+        return told(self._compared(), now)
+
+    def known_of(self, pipeline: dict[str, Any]) -> dict[str, Any]:
+        """A pipeline, with None for each part of it that this record lacks.
+
+        Records of earlier versions lack the data preprocessor unless the student's own
+        config had it.
+
+        Args:
+            pipeline: What determines the views of a training.
+        """
+        unknown = [name for name, value in self.pipeline.items() if value is None]
+        return {**pipeline, **dict.fromkeys(unknown)}
 
     def _compared(self) -> dict[str, Any]:
         found = {k: v for k, v in asdict(self).items() if k not in NOTES}

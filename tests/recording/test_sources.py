@@ -1,9 +1,12 @@
-"""Samples are identified by their names below the root of their own data set."""
+"""What determines a view: samples, by name, and the data preprocessor of a config."""
 
 from pathlib import Path
 from typing import Any
 
-from mmkd.recording.sources import sample_lines
+import pytest
+from mmengine.config import Config
+
+from mmkd.recording.sources import pipeline_of, sample_lines
 
 
 class Files:
@@ -54,3 +57,22 @@ def test_a_file_outside_of_every_root_keeps_its_whole_name(tmp_path: Path) -> No
     file.parent.mkdir()
     file.write_bytes(b'1234')
     assert list(sample_lines(Files(tmp_path / 'root', [file]))) == [f'{file} 4']
+
+
+FLIPS = dict(type='mmkd.CropFlipDataPreprocessor', flip_prob=0.5)
+
+
+@pytest.mark.parametrize(
+    'config',
+    [
+        dict(data_preprocessor=FLIPS, model=dict(student=dict(type='A'))),
+        dict(model=dict(data_preprocessor=FLIPS, student=dict(type='A'))),
+        dict(model=dict(student=dict(type='A', data_preprocessor=FLIPS))),
+        dict(data_preprocessor=FLIPS, model=dict(type='A')),
+        dict(data_preprocessor=dict(flip_prob=0), model=dict(data_preprocessor=FLIPS)),
+    ],
+)
+def test_the_data_preprocessor_counts_wherever_a_config_has_it(config: Any) -> None:
+    cfg = Config(dict(config, train_dataloader=dict(dataset=dict(type='D'))))
+    assert pipeline_of(cfg)['data_preprocessor'] == FLIPS
+    assert cfg.model == config['model']

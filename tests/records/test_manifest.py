@@ -36,6 +36,19 @@ def test_another_is_told_field_by_field(record: Callable[..., Any]) -> None:
     ]
 
 
+def test_what_an_earlier_version_left_out_is_not_compared(
+    record: Callable[..., Any],
+) -> None:
+    _, manifest = record()
+    old = replace(manifest, pipeline=dict(manifest.pipeline, data_preprocessor=None))
+    flips = dict(manifest.pipeline, data_preprocessor=dict(flip_prob=0.5))
+    new = replace(manifest, pipeline=flips)
+    assert not old.differences(new)
+    assert new.differences(old) == [
+        'pipeline.data_preprocessor.flip_prob is 0.5 in the record and "not set" here'
+    ]
+
+
 @pytest.mark.parametrize(
     ('change', 'message'),
     [

@@ -52,7 +52,7 @@ def manifest_of(
         loop.dataloader, views, distiller.data_preprocessor, [*rows, *rows]
     )
     checkpoint = str(settings['checkpoint'])
-    is_file = Path(checkpoint).is_file()
+    file = Path(checkpoint).expanduser()
     return (
         Manifest(
             mmkd=mmkd.__version__,
@@ -60,7 +60,7 @@ def manifest_of(
                 config=plain_model(settings['config']),
                 checkpoint=dict(
                     name=checkpoint.rpartition('/')[2],
-                    sha256=file_hash(checkpoint) if is_file else None,
+                    sha256=file_hash(file) if file.is_file() else None,
                 ),
                 weights=teacher.identity,
                 classes=None if names is None else [str(name) for name in names],

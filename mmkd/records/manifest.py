@@ -93,9 +93,12 @@ class Manifest:
 
     def differences(self, other: 'Manifest') -> list[str]:
         """How another manifest differs, field by field."""
-        now = other._compared()
+        own, now = self._compared(), other._compared()
         now['pipeline'] = self.known_of(now['pipeline'])
-        return told(self._compared(), now)
+        if own['teacher']['checkpoint'] is None:
+            # It was read from a URL, and may be the same weights.
+            now['teacher']['checkpoint'] = None
+        return told(own, now)
 
     def known_of(self, pipeline: dict[str, Any]) -> dict[str, Any]:
         """A pipeline, with None for each part of it that this record lacks.

@@ -96,5 +96,8 @@ def test_what_matters_has_one_identity(record: Callable[..., Any]) -> None:
     )
     assert not manifest.differences(same)
     assert manifest.identity == same.identity
+    # A teacher read from a URL has no file to hash, though the same weights.
+    file = manifest.teacher | dict(checkpoint=dict(name='c.pth', sha256='c'))
+    assert not manifest.differences(replace(manifest, teacher=file))
     other = replace(manifest, teacher=manifest.teacher | dict(weights='v'))
     assert manifest.identity != other.identity

@@ -281,9 +281,17 @@ def test_parts_that_are_put_together_are_the_whole(made: Any, tmp_path: Path) ->
 
 
 def test_a_record_of_something_else_is_named(
-    made: Any, trained: Any, streets: Path, teacher: Path, tmp_path: Path
+    made: Any,
+    trained: Any,
+    streets: Path,
+    teacher: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     record = made()
+    # The same teacher, named otherwise.
+    monkeypatch.setenv('HOME', str(teacher.parent))
+    made('--teacher', f'~/{teacher.name}')
     cases: dict[str, tuple[tuple[object, ...], tuple[str, ...]]] = {
         r'train_cfg\.view_seed is 0 in the record and 5': (('--view-seed', 5), ()),
         r'train_cfg\.views is 2 in the record and 3': (('--views', 3), ()),

@@ -11,13 +11,14 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor
 
 from mmkd.arguments import check_arguments
-from mmkd.checkpoints.identity import BEGINNING, file_hash, without
+from mmkd.checkpoints.identity import BEGINNING, file_hash, fingerprint, without
 from mmkd.models.build import build_model, model_dict
 from mmkd.models.class_names import both, keys
 from mmkd.models.discovery import OUTPUT, ModelView
 from mmkd.models.taps import Tap, find_module
 from mmkd.models.teachers.base import Teacher
 from mmkd.models.teachers.frozen import FrozenTeacher
+from mmkd.models.teachers.loading import load_weights
 from mmkd.models.teachers.recorded_samples import FIELD, stacked
 from mmkd.models.teachers.undrawn import Undrawn
 from mmkd.nearest import listed
@@ -81,11 +82,16 @@ class RecordedTeacher(Teacher):
         here: dict[str, Any] = {'settings': settings}
         if config is not None:
             there['config'], here['config'] = known['config'], plain_model(config)
-        if checkpoint is not None and Path(checkpoint).is_file():
-            # For a checkpoint read from a URL, no file hash is known.
-            there['checkpoint'] = known['checkpoint']['sha256']
-            here['checkpoint'] = there['checkpoint'] and file_hash(checkpoint)
+        file, sha256 = Path(checkpoint or '').expanduser(), None
+        if file.is_file():
+            sha256 = known['checkpoint']['sha256']
+        if sha256 is not None:
+            there['checkpoint'], here['checkpoint'] = sha256, file_hash(file)
         wrong = told(there, here, 'teacher')
+        if file.is_file() and sha256 is None and not wrong:
+            # It was recorded from a URL: only its weights are known.
+            weights = _weights_in(str(file), known['config'], num_classes)
+            wrong = told(known['weights'], weights, 'teacher.weights')
         if wrong:
             raise RecordError(
                 f'the record {record!r} is of another teacher: '
@@ -253,6 +259,14 @@ def plain_model(config: str | dict[str, Any]) -> dict[str, Any]:
     """A model's config as stored in a manifest, without its initial weights."""
     plain = without(model_dict(config), BEGINNING)
     return dict(json.loads(json.dumps(plain, default=str)))
+
+
+def _weights_in(checkpoint: str, config: dict[str, Any], classes: int | None) -> str:
+    """The fingerprint of the weights that a teacher would load."""
+    with Undrawn():
+        model = build_model(config, classes)
+    load_weights(model, checkpoint)
+    return fingerprint(model.state_dict())
 
 
 def _view(known: Mapping[str, Any], config: str | dict[str, Any]) -> ModelView:

@@ -3,14 +3,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
+from mmkd.checkpoints.identity import file_hash
 from mmkd.models.discovery import OUTPUT
 from mmkd.models.taps import Tap
 from mmkd.models.teachers.frozen import FrozenTeacher
 from mmkd.models.teachers.recorded import plain_model, tap_name
 from mmkd.models.teachers.recorded_samples import AddRecorded
-from mmkd.records import StoredTap
+from mmkd.records import RecordError, StoredTap
 from mmkd.records.manifest import MANIFEST, Manifest, shard_name
 from mmkd.records.rows import fill, row_type
 
@@ -19,9 +21,14 @@ NAMES = ('cat', 'dog', 'eel', 'fox')
 
 
 def write_record(
-    folder: Path, teacher: FrozenTeacher, config: Any, tap: Tap, values: torch.Tensor
+    folder: Path,
+    teacher: FrozenTeacher,
+    config: Any,
+    tap: Tap,
+    values: torch.Tensor,
+    sha256: str | None = None,
 ) -> None:
-    """A record of one tap for one batch."""
+    """A record of one tap for one batch; without a hash as if made from a URL."""
     stored = StoredTap(tap_name(tap), tuple(values.shape[1:]), 'float32')
     settings = dict(num_classes=None, classifier=None, classes=None)
     manifest = Manifest(
@@ -32,7 +39,7 @@ def write_record(
             classes=list(NAMES),
             num_classes=len(NAMES),
             settings=settings,
-            checkpoint=dict(name='teacher.pth', sha256=None),
+            checkpoint=dict(name='teacher.pth', sha256=sha256),
         ),
         views=dict(seed=0, count=1),
         pipeline={},
@@ -87,3 +94,24 @@ def test_a_live_tap_has_the_classes_and_inputs_of_the_recorded_teacher(
     found = mixed(data['inputs'], taps, data['data_samples'])
     for tap in taps:
         assert torch.equal(found[tap], expected[tap]), tap
+
+
+@pytest.mark.parametrize('hashed', [True, False])
+def test_another_teachers_file_is_refused(
+    hashed: bool, tiny: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, kd = tiny.model('images', width=8), dict(kd=METHODS['kd'])
+    teacher = tiny.teacher(config)
+    live = tiny.distiller('images', kd, teacher=teacher).teacher
+    folder, sha256 = tiny.folder / 'record', file_hash(teacher['checkpoint'])
+    values = torch.zeros(4, len(NAMES))
+    write_record(folder, live, config, OUTPUT, values, sha256 if hashed else None)
+
+    monkeypatch.setenv('HOME', str(tiny.folder))
+    recorded = dict(type='RecordedTeacher', record=str(folder), live=True)
+    for file in (teacher['checkpoint'], '~/teacher_1.pth', 'no/longer/there.pth'):
+        tiny.distiller('images', kd, teacher=recorded | dict(checkpoint=file))
+    other = Path(tiny.teacher(config, seed=7)['checkpoint'])
+    for file in (str(other), f'~/{other.name}'):
+        with pytest.raises(RecordError, match='is of another teacher: teacher'):
+            tiny.distiller('images', kd, teacher=recorded | dict(checkpoint=file))

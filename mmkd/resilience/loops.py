@@ -25,9 +25,10 @@ class ResumableLoop:
     """What both loops add to MMEngine's.
 
     - Random numbers of an iteration depend only on the seed and its number,
-      and those of a sample only on the view of it that is due (see
-      :class:`~mmkd.resilience.views.Views`). No random state has to be saved,
-      neither of any process nor of workers.
+      those of a sample only on the view of it that is due (see
+      :class:`~mmkd.resilience.views.Views`), and those of a sampler without a
+      seed only on that of the training, the epoch and the batch. No random state
+      has to be saved, neither of any process nor of workers.
     - A resumed run skips the batches it has seen without reading them, also in
       the middle of an epoch.
     - A validation that was due when the run was interrupted is run on resuming.
@@ -78,7 +79,8 @@ class ResumableLoop:
         watch(self.dataloader, numbered=True, skip_corrupt=self.skip_corrupt)
         self.reader = self.dataloader.reader
         epoch = 0 if self.endless else self._epoch
-        place = Place(self.views, self._iter, done, self.endless, epoch)
+        seed = cast(int, self.runner.seed)
+        place = Place(self.views, self._iter, done, self.endless, epoch, seed)
         return self.dataloader.start(place)
 
     def run(self) -> nn.Module:

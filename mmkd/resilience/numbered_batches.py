@@ -4,8 +4,12 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Any, NamedTuple
 
+import torch
 from mmengine.dist import get_dist_info
+from torch.utils.data import BatchSampler
 
+from mmkd.random_state import random_state_kept
+from mmkd.resilience.randomness import seed_sample
 from mmkd.resilience.reading import Keyed
 from mmkd.resilience.views import Views, Visits
 
@@ -19,6 +23,7 @@ class Place(NamedTuple):
         done: Batches to skip: of this epoch, or of all if endless.
         endless: Whether one epoch follows another without end.
         epoch: The epoch that is iterated over; 0 if endless.
+        seed: Of the order, for samplers without one of their own.
     """
 
     views: Views
@@ -26,6 +31,7 @@ class Place(NamedTuple):
     done: int
     endless: bool
     epoch: int = 0
+    seed: int = 0
 
 
 class NumberedBatches:
@@ -38,7 +44,7 @@ class NumberedBatches:
 
     Attributes:
         batches: The batch sampler that chooses the samples. It must choose the
-            same ones each time it is started in an epoch.
+            same ones each time it is started in an epoch with the same random state.
         upcoming: What the next iterator reads. It is used once: iterators that the
             training did not start, such as a hook's own, read without keys.
         closed: Whether there is nothing to read yet.
@@ -73,7 +79,7 @@ class NumberedBatches:
             if start.endless and hasattr(sampler, 'set_epoch'):
                 sampler.set_epoch(epoch)
             batch = None
-            for batch in self.batches:
+            for batch in _drawn(self.batches, start.seed, epoch):
                 before, given = given, given + len(batch)
                 if done > 0:
                     done -= 1
@@ -97,3 +103,20 @@ class NumberedBatches:
                 )
             if iteration > start.iteration:
                 yield None
+
+
+def _drawn(batches: Any, seed: int, epoch: int) -> Iterator[Any]:
+    """The batches of an epoch, whatever the training has drawn before."""
+    if type(batches) is BatchSampler and hasattr(batches.sampler, 'seed'):
+        # It has a generator of its own: the epoch is enough.
+        yield from batches
+        return
+    drawing = iter(batches)
+    for number in count():
+        with random_state_kept(torch.device('cpu')):
+            # The key of no sample: the last number of theirs is not negative.
+            seed_sample((seed, epoch, number, -1))
+            batch = next(drawing, None)
+        if batch is None:
+            return
+        yield batch

@@ -1,6 +1,6 @@
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import torch
 from mmengine.hooks import Hook
+from mmengine.registry import DATA_SAMPLERS
 from mmengine.runner import Runner
 from torch import Tensor
+from torch.utils.data import RandomSampler, Sampler
 
 from mmkd.checkpoints.loading import safe_load
 
@@ -39,6 +41,28 @@ class At(Hook):
     def after_val_iter(self, runner: Runner, *_: Any, **__: Any) -> None:
         if self.mode == 'val' and runner.iter == self.iteration:
             self.action()
+
+
+@DATA_SAMPLERS.register_module()
+class Shuffled(RandomSampler):
+    """Draws an epoch's order at once, from the global generator."""
+
+    def __init__(self, dataset: Any, seed: int) -> None:
+        super().__init__(dataset)
+
+
+@DATA_SAMPLERS.register_module()
+class OneByOne(Sampler):
+    """Draws each sample by itself, from the global generator of NumPy."""
+
+    def __init__(self, dataset: Any, seed: int) -> None:
+        self.size = len(dataset)
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __iter__(self) -> Iterator[int]:
+        return (np.random.randint(self.size) for _ in range(self.size))
 
 
 def crash() -> None:
@@ -95,6 +119,21 @@ def test_epochs_after_a_crash(
     runner = trainer(**kind, workers=workers, resume=True)
     assert_same(train(runner), whole)
     assert (runner.epoch, runner.iter) == (3, 12)
+
+
+@pytest.mark.parametrize(
+    ('sampler', 'by_epoch'), list(product(['Shuffled', 'OneByOne'], [False, True]))
+)
+def test_the_order_of_a_sampler_without_a_seed(
+    sampler: str, by_epoch: bool, trainer: Trainer
+) -> None:
+    hook = dict(by_epoch=False, interval=2)
+    length = 3 if by_epoch else 12
+    kind = dict(sampler=sampler, by_epoch=by_epoch, length=length, checkpoint=hook)
+    whole = train(trainer('whole', **kind))
+    with pytest.raises(CrashError):
+        train(trainer(**kind), At(7, crash))
+    assert_same(train(trainer(**kind, workers=2, resume=True)), whole)
 
 
 def test_after_damage_the_one_before_leads_to_the_same_end(trainer: Trainer) -> None:

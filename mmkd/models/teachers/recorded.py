@@ -151,8 +151,9 @@ class RecordedTeacher(Teacher):
                 f'recorded in {str(self.rows.folder)!r} (teacher.weights).'
             )
         self._live.match_inputs(self._preprocessor)
-        # The training set's, which are compared with these, are not known yet.
-        self._live.classes.match(self.manifest.teacher['classes'])
+        if not self._live.logits.isdisjoint(missing):
+            # The training set's, which are compared with these, are not known yet.
+            self._live.classes.match(self.manifest.teacher['classes'])
         self._live.prepare(missing)
 
     def __call__(

@@ -115,3 +115,24 @@ def test_another_teachers_file_is_refused(
     for file in (str(other), f'~/{other.name}'):
         with pytest.raises(RecordError, match='is of another teacher: teacher'):
             tiny.distiller('images', kd, teacher=recorded | dict(checkpoint=file))
+
+
+def test_a_live_tap_of_features_needs_no_classes(tiny: Any) -> None:
+    config = tiny.model('images', width=8)
+    methods = dict(fit=dict(type='FitNet'), rkd=METHODS['rkd'])
+    teacher = tiny.teacher(config)
+    classes_in(teacher['checkpoint'], ['car', 'bus', 'van', 'cab'])
+    live = tiny.distiller('images', methods, teacher=teacher)
+    (stored,) = live.named_methods['rkd'].taps_in_teacher
+    write_record(
+        tiny.folder / 'record', live.teacher, config, stored, torch.zeros(4, 2)
+    )
+    recorded = dict(
+        type='RecordedTeacher',
+        record=str(tiny.folder / 'record'),
+        checkpoint=teacher['checkpoint'],
+        live=True,
+    )
+    assert not tiny.distiller('images', methods, teacher=recorded).compares_classes
+    with pytest.raises(ValueError, match='car'):
+        tiny.distiller('images', dict(kd=METHODS['kd']), teacher=recorded)

@@ -38,7 +38,7 @@ def choose_checkpoint(cfg: Config) -> None:
         return
     asked = cfg.get('load_from')
     if asked is None or cfg.resume == 'auto':
-        folder, names = checkpoint_folder(cfg), _names(cfg)
+        folder, names = checkpoint_folder(cfg), checkpoint_names(cfg)
         found = newest_whole(folder, names) or _noted(folder, cfg.work_dir)
         cfg.resume = found is not None
         if found is not None:
@@ -59,7 +59,7 @@ def choose_checkpoint(cfg: Config) -> None:
             check_whole(path)
         except CheckpointError as error:
             try:
-                other = newest_whole(path.parent, _names(cfg))
+                other = newest_whole(path.parent, checkpoint_names(cfg))
             except CheckpointError:
                 other = None
             advice = f'the newest intact file is {other}: pass --resume {other}'
@@ -91,8 +91,7 @@ def newest_whole(
     """
     usable, damaged = [], []
     for name in names:
-        pattern = re.sub(r'\{[^{}]*\}', '*', glob.escape(name))
-        for path in sorted(Path(folder).glob(pattern)):
+        for path in sorted(Path(folder).glob(pattern_of(name))):
             if not path.is_file() or path.name.startswith('best_'):
                 continue
             try:
@@ -160,9 +159,19 @@ def checkpoint_folder(cfg: Config) -> str:
     return f'{str(out_dir).rstrip("/")}/{Path(cfg.work_dir).name}'
 
 
-def _names(cfg: Config) -> tuple[str, ...]:
+def checkpoint_names(cfg: Config) -> tuple[str, ...]:
+    """How MMEngine's checkpoint hook names checkpoints, as for :func:`newest_whole`."""
     name = _hook(cfg).get('filename_tmpl')
     return NAMES if name is None else (name,)
+
+
+def pattern_of(name: str) -> str:
+    """A glob pattern of checkpoints, with any number.
+
+    Args:
+        name: Their name, with ``{}`` or ``{:06d}`` for the number.
+    """
+    return re.sub(r'\{[^{}]*\}', '*', glob.escape(name))
 
 
 def _hook(cfg: Config) -> dict[str, Any]:

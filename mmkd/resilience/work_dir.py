@@ -15,7 +15,12 @@ from mmengine.config import Config
 from mmengine.logging import print_log
 
 from mmkd.checkpoints.identity import differences, without
-from mmkd.resilience.resume import NAMES, checkpoint_folder
+from mmkd.resilience.resume import (
+    NAMES,
+    checkpoint_folder,
+    checkpoint_names,
+    pattern_of,
+)
 
 RECORD = 'experiment.json'
 """The file that describes a folder's experiment. A running training locks it."""
@@ -139,8 +144,9 @@ def _goes_on_there(cfg: Config, folder: Path) -> bool:
 def _refuse_another(
     folder: Path, there: Mapping[str, Any], own: Mapping[str, Any], cfg: Config
 ) -> None:
-    patterns = [*(name.format('*') for name in NAMES), 'best_*.pth', 'student.pth']
-    found = [file for pattern in patterns for file in folder.glob(pattern)]
+    names = {*map(pattern_of, (*NAMES, *checkpoint_names(cfg)))}
+    patterns = names | {'best_*.pth', 'student.pth'}
+    found = {file for pattern in patterns for file in folder.glob(pattern)}
     if not found:
         return
     experiment = there.get('experiment')

@@ -119,6 +119,14 @@ def test_another_experiment_is_not_overwritten(
     trained(tmp_path, **changes)
 
 
+def test_names_of_checkpoints_that_the_config_sets(tmp_path: Path) -> None:
+    hook = dict(checkpoint=dict(filename_tmpl='model_{:05d}.pth'))
+    with occupied(config(tmp_path, default_hooks=hook)):
+        (tmp_path / 'model_00001.pth').touch()
+    with pytest.raises(WorkDirError, match=r'1 checkpoints of another'):
+        trained(tmp_path, default_hooks=hook, randomness=dict(seed=1))
+
+
 def test_the_same_experiment_begins_anew_and_goes_on(tmp_path: Path) -> None:
     trained(tmp_path)
     trained(tmp_path, val_dataloader=dict(num_workers=9), log_level='ERROR')

@@ -64,6 +64,8 @@ class ImageTask(Task):
 
         Scores are those of the samples, soft for mixed images, or 1 for each
         label if the head takes several. The label is then the best-scored class.
+        Integer scores of single labels (``to_onehot`` of the data preprocessor) say
+        no more than the labels and do not count.
 
         Raises:
             ValueError: See :meth:`check_targets`.
@@ -75,12 +77,15 @@ class ImageTask(Task):
                     f'{image_of(sample)} has neither a single gt_label nor gt_score: '
                     'the data pipeline must end in PackInputs with labels.'
                 )
-        scores = None
-        if 'gt_score' in data_samples[0]:
+        scores, scored = None, 'gt_score' in data_samples[0]
+        single = all(_count(sample) == 1 for sample in data_samples)
+        # Their type tells it without a look at values, which may be on a device.
+        soft = scored and any(s.gt_score.is_floating_point() for s in data_samples)
+        if scored and (soft or not single):
             scores = torch.stack([sample.gt_score.float() for sample in data_samples])
         elif self.several_labels:
             scores = torch.stack([self._scores_of(s.gt_label) for s in data_samples])
-        if scores is None or all(_count(sample) == 1 for sample in data_samples):
+        if scores is None or single:
             labels = torch.cat([sample.gt_label for sample in data_samples])
         else:
             labels = scores.argmax(1).where(scores.any(1), Targets.ignore_index)

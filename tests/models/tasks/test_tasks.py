@@ -58,6 +58,21 @@ def test_scores_of_mixed_images(tiny: Any, kind: str) -> None:
     assert targets.labels.tolist() == labels
 
 
+def test_one_hot_scores_are_those_of_whole_images(tiny: Any) -> None:
+    config = tiny.classifier()
+    config['data_preprocessor'].update(num_classes=4, to_onehot=True)
+    model, raw = build_model(config), tiny.batch('images', count=4)
+    samples = model.data_preprocessor(raw, training=True)['data_samples']
+    targets = ImageTask().targets(samples)
+    assert all('gt_score' in sample for sample in samples)
+    assert targets.scores is None
+    assert targets.labels.tolist() == [int(sample.gt_label) for sample in samples]
+
+    several = ImageTask(exclusive=False, several_labels=True, num_classes=4)
+    expected = torch.stack([sample.gt_score for sample in samples])
+    assert torch.equal(several.targets(samples).scores, expected)
+
+
 def test_scores_alone_give_labels() -> None:
     samples = [
         DataSample().set_gt_score(torch.tensor(score))

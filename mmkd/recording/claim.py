@@ -1,14 +1,13 @@
 """Locks and manifest of a folder that is being recorded into."""
 
 import errno
-import fcntl
 import json
 import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from mmengine.dist import is_main_process
 
@@ -22,7 +21,7 @@ from mmkd.records.manifest import (
     UnreadableError,
     read_manifest,
 )
-from mmkd.resilience.files import whole_or_nothing
+from mmkd.resilience.files import locked, whole_or_nothing
 
 LOCK = 'part_{}_of_{}.lock'
 """The file that a recorder locks while it runs."""
@@ -72,7 +71,7 @@ def _claimed(folder: Path, part: tuple[int, int]) -> Iterator[None]:
         if not path.name.endswith(shares) and not _is_free(path):
             raise _in_use(folder, path)
     with (folder / own).open('a+') as file:
-        if not _locked(file):
+        if not locked(file):
             raise _in_use(folder, folder / own)
         file.truncate(0)
         json.dump({'process': os.getpid(), 'host': socket.gethostname()}, file)
@@ -98,7 +97,7 @@ def settled(folder: Path, manifest: Manifest, lines: list[str]) -> Manifest:
         RecordError: If something else was recorded there.
     """
     with (folder / f'{MANIFEST}.lock').open('a+') as file:
-        fcntl.lockf(file, fcntl.LOCK_EX)
+        locked(file, wait=True)
         return _settled(folder, manifest, lines)
 
 
@@ -133,15 +132,7 @@ def _refuse_strange_shards(folder: Path, manifest: Manifest) -> None:
 
 def _is_free(path: Path) -> bool:
     with path.open('a+') as file:
-        return _locked(file)
-
-
-def _locked(file: TextIO) -> bool:
-    try:
-        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+        return locked(file)
 
 
 def _in_use(folder: Path, lock: Path) -> RecordError:

@@ -1,14 +1,17 @@
-"""Atomic writes of files."""
+"""Atomic writes of files, and locks."""
 
+import fcntl
 import io
+import logging
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import torch
+from mmengine.logging import print_log
 
 PARTIAL = '.partial'
 """Suffix of a file while it is being written."""
@@ -56,6 +59,33 @@ def save_atomically(content: Any, path: Path) -> None:
     torch.save(content, buffer)
     with whole_or_nothing(path) as partial:
         partial.write_bytes(buffer.getbuffer())
+
+
+def locked(file: TextIO, wait: bool = False) -> bool:
+    """Lock a file for this process, which holds it until the file is closed.
+
+    Where the file system has no locks, a warning says so.
+
+    Args:
+        file: The file, open for writing.
+        wait: Whether to wait for a process that holds it.
+
+    Returns:
+        Whether no other process holds it, as far as can be known.
+    """
+    try:
+        # Held by the process, not by the file: forked data workers do not hold it.
+        fcntl.lockf(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except (BlockingIOError, PermissionError):
+        return False
+    except OSError as error:
+        print_log(
+            f'{Path(file.name).parent} cannot be locked ({error}): make sure that '
+            'nothing else trains or records there.',
+            'current',
+            logging.WARNING,
+        )
+    return True
 
 
 def remove(path: Path) -> None:

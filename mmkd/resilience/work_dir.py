@@ -1,8 +1,6 @@
 """Each work directory belongs to one experiment, and to one training at a time."""
 
-import fcntl
 import json
-import logging
 import os
 import socket
 import time
@@ -12,9 +10,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from mmengine.config import Config
-from mmengine.logging import print_log
 
 from mmkd.checkpoints.identity import differences, without
+from mmkd.resilience.files import locked
 from mmkd.resilience.resume import (
     NAMES,
     checkpoint_folder,
@@ -101,22 +99,12 @@ def _opened(name: str, folder: Path) -> Iterator[TextIO]:
 
 def _claim(file: TextIO, folder: Path, cfg: Config) -> None:
     """Lock a folder's record and write this training's, if the folder is free."""
-    try:
-        # Held by the process, not by the file: forked data workers do not hold it.
-        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
+    if not locked(file):
         there = _read(file)
         raise WorkDirError(
             f'{folder} is in use: process {there.get("process")} on '
             f'{there.get("host")} has trained {there.get("config")} there since '
             f'{there.get("since")}. Pass another --work-dir, or wait for it to end.'
-        ) from None
-    except OSError as error:
-        print_log(
-            f'{folder} cannot be locked ({error}): make sure that no other training '
-            'runs there.',
-            'current',
-            logging.WARNING,
         )
     parts = {part: without(cfg.get(part), BESIDE_THE_POINT) for part in PARTS}
     own = json.loads(json.dumps(parts, default=str))

@@ -1,6 +1,7 @@
 """Only one recorder per part writes into a folder."""
 
 import errno
+import fcntl
 import multiprocessing
 import time
 from collections.abc import Iterator
@@ -95,6 +96,21 @@ def test_one_that_was_killed_holds_nothing(tmp_path: Path) -> None:
         other.join()
         with claimed(tmp_path, (1, 1)):
             pass
+
+
+def test_a_file_system_without_locks_holds_a_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As some network file systems: nobody is blamed for it."""
+
+    def refuse(*_: Any) -> None:
+        raise OSError(errno.ENOSYS, 'Function not implemented')
+
+    monkeypatch.setattr(fcntl, 'lockf', refuse)
+    for part in ((1, 2), (1, 1)):
+        with claimed(tmp_path, part):
+            settled(tmp_path, WHOLE, ['a.png'])
+    assert read_manifest(tmp_path).identity == WHOLE.identity
 
 
 def test_a_disk_that_is_full_is_named(tmp_path: Path) -> None:

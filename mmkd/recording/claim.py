@@ -52,14 +52,21 @@ def claimed(folder: Path, part: tuple[int, int]) -> Iterator[None]:
     try:
         yield from _claimed(folder, part)
     except OSError as error:
-        # This process may also lack permission for the images.
-        is_here = Path(error.filename or '').is_relative_to(folder)
-        if error.errno not in REFUSED and not (error.errno == errno.EACCES and is_here):
+        # Images or a cache elsewhere may be refused too.
+        here = error.filename is not None and _is_made(str(error.filename), folder)
+        full = error.errno in REFUSED and (here or error.filename is None)
+        if not full and not (error.errno == errno.EACCES and here):
             raise
         raise RecordError(
             f'{str(folder)!r} cannot be written to: {error}. What was recorded there '
             'before is intact: make room, or pass another --out.'
         ) from error
+
+
+def _is_made(name: str, folder: Path) -> bool:
+    """Whether a file is a record's, or a folder that is made for it."""
+    file, folder = Path(name).resolve(), folder.resolve()
+    return file.is_relative_to(folder) or folder.is_relative_to(file)
 
 
 def _claimed(folder: Path, part: tuple[int, int]) -> Iterator[None]:

@@ -124,6 +124,20 @@ def test_a_disk_that_is_full_is_named(tmp_path: Path) -> None:
         raise FileNotFoundError(errno.ENOENT, 'images')
 
 
+@pytest.mark.parametrize('number', [errno.ENOSPC, errno.EROFS])
+def test_a_disk_that_refuses_another_file_is_not_the_records(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    record = Path('records', 'x')
+    for name in (record / 'logs', record.absolute() / 'logs', record.parent):
+        with pytest.raises(RecordError, match='make room'), claimed(record, (1, 1)):
+            raise OSError(number, 'refused', str(name))
+    with pytest.raises(OSError, match='cache') as other, claimed(record, (1, 1)):
+        raise OSError(number, 'refused', str(tmp_path / 'cache'))
+    assert other.value.errno == number
+
+
 def test_a_folder_that_may_not_be_written_to_is_no_image_that_may_not_be_read(
     tmp_path: Path,
 ) -> None:

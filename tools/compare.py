@@ -68,17 +68,17 @@ def teachers_file(folder: Path) -> Path:
     """The last checkpoint of the teacher's training, or the best if only that is kept.
 
     Raises:
-        ValueError: If there is none.
+        ValueError: If none was saved.
     """
-    best = sorted(folder.glob('best_*.pth'))
-    last = last_checkpoint(folder)
-    found = [file for file in (last, *best) if file is not None and file.is_file()]
-    if not found:
+    files = [last_checkpoint(folder), *sorted(folder.glob('best_*.pth'))]
+    saved = [file for file in files if file is not None]
+    if not saved:
         raise ValueError(
             f'--train-teacher: the training in {folder} has left no checkpoint: its '
             'default_hooks.checkpoint keeps none. Change that, or give --teacher.'
         )
-    return found[0]
+    # What is gone is missed by those that need it.
+    return next(filter(Path.is_file, saved), saved[0])
 
 
 def with_record(wanted: Comparison, stages: Stages) -> Comparison | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from mmkd.checks import check_shapes
+from mmkd.checks.places import short_name
 from mmkd.cli.command_line import (
     KeyValues,
     parse_with_common_options,
@@ -115,6 +116,9 @@ def merged_config(args: argparse.Namespace) -> Config:
     cfg = experiment_of(args)
     cfg.work_dir = str(Path(args.out, 'logs'))
     set_teacher(cfg, args.teacher or cfg.model.get('teacher', {}).get('checkpoint'))
+    if short_name(cfg.model) == 'Distiller':
+        # Methods that are trained apart may weigh the task differently.
+        cfg.model.setdefault('task_weight', 1.0)
     if args.cfg_options:
         cfg.merge_from_dict(args.cfg_options)
         check_shapes(cfg)

@@ -1,5 +1,6 @@
 """What is compared: methods on one pair, each with several seeds, all else equal."""
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -148,8 +149,7 @@ class Comparison:
         command += ['--out', str(folder), *self.data, *self.teaching]
         command += [each for each in self.options if each not in NOT_IN_RECORD]
         command += ['--set', *self.settings] if self.settings else []
-        # Methods that are trained apart may weigh the task differently.
-        command += [CHANGED, 'model.task_weight=1.0', *self.changes]
+        command += [CHANGED, *self.changes] if self.changes else []
         facts = self._facts(TOGETHER.join(names))
         place = self.out / 'recording'
         return self._in_process(RECORD, 0, command, place, facts)
@@ -222,7 +222,7 @@ class Comparison:
         if '--teacher' in self.teaching:
             checkpoint = self.teaching[self.teaching.index('--teacher') + 1]
         if checkpoint is not None:
-            file = Path(checkpoint).expanduser().resolve()
+            file = Path(os.path.expanduser(checkpoint)).resolve()
             found = _hashed(file) if file.is_file() else None
             facts['teacher: SHA-256 of the file'] = found
         if self.recorded is not None:

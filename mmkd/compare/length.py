@@ -101,7 +101,7 @@ def _schedulers(cfg: Config, factor: float) -> Iterator[tuple[str, Any]]:
         kind = short_name(scheduler)
         begin, end, last = _span(cfg, scheduler)
         first, after = _scaled(begin, factor), _scaled(end, factor)
-        least = 2 if end - begin > 1 and _holds_a_factor(scheduler) else 1
+        least = 2 if 1 < end - begin < last - begin and _ramps(scheduler) else 1
         if after - first == 1 < least <= _scaled(last, factor) - first:
             after = scaled['end'] = first + least
         lasts = after - first
@@ -124,10 +124,10 @@ def _schedulers(cfg: Config, factor: float) -> Iterator[tuple[str, Any]]:
             yield f'{place}.gamma', scheduler['gamma'] ** steps
 
 
-def _holds_a_factor(scheduler: Mapping[str, Any]) -> bool:
-    """Whether it leaves the rate at a factor if it has a single step.
+def _ramps(scheduler: Mapping[str, Any]) -> bool:
+    """Whether it changes the rate from its first step to its last.
 
-    Such schedulers change the rate between their first step and their last.
+    With a single step it would leave the rate at the first one's factor.
     """
     between = short_name(scheduler).startswith(('Constant', 'Linear'))
     return between and not scheduler.get('convert_to_iter_based')

@@ -20,12 +20,14 @@ IMAGES, LOGITS = 'images', 'logits'
 """Names of the input and the output of a graph."""
 
 AXES = {0: 'batch', 2: 'height', 3: 'width'}
-TRACED = (1152, 1280)
-"""Height and width of the traced image, of which nothing is computed, if both are
-dynamic.
+TRACED = (128, 160), (1184, 1312)
+"""Height and width of the traced image if both are dynamic; the second if, traced with
+the first, the network takes no larger images.
 
-They differ, and leave several pixels after a stride of 64 and a pooling by 8 as in
-DDRNet: if a feature map has one pixel, the exporter assumes that it always does.
+They differ, and leave several pixels after a stride of 32, the second also after one of
+64 and a pooling by 8 as in DDRNet: if a feature map has one pixel, the exporter assumes
+that it always does. The second is no multiple of 64: a size that needs no padding would
+be taken for the rule.
 """
 
 OPSET = 18
@@ -66,30 +68,7 @@ def trace(
     newest = needed('onnx').defs.onnx_opset_version()
     if opset > newest:
         raise ValueError(f'opset {opset} is later than the newest, {newest}.')
-    free = (0,) if size else tuple(AXES)
-    image = torch.zeros(2, network.view.in_channels, *(size or TRACED))
-    shapes = (dict.fromkeys(free, torch.export.Dim.DYNAMIC),)
-    try:
-        with torch.no_grad():
-            program = torch.export.export(
-                _Traced(network), (image,), dynamic_shapes=shapes, strict=False
-            )
-    except FAILURES as error:
-        raise ValueError(_refused(network, size, str(error))) from error
-    outputs = len(program.graph_signature.user_outputs)
-    if outputs != 1:
-        raise ValueError(
-            f'{network.kind} cannot be exported: it has {outputs} outputs, such as '
-            'those of several tasks, and the file has one, the logits.'
-        )
-    [given] = [
-        node.meta['val'] for node in program.graph.nodes if node.target == IMAGES
-    ]
-    names = {str(given.shape[axis]): AXES[axis] for axis in free}
-    for symbol, limits in program.range_constraints.items():
-        if limits.is_bool or limits.upper < 2**31:
-            reason = f'{names.get(str(symbol))} can be at most {limits.upper}'
-            raise ValueError(_refused(network, size, reason))
+    program, image, names = _program(network, size)
     try:
         with _unlogged():
             written: Any = torch.onnx.export(
@@ -115,6 +94,50 @@ def trace(
     _name_axes(graph.graph, names)
     _forget_origin(graph.graph)
     return graph
+
+
+def _program(
+    network: Network, size: tuple[int, int] | None
+) -> tuple[Any, Tensor, dict[str, str]]:
+    """A network's operations, the image they are traced with, and names of its axes."""
+    free = (0,) if size else tuple(AXES)
+    shapes = (dict.fromkeys(free, torch.export.Dim.DYNAMIC),)
+    most: dict[str, Any] = {}
+    for traced in (size,) if size else TRACED:
+        image = torch.zeros(2, network.view.in_channels, *traced)
+        try:
+            with torch.no_grad():
+                program = torch.export.export(
+                    _Traced(network), (image,), dynamic_shapes=shapes, strict=False
+                )
+        except FAILURES as error:
+            raise ValueError(_refused(network, size, str(error))) from error
+        outputs = len(program.graph_signature.user_outputs)
+        if outputs != 1:
+            raise ValueError(
+                f'{network.kind} cannot be exported: it has {outputs} outputs, such as '
+                'those of several tasks, and the file has one, the logits.'
+            )
+        [given] = [
+            node.meta['val'] for node in program.graph.nodes if node.target == IMAGES
+        ]
+        names = {str(given.shape[axis]): AXES[axis] for axis in free}
+        limits = {
+            names.get(str(symbol), ''): limit
+            for symbol, limit in program.range_constraints.items()
+        }
+        # What only larger images pass through is no network for smaller ones.
+        if any(limits[name].lower > upper for name, upper in most.items()):
+            break
+        most = {
+            name: limit.upper
+            for name, limit in limits.items()
+            if limit.is_bool or limit.upper < 2**31
+        }
+        if not most:
+            return program, image, names
+    name, upper = next(iter(most.items()))
+    raise ValueError(_refused(network, size, f'{name} can be at most {upper}'))
 
 
 @contextmanager
@@ -163,6 +186,10 @@ def _forget_origin(graph: Any) -> None:
         part.ClearField('metadata_props')
 
 
+class GraphError(RuntimeError):
+    """onnxruntime cannot run a graph on these images."""
+
+
 class Graph:
     """An ONNX file of :func:`trace`, run by onnxruntime on the CPU.
 
@@ -190,6 +217,14 @@ class Graph:
         return found
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Logits of normalised images ``(N, C, H, W)``."""
-        [logits] = self.session.run(None, {IMAGES: images.contiguous().numpy()})
+        """Logits of normalised images ``(N, C, H, W)``.
+
+        Raises:
+            GraphError: If the graph does not run on them.
+        """
+        try:
+            [logits] = self.session.run(None, {IMAGES: images.contiguous().numpy()})
+        # onnxruntime's own have no common type.
+        except Exception as error:
+            raise GraphError(_first_line(str(error))) from error
         return torch.from_numpy(logits)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mmkd.deploy.graph import Graph
+from mmkd.deploy.graph import Graph, GraphError
 from mmkd.deploy.images import at_size
 from mmkd.deploy.network import Network
 from mmkd.models.probing import FAILURES
@@ -122,14 +122,21 @@ def check(
     for size in sizes:
         scaled = at_size(images, size)
         for batches in (scaled, [torch.cat(scaled[:2])]):
-            given = torch.cat([graph(batch) for batch in batches])
+            advice = '' if size == own else ' --fixed exports it for one size.'
             with torch.no_grad():
                 expected = torch.cat([network(batch) for batch in batches])
+            try:
+                given = torch.cat([graph(batch) for batch in batches])
+            except GraphError as error:
+                shape = ' x '.join(map(str, size))
+                raise ValueError(
+                    f'the graph of {network.kind} does not run on images of {shape}: '
+                    f'{error}.{advice}'
+                ) from error
             found = difference(
                 given, expected, batches[0].shape, network.threshold
             )
             if not found.relative <= TOLERANCE:
-                advice = '' if size == own else ' --fixed exports it for one size.'
                 raise ValueError(
                     f'the graph does not compute what {network.kind} does. {found}; '
                     f'{TOLERANCE:g} is allowed.{advice}'

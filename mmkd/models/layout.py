@@ -50,7 +50,9 @@ def _lay(model: nn.Module, layout: torch.memory_format, in_place: bool) -> None:
     owners = Counter(p.untyped_storage().data_ptr() for p in model.parameters())
     for parameter in model.parameters():
         weight = parameter.data
-        if weight.dim() != 4 or weight.is_contiguous(memory_format=layout):
+        if weight.dim() != 4 or not weight.numel():
+            continue
+        if weight.is_contiguous(memory_format=layout):
             continue
         storage = weight.untyped_storage()
         shared = owners[storage.data_ptr()] > 1 or len(storage) != weight.nbytes

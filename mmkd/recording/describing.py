@@ -1,5 +1,6 @@
 """The manifest of a new record."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ def manifest_of(
         loop.dataloader, views, distiller.data_preprocessor, [*rows, *rows]
     )
     checkpoint = str(settings['checkpoint'])
-    file = Path(checkpoint).expanduser()
+    file = Path(os.path.expanduser(checkpoint))
     return (
         Manifest(
             mmkd=mmkd.__version__,

@@ -41,7 +41,7 @@ def pipeline_of(cfg: Config) -> dict[str, Any]:
     student = student_dict(model) if 'student' in model else model
     parts = dict(
         dataset=without(cfg.train_dataloader.dataset, (*PLACES, *HOW_HELD)),
-        data_preprocessor=student.get('data_preprocessor'),
+        data_preprocessor=without(student.get('data_preprocessor') or {}, ('_scope_',)),
         skip_corrupt=bool((cfg.get('train_cfg') or {}).get('skip_corrupt')),
     )
     return dict(json.loads(json.dumps(parts, sort_keys=True, default=str)))

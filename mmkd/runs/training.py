@@ -11,8 +11,9 @@ from typing import Any
 
 from mmkd.checkpoints.identity import differences, name_of
 from mmkd.nearest import listed
-from mmkd.resilience.files import whole_or_nothing
+from mmkd.resilience.files import locked, whole_or_nothing
 from mmkd.resilience.resume import LAST
+from mmkd.resilience.work_dir import RECORD
 from mmkd.runs.processes import call, environment_with
 from mmkd.runs.texts import was_stopped
 
@@ -80,10 +81,13 @@ class Training:
         Args:
             known: The other :attr:`identity`.
         """
-        unknown = {name for name, fact in self.facts.items() if fact is None}
+        own = self.identity
+        # Facts that are added later are not in every mark.
+        known = {**known, **{name: None for name in own if name not in known}}
+        unknown = {name for name in own if None in (own[name], known[name])}
         then, now = (
-            {name: fact for name, fact in identity.items() if name not in unknown}
-            for identity in (known, self.identity)
+            {name: fact for name, fact in facts.items() if name not in unknown}
+            for facts in (known, own)
         )
         changed = differences(then, now)
         told = [f'{place} was {was} and is {now}' for place, was, now in changed]
@@ -101,7 +105,7 @@ class Training:
         Repeating it would end the same, unlike one that failed for lack of memory, say.
         """
         mark = self.work_dir / NOT_FINITE
-        return mark.exists() and json.loads(mark.read_text()) == self.identity
+        return mark.exists() and not self.told(json.loads(mark.read_text()))
 
     def is_settled(self, may_diverge: bool) -> bool:
         """Whether there is nothing left to run.
@@ -119,7 +123,7 @@ class Training:
         for before, word in pairwise(self.command):
             # Names of methods and pairs are not paths, even if there is such a folder.
             named = before.startswith('--') and before != '--method'
-            path = Path(word).resolve()
+            path = Path(os.path.expanduser(word)).resolve()
             located = before in PLACES and '://' not in word
             if path.is_relative_to(home):
                 word = str(path.relative_to(home))
@@ -145,7 +149,8 @@ class Training:
         if self.is_done:
             return
         self.work_dir.mkdir(parents=True, exist_ok=True)
-        self._mark(BEGUN)
+        if not self._is_in_use:
+            self._mark(BEGUN)
         output = self.work_dir / 'output.txt'
         with output.open('a') as file:
             code = call(
@@ -156,6 +161,15 @@ class Training:
         if code or was_stopped(self.work_dir):
             raise self.error('failed' if code else 'was stopped', output)
         self._mark(MARK)
+
+    @property
+    def _is_in_use(self) -> bool:
+        """Whether another process trains in its folder, and keeps this one out."""
+        record = self.work_dir / RECORD
+        if not record.exists():
+            return False
+        with record.open('a+') as file:
+            return not locked(file)
 
     def _mark(self, name: str) -> None:
         with whole_or_nothing(self.work_dir / name) as partial:

@@ -68,7 +68,7 @@ def test_one_record_serves_all_methods(compared: Comparison, tmp_path: Path) -> 
         *('tools/record.py', PAIR, '--method', 'kd', 'dkd'),
         *('--out', str(tmp_path / 'r'), '--teacher', 'teacher.pth'),
         *('--no-teacher-check', '--set', 'dkd.warmup=3'),
-        *('--cfg-options', 'model.task_weight=1.0', 'train_dataloader.batch_size=8'),
+        *('--cfg-options', 'train_dataloader.batch_size=8'),
     )
 
 

@@ -171,6 +171,25 @@ def test_the_rate_is_reached_after_a_warm_up(kind: str, epochs: int) -> None:
     assert max(rates) == pytest.approx(1)
 
 
+@pytest.mark.parametrize(
+    'scheduler',
+    [
+        dict(type='LinearLR', start_factor=1, end_factor=0, begin=0, end=100),
+        dict(type='LinearLR', start_factor=1, end_factor=0),
+        dict(type='ConstantLR', factor=0.1, begin=90, end=100),
+        dict(type='ConstantLR', factor=0.1, begin=90),
+    ],
+)
+def test_what_lasts_to_the_end_leads_nowhere(scheduler: dict[str, Any]) -> None:
+    cfg = Config(dict(model={}, train_cfg=dict(max_epochs=100)))
+    cfg.param_scheduler = scheduler
+    length = 10 if scheduler.get('begin') else 1
+    options = length_options(cfg, 'epochs', length)
+    assert 'param_scheduler.end' not in dict(o.split('=') for o in options) or (
+        f'param_scheduler.end={length}' in options
+    )
+
+
 def test_a_warm_up_in_iterations_may_take_one_epoch() -> None:
     scheduler = dict(type='LinearLR', begin=0, end=5, convert_to_iter_based=True)
     assert 'param_scheduler.end=1' in shortened(param_scheduler=scheduler)

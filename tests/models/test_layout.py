@@ -81,6 +81,12 @@ def test_weights_of_one_owner_may_stay_in_their_memory(
         assert weight.equal(value)
 
 
+def test_weights_without_values() -> None:
+    model = nn.Module()
+    model.weight = nn.Parameter(torch.empty(0, 3, 2, 2))
+    assert lay_channels_last(model, lambda: None, in_place=True)
+
+
 def test_too_little_memory_says_nothing_about_the_layout() -> None:
     def fails() -> None:
         raise torch.OutOfMemoryError('CUDA out of memory.')

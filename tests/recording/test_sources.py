@@ -73,6 +73,7 @@ FLIPS = dict(type='mmkd.CropFlipDataPreprocessor', flip_prob=0.5)
     ],
 )
 def test_the_data_preprocessor_counts_wherever_a_config_has_it(config: Any) -> None:
-    cfg = Config(dict(config, train_dataloader=dict(dataset=dict(type='D'))))
+    loader = dict(dataset=dict(type='D'))
+    cfg = Config(dict(config, train_dataloader=loader, default_scope='mmseg'))
     assert pipeline_of(cfg)['data_preprocessor'] == FLIPS
     assert cfg.model == config['model']

@@ -120,9 +120,10 @@ def test_another_experiment_is_not_overwritten(
 
 
 def test_names_of_checkpoints_that_the_config_sets(tmp_path: Path) -> None:
-    hook = dict(checkpoint=dict(filename_tmpl='model_{:05d}.pth'))
+    hook = dict(checkpoint=dict(filename_tmpl='{:05d}.pth'))
+    (tmp_path / 'teacher.pth').touch()
     with occupied(config(tmp_path, default_hooks=hook)):
-        (tmp_path / 'model_00001.pth').touch()
+        (tmp_path / '00001.pth').touch()
     with pytest.raises(WorkDirError, match=r'1 checkpoints of another'):
         trained(tmp_path, default_hooks=hook, randomness=dict(seed=1))
 

@@ -1,6 +1,8 @@
 """A training in a process of its own."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +14,17 @@ from small_trainings import made
 
 from mmkd.resilience.resume import LAST
 from mmkd.resilience.stop_signal import STOPPED
+from mmkd.resilience.work_dir import RECORD
 from mmkd.runs import training
 from mmkd.runs.training import DIVERGED, MARK, Training
+
+HOLD = """
+import sys
+from mmkd.resilience.files import locked
+with open(sys.argv[1], 'a+') as file:
+    print('held' if locked(file) else 'not held', flush=True)
+    sys.stdin.read()
+"""
 
 CODES = {'fails': 1, 'diverges': DIVERGED}
 
@@ -79,6 +90,48 @@ def test_what_can_no_longer_be_found_out_is_not_compared(
         assert made(tmp_path / 'run', teacher=None, lr=2).is_done
     with pytest.raises(ValueError, match='teacher was abc and is abd'):
         assert made(tmp_path / 'run', teacher='abd', lr=1).is_done
+    made(tmp_path / 'other', teacher=None).run()
+    assert made(tmp_path / 'other', teacher='abc').is_done
+    diverging = made(tmp_path / 'kd', 'diverges', teacher='abc')
+    with pytest.raises(RuntimeError, match='failed'):
+        diverging.run()
+    assert made(tmp_path / 'kd', 'diverges', teacher=None).has_diverged
+
+
+def test_who_is_turned_away_leaves_no_mark(
+    ran: list[list[str]], tmp_path: Path
+) -> None:
+    """The training that has the folder goes on from its checkpoints."""
+    first, other = made(tmp_path / 'run', 'a'), made(tmp_path / 'run', 'fails')
+    write_session(tmp_path / 'run', text=f'INFO - {STOPPED} after 3 iterations')
+    with pytest.raises(RuntimeError, match='was stopped'):
+        first.run()
+    holder = subprocess.Popen(
+        [sys.executable, '-c', HOLD, str(tmp_path / 'run' / RECORD)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert holder.stdout.readline() == 'held\n'
+    with pytest.raises(RuntimeError, match='failed'):
+        other.run()
+    holder.communicate('')
+    (tmp_path / 'run' / LAST).write_text('epoch_3.pth')
+    assert not first.is_done
+    with pytest.raises(ValueError, match='another command'):
+        assert other.is_done
+
+
+def test_a_home_folder_is_where_it_is(
+    ran: list[list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``--teacher=~/a.pth`` reaches the command as it is."""
+    monkeypatch.chdir(tmp_path)
+    made(tmp_path / 'run', '--teacher', '~/a.pth').run()
+    monkeypatch.chdir('/')
+    assert made(tmp_path / 'run', '--teacher', '~/a.pth').is_done
+    home = str(Path.home() / 'a.pth')
+    assert made(tmp_path / 'run', '--teacher', home).is_done
 
 
 def test_classes_and_functions_are_compared_by_name(

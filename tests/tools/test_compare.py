@@ -120,6 +120,9 @@ def test_the_best_of_a_teacher_that_keeps_no_other(tmp_path: Path) -> None:
     last.touch()
     (tmp_path / 'last_checkpoint').write_text(str(last))
     assert teachers_file(tmp_path) == last
+    best.unlink()
+    last.unlink()
+    assert teachers_file(tmp_path) == last
 
 
 def test_mistakes_are_said_before_the_teacher_is_trained(

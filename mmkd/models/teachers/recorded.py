@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,7 @@ class RecordedTeacher(Teacher):
         here: dict[str, Any] = {'settings': settings}
         if config is not None:
             there['config'], here['config'] = known['config'], plain_model(config)
-        file, sha256 = Path(checkpoint or '').expanduser(), None
+        file, sha256 = Path(os.path.expanduser(checkpoint or '')), None
         if file.is_file():
             sha256 = known['checkpoint']['sha256']
         if sha256 is not None:

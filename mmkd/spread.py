@@ -171,6 +171,16 @@ def number(value: float, digits: int = 1) -> str:
     return text.replace('-', MINUS) if float(text) else text.lstrip('-')
 
 
+def told_apart(*values: float) -> list[str]:
+    """Numbers with one decimal place, or as many as tell those apart that differ."""
+    found: list[str] = []
+    for digits in range(1, MOST_DIGITS + 1):
+        found = [number(value, digits) for value in values]
+        if len({*found}) == len({*values}):
+            break
+    return found
+
+
 def in_words(count: int) -> str:
     """A count as written in a sentence."""
     return WORDS[count] if count < len(WORDS) else str(count)

@@ -12,6 +12,8 @@ from mmkd.resilience.work_dir import BESIDE_THE_POINT, PARTS
 from mmkd.runs import Run
 
 CONSTRUCTOR = 'optim_wrapper.constructor'
+INNER = 'optim_wrapper.paramwise_cfg.constructor'
+DEFAULT = 'DefaultOptimWrapperConstructor'
 ESSENTIAL = (
     'student.type',
     'student.backbone.type',
@@ -60,7 +62,11 @@ def settings_of(run: Run) -> dict[str, Any]:
             parts |= {key: value for key, value in model.items() if key != 'type'}
     settings = dict(_flat(parts, ''))
     if str(settings.get(CONSTRUCTOR)).startswith('mmkd.'):
-        # The tools set it for a distillation.
+        # The tools set it for a distillation, and keep the student's own inside.
+        settings.pop(CONSTRUCTOR)
+        if INNER in settings:
+            settings[CONSTRUCTOR] = settings.pop(INNER)
+    if settings.get(CONSTRUCTOR) == DEFAULT:
         settings.pop(CONSTRUCTOR)
     return settings
 

@@ -1,7 +1,7 @@
 """Stops a training that cannot succeed."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from mmengine.hooks import Hook
@@ -17,6 +17,9 @@ from mmkd.resilience.loader import ADVICE, refuse_endless, watch
 from mmkd.resilience.runner_model import model_of
 from mmkd.resilience.same_buffers import share_buffers
 from mmkd.resilience.start_checks import check_classes, check_shares, classes_at_test
+
+DIVERGED = 'Training stops here; the last checkpoint is'
+"""Part of the message that ends a training whose losses or weights are not finite."""
 
 
 @HOOKS.register_module()
@@ -149,9 +152,10 @@ class TrainingGuardHook(Hook):
         ]
         self._last_checkpoint = runner.message_hub.get_info('last_ckpt', None)
         if wrong:
-            raise FloatingPointError(
-                f'iteration {runner.iter + 1}: {", ".join(wrong)}. '
-                + self._advice('the weight of the loss named first')
+            self._end(
+                runner,
+                f'iteration {runner.iter + 1}: {", ".join(wrong)}',
+                'the weight of the loss named first',
             )
 
     def before_save_checkpoint(
@@ -171,18 +175,21 @@ class TrainingGuardHook(Hook):
             if name not in self._infinite_by_design
         ]
         if wrong:
-            raise FloatingPointError(
-                f'not finite after the last update, and not saved: '
-                f'{listed(wrong, 3)}. '
-                + self._advice('the weights of the losses')
+            self._end(
+                runner,
+                'not finite after the last update, and not saved: '
+                f'{listed(wrong, 3)}',
+                'the weights of the losses',
             )
 
-    def _advice(self, weights: str) -> str:
-        return (
-            f'Training stops here; the last checkpoint is '
-            f'{self._last_checkpoint or "none yet"}. Lower the learning rate or '
-            f'{weights}, or clip gradients (optim_wrapper.clip_grad).'
+    def _end(self, runner: Runner, what: str, weights: str) -> NoReturn:
+        message = (
+            f'{what}. {DIVERGED} {self._last_checkpoint or "none yet"}. Lower the '
+            f'learning rate or {weights}, or clip gradients (optim_wrapper.clip_grad).'
         )
+        # A report reads it in the log, which an exception does not reach.
+        runner.logger.error(message)
+        raise FloatingPointError(message)
 
 
 def _refuse_endless_score(name: str, loader: Any) -> None:

@@ -15,6 +15,7 @@ from mmkd.runs.settings import read_sessions
 from mmkd.runs.texts import (
     ENDED_EARLY,
     EXPORTED,
+    NOT_FINITE,
     read_last,
     span,
     steps_of_an_epoch,
@@ -148,6 +149,12 @@ class Run:
     @property
     def _ends_early(self) -> bool:
         return any(told in self._last for told in ENDED_EARLY)
+
+    @property
+    def not_finite(self) -> str | None:
+        """What was no longer finite when its last session ended; None if all was."""
+        found = NOT_FINITE.search(self._last)
+        return found[1] if found else None
 
     @cached_property
     def _exported(self) -> bool:

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from mmkd.resilience.stop_signal import STOPPED
+from mmkd.resilience.training_guard import DIVERGED
 
 STAMP = '%Y/%m/%d %H:%M:%S'
 """Time format at the start of a line in MMEngine's text logs."""
@@ -27,6 +28,10 @@ ENDED_EARLY = (
 )
 """What MMEngine's ``EarlyStoppingHook``, the first three, and
 :class:`mmkd.engine.hooks.StopOnCollapseHook` log when they end a training."""
+
+
+NOT_FINITE = re.compile(rf'- ((?:iteration \d+: |not finite )[^\n]*)\. {DIVERGED}')
+"""How :class:`mmkd.resilience.TrainingGuardHook` logs what is not finite."""
 
 
 def read_last(texts: tuple[Path, ...]) -> str:

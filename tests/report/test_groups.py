@@ -113,7 +113,18 @@ def test_what_is_told_of_any_run(tmp_path: Path) -> None:
 
 
 def test_a_student_has_the_same_names_alone_and_taught(tmp_path: Path) -> None:
-    wrapper = dict(constructor='mmkd.DistillOptimWrapperConstructor')
+    ours = 'mmkd.DistillOptimWrapperConstructor'
+    default = 'DefaultOptimWrapperConstructor'
+    kept = dict(constructor=ours, paramwise_cfg=dict(constructor=default))
+    decay = dict(constructor='LayerDecay')
+    inside = dict(constructor=ours, paramwise_cfg=dict(constructor='LayerDecay'))
+    for number, (alone, taught) in enumerate(((None, kept), (decay, inside))):
+        same = [
+            made_run(tmp_path / f'{number}a', optim_wrapper=alone),
+            made_run(tmp_path / f'{number}b', methods=KD, optim_wrapper=taught),
+        ]
+        assert not [place for place in differing(same) if 'optim' in place]
+    wrapper = dict(constructor=ours)
     runs = [
         made_run(tmp_path / 'a'),
         made_run(tmp_path / 'b', methods=KD, optim_wrapper=wrapper),

@@ -1,4 +1,5 @@
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,8 @@ from made_runs import made_run
 
 from mmkd.report.groups import group_runs
 from mmkd.report.rules import advice
-from mmkd.runs import Run
+from mmkd.resilience.training_guard import DIVERGED
+from mmkd.runs import Run, read_run
 
 KD = {'kd': dict(type='LogitsKD', weight=0.5)}
 FLAT = {25: 50.0, 50: 50.0, 75: 50.0, 100: 50.0}
@@ -205,6 +207,31 @@ def test_a_loss_that_is_no_number(tmp_path: Path) -> None:
     nan = float('nan')
     train = {10: dict(loss=1.0), 30: dict(loss=nan), 100: dict(loss=nan)}
     assert 'is not finite from iteration 30 on' in said(made_run(tmp_path, train=train))
+
+
+def test_a_training_that_diverged_is_not_to_go_on(tmp_path: Path) -> None:
+    """Its last loss may not have been logged."""
+    train = {10: dict(loss=1.0)}
+    made_run(tmp_path, train=train)
+    (tmp_path / 'log').mkdir()
+    (tmp_path / 'log' / 'x.log').write_text(
+        '2026/01/01 00:00:00 - mmengine - ERROR - guard.py - _end - 1 - '
+        f'iteration 12: loss = nan. {DIVERGED} none yet. Lower the learning rate.'
+    )
+    shutil.copytree(tmp_path / '20260101_000000', tmp_path / 'log', dirs_exist_ok=True)
+    text = said(read_run(tmp_path))
+    assert 'has ended (iteration 12: loss = nan): lower the learning rate' in text
+    assert '--resume' not in text
+
+
+def test_scores_that_differ_are_written_so(tmp_path: Path) -> None:
+    rising = {25: 0.36, 50: 0.37, 75: 0.38, 100: 0.41}
+    assert '(mIoU 0.38 at iteration 75, 0.41 at 100)' in said(
+        made_run(tmp_path, rising)
+    )
+    runs = three(tmp_path / 'three', None, [0.81, 0.81])
+    runs += three(tmp_path / 'three', KD, [0.84, 0.84])
+    assert '(mIoU 0.84, student alone 0.81)' in said(*runs)
 
 
 def test_a_step_that_waits_for_data(tmp_path: Path) -> None:

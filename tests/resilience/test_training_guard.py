@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from mmkd.resilience import TrainingGuardHook
 from mmkd.resilience.reading import CorruptSampleError
+from mmkd.runs.texts import NOT_FINITE, TEXTS
 
 EACH = dict(
     checkpoint=dict(type='mmkd.AtomicCheckpointHook', interval=1, by_epoch=False)
@@ -52,6 +53,7 @@ def test_training_stops_before_the_checkpoint(
         runner.train()
 
     message, folder = str(error.value), Path(runner.work_dir)
+    assert NOT_FINITE.search('\n'.join(log.read_text() for log in folder.glob(TEXTS)))
     assert message.startswith(f'iteration 3: distill.dual_head.loss = {value}. ')
     assert f'the last checkpoint is {folder / "iter_2.pth"}. ' in message
     assert (folder / 'iter_2.pth').exists()
@@ -76,6 +78,7 @@ def test_weights_that_overflow_are_not_saved(
         runner.train()
 
     message, folder = str(error.value), Path(runner.work_dir)
+    assert NOT_FINITE.search('\n'.join(log.read_text() for log in folder.glob(TEXTS)))
     assert message.startswith('not finite after the last update, and not saved: ')
     assert f': backbone.bn1.{name}. Training stops' in message
     assert f'the last checkpoint is {folder / "iter_2.pth"}. ' in message

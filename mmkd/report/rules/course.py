@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from mmkd.report.groups import Group
 from mmkd.report.rules.advice import Advice, score_name
 from mmkd.runs import Run
-from mmkd.spread import Point, number
+from mmkd.spread import Point, told_apart
 
 LATE = 0.75
 """The fraction of a training after which a score should hardly change."""
@@ -54,7 +54,14 @@ def _broken(group: Group, run: Run, key: str | None) -> Iterator[Advice]:
                 'lower the learning rate or the weight.',
             )
             return
-    if not run.finished:
+    if run.not_finite is not None:
+        yield Advice(
+            'bad',
+            group.label,
+            f'{run.folder} has ended ({run.not_finite}): lower the learning rate or '
+            'the weight.',
+        )
+    elif not run.finished:
         yield Advice(
             'do',
             group.label,
@@ -78,21 +85,21 @@ def _length(group: Group, key: str) -> Iterator[Advice]:
     best = (min if less else max)(points, key=_mean)
     name, unit = score_name(key), group.first.unit
     if best is last and abs(last.mean - then.mean) > CHANGE * abs(last.mean):
+        before, end = told_apart(then.mean, last.mean)
         yield Advice(
             'do',
             group.label,
-            f'still {"falling" if less else "rising"} at the end ({name} '
-            f'{number(then.mean)} at {unit} {then.step}, {number(last.mean)} at '
-            f'{last.step}): train longer.',
+            f'still {"falling" if less else "rising"} at the end ({name} {before} at '
+            f'{unit} {then.step}, {end} at {last.step}): train longer.',
         )
     worse = abs(best.mean - last.mean) > CHANGE * abs(best.mean)
     if best.step <= then.step and worse:
+        most, end = told_apart(best.mean, last.mean)
         yield Advice(
             'do',
             group.label,
-            f'best at {unit} {best.step} ({name} {number(best.mean)}), '
-            f'{number(last.mean)} at the end: train shorter, or with more '
-            'augmentation or weight decay.',
+            f'best at {unit} {best.step} ({name} {most}), {end} at the end: train '
+            'shorter, or with more augmentation or weight decay.',
         )
 
 

@@ -7,7 +7,7 @@ from mmkd.nearest import listed
 from mmkd.report.groups import Group, baseline_of
 from mmkd.report.rules.advice import Advice, score_name
 from mmkd.report.settings import unequal
-from mmkd.spread import Gain, in_words, number, paired_gain
+from mmkd.spread import Gain, in_words, paired_gain, told_apart
 
 
 def gain_over_baseline(
@@ -70,10 +70,8 @@ def gains(groups: Sequence[Group], key: str | None) -> Iterator[Advice]:
 
 
 def _verdict(group: Group, baseline: Group, gain: Gain, key: str) -> Advice:
-    scores = (
-        f'{score_name(key)} {_mean(group, key)}, {baseline.label} '
-        f'{_mean(baseline, key)}'
-    )
+    own, alone = told_apart(_mean(group, key), _mean(baseline, key))
+    scores = f'{score_name(key)} {own}, {baseline.label} {alone}'
     others = unequal(baseline.first, group.first)
     if others:
         scores += f', which differs in {listed(others, 3)} too'
@@ -89,5 +87,5 @@ def _verdict(group: Group, baseline: Group, gain: Gain, key: str) -> Advice:
     return Advice('do', group.label, f'{gain.verdict} ({scores}).{more}')
 
 
-def _mean(group: Group, key: str) -> str:
-    return number(statistics.fmean(group.scores(key).values()))
+def _mean(group: Group, key: str) -> float:
+    return statistics.fmean(group.scores(key).values())

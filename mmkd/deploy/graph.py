@@ -102,7 +102,7 @@ def _program(
     """A network's operations, the image they are traced with, and names of its axes."""
     free = (0,) if size else tuple(AXES)
     shapes = (dict.fromkeys(free, torch.export.Dim.DYNAMIC),)
-    most: dict[str, Any] = {}
+    least, most = dict[str, Any](), dict[str, Any]()
     for traced in (size,) if size else TRACED:
         image = torch.zeros(2, network.view.in_channels, *traced)
         try:
@@ -127,8 +127,9 @@ def _program(
             for symbol, limit in program.range_constraints.items()
         }
         # What only larger images pass through is no network for smaller ones.
-        if any(limits[name].lower > upper for name, upper in most.items()):
+        if any(limits[name].lower > lower for name, lower in least.items()):
             break
+        least = {name: limit.lower for name, limit in limits.items()}
         most = {
             name: limit.upper
             for name, limit in limits.items()

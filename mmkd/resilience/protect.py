@@ -10,6 +10,9 @@ RESUMABLE = {
 }
 """Training loops and their exactly resumable variants."""
 
+BY_ITERATIONS = ('IterBasedTrainLoop', 'ResumableIterLoop')
+"""Loops without epochs: MMEngine's default would log every score as that of epoch 0."""
+
 
 def protect(cfg: Config) -> None:
     """Make sure that a training loses nothing when it is interrupted.
@@ -33,6 +36,11 @@ def protect(cfg: Config) -> None:
     if 'checkpoint' not in cfg.default_hooks:
         cfg.default_hooks.checkpoint = dict(interval=1)
     cfg.default_hooks.setdefault('guard', dict(type='mmkd.TrainingGuardHook'))
+    if loop is not None and str(loop.get('type')).endswith(BY_ITERATIONS):
+        if 'logger' not in cfg.default_hooks:
+            cfg.default_hooks.logger = dict(type='LoggerHook')
+        if cfg.default_hooks.logger is not None:
+            cfg.default_hooks.logger.setdefault('log_metric_by_epoch', False)
     hook = cfg.default_hooks.checkpoint
     if hook is not None and hook.get('type', 'CheckpointHook') == 'CheckpointHook':
         hook['type'] = 'mmkd.AtomicCheckpointHook'

@@ -1,5 +1,6 @@
 import copy
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mmengine.config import Config
@@ -55,3 +56,24 @@ def test_a_config_without_hooks_is_protected() -> None:
     hook = dict(type='mmkd.AtomicCheckpointHook', interval=1)
     guard = dict(type='mmkd.TrainingGuardHook')
     assert cfg.default_hooks == dict(checkpoint=hook, guard=guard)
+
+
+@pytest.mark.parametrize(
+    ('loop', 'hooks', 'by_epoch'),
+    [
+        (dict(type='IterBasedTrainLoop'), {}, False),
+        (dict(by_epoch=False), dict(logger=dict(type='LoggerHook')), False),
+        (dict(type='EpochBasedTrainLoop'), dict(logger=dict(interval=5)), None),
+        (
+            dict(type='IterBasedTrainLoop'),
+            dict(logger=dict(log_metric_by_epoch=True)),
+            True,
+        ),
+    ],
+)
+def test_scores_of_a_training_without_epochs_belong_to_iterations(
+    loop: dict[str, Any], hooks: dict[str, Any], by_epoch: bool | None
+) -> None:
+    cfg = Config(dict(train_cfg=loop, default_hooks=hooks))
+    protect(cfg)
+    assert cfg.default_hooks.logger.get('log_metric_by_epoch') is by_epoch

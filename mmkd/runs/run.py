@@ -200,6 +200,12 @@ class Run:
         """A score over the training; empty if there is none."""
         return self.scalars.val.get(key, {})
 
+    def unit_of(self, key: str) -> Literal['epoch', 'iteration']:
+        """The unit of a score's steps: not its loop's if the logger says otherwise."""
+        last = max(self.score(key), default=0)
+        beyond = self.length is not None and last > self.length
+        return 'iteration' if beyond else self.unit
+
     def last(self, key: str) -> float | None:
         """The last score, which may not be finite; None if there is none."""
         curve = self.score(key)

@@ -224,6 +224,14 @@ def test_a_training_that_diverged_is_not_to_go_on(tmp_path: Path) -> None:
     assert '--resume' not in text
 
 
+def test_epochs_whose_scores_are_logged_by_iteration(tmp_path: Path) -> None:
+    train = {4 * n: dict(loss=1.0, epoch=n) for n in range(1, 5)}
+    scores = {4: 25.0, 8: 30.0, 12: 40.0, 16: 100.0}
+    run = made_run(tmp_path, scores, train=train, train_cfg=dict(max_epochs=4))
+    assert (run.unit, run.unit_of('mIoU')) == ('epoch', 'iteration')
+    assert '40.0 at iteration 12, 100.0 at 16)' in said(run)
+
+
 def test_scores_that_differ_are_written_so(tmp_path: Path) -> None:
     rising = {25: 0.36, 50: 0.37, 75: 0.38, 100: 0.41}
     assert '(mIoU 0.38 at iteration 75, 0.41 at 100)' in said(

@@ -173,12 +173,12 @@ def number(value: float, digits: int = 1) -> str:
 
 def told_apart(*values: float) -> list[str]:
     """Numbers with one decimal place, or as many as tell those apart that differ."""
-    found: list[str] = []
     for digits in range(1, MOST_DIGITS + 1):
         found = [number(value, digits) for value in values]
         if len({*found}) == len({*values}):
-            break
-    return found
+            return found
+    # They differ by rounding errors.
+    return [number(value) for value in values]
 
 
 def in_words(count: int) -> str:

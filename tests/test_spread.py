@@ -2,7 +2,15 @@ import math
 
 import pytest
 
-from mmkd.spread import NOTHING, band, gain_of, number, paired_gain, spread
+from mmkd.spread import (
+    NOTHING,
+    band,
+    gain_of,
+    number,
+    paired_gain,
+    spread,
+    told_apart,
+)
 
 # Student's t for 95 %, from a printed table.
 T = {2: 12.706, 3: 4.303, 5: 2.776}
@@ -71,6 +79,13 @@ def test_equal_scores_show_nothing() -> None:
 def test_no_negative_zero() -> None:
     assert number(-0.01) == '0.0'
     assert number(-0.06) == '\u22120.1'
+
+
+def test_what_differs_is_written_apart() -> None:
+    assert told_apart(25.61, 25.52) == ['25.6', '25.5']
+    assert told_apart(0.84, 0.81) == ['0.84', '0.81']
+    assert told_apart(0.3, 0.1 + 0.2) == ['0.3', '0.3']
+    assert told_apart(75.0, 75.0) == ['75.0', '75.0']
 
 
 def test_mean_and_deviation_of_what_is_there() -> None:

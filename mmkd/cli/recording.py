@@ -116,9 +116,9 @@ def merged_config(args: argparse.Namespace) -> Config:
     cfg = experiment_of(args)
     cfg.work_dir = str(Path(args.out, 'logs'))
     set_teacher(cfg, args.teacher or cfg.model.get('teacher', {}).get('checkpoint'))
-    if short_name(cfg.model) == 'Distiller':
+    if short_name(cfg.model) == 'Distiller' and cfg.model.get('task_weight') is None:
         # Methods that are trained apart may weigh the task differently.
-        cfg.model.setdefault('task_weight', 1.0)
+        cfg.model.task_weight = 1.0
     if args.cfg_options:
         cfg.merge_from_dict(args.cfg_options)
         check_shapes(cfg)

@@ -110,7 +110,14 @@ class Manifest:
             pipeline: What determines the views of a training.
         """
         unknown = [name for name, value in self.pipeline.items() if value is None]
-        return {**pipeline, **dict.fromkeys(unknown)}
+        found = {**pipeline, **dict.fromkeys(unknown)}
+        own, now = (
+            part.get('data_preprocessor') or {} for part in (self.pipeline, found)
+        )
+        if '_scope_' in own:
+            # Theirs may also have it, which says nothing of the images.
+            found['data_preprocessor'] = {**now, '_scope_': own['_scope_']}
+        return found
 
     def _compared(self) -> dict[str, Any]:
         found = {k: v for k, v in asdict(self).items() if k not in NOTES}

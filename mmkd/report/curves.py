@@ -82,8 +82,8 @@ def _geometry(groups: Sequence[Group]) -> Iterator[Figure]:
 
 def _of_validation(groups: Sequence[Group], name: str) -> Iterator[Figure]:
     """A chart for the groups that count epochs, and one for those with iterations."""
-    for unit in dict.fromkeys(group.first.unit_of(name) for group in groups):
-        own = [group for group in groups if group.first.unit_of(name) == unit]
+    for unit in dict.fromkeys(group.first.unit_of_scores for group in groups):
+        own = [group for group in groups if group.first.unit_of_scores == unit]
         lines = _lines(own, partial(Run.score, key=name))
         yield from _figure(name, unit, lines, _teachers(own, name))
 

@@ -66,7 +66,7 @@ def settings_of(run: Run) -> dict[str, Any]:
         settings.pop(CONSTRUCTOR)
         if INNER in settings:
             settings[CONSTRUCTOR] = settings.pop(INNER)
-    if settings.get(CONSTRUCTOR) == DEFAULT:
+    if str(settings.get(CONSTRUCTOR)).rpartition('.')[2] == DEFAULT:
         settings.pop(CONSTRUCTOR)
     return settings
 

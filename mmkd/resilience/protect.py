@@ -2,7 +2,7 @@
 
 from mmengine.config import Config
 
-from mmkd.checks.places import hooks_of
+from mmkd.checks.places import hooks_of, short_name
 
 RESUMABLE = {
     'IterBasedTrainLoop': 'mmkd.ResumableIterLoop',
@@ -36,11 +36,12 @@ def protect(cfg: Config) -> None:
     if 'checkpoint' not in cfg.default_hooks:
         cfg.default_hooks.checkpoint = dict(interval=1)
     cfg.default_hooks.setdefault('guard', dict(type='mmkd.TrainingGuardHook'))
-    if loop is not None and str(loop.get('type')).endswith(BY_ITERATIONS):
+    if loop is not None and short_name(loop) in BY_ITERATIONS:
         if 'logger' not in cfg.default_hooks:
             cfg.default_hooks.logger = dict(type='LoggerHook')
-        if cfg.default_hooks.logger is not None:
-            cfg.default_hooks.logger.setdefault('log_metric_by_epoch', False)
+        logger = cfg.default_hooks.logger
+        if isinstance(logger, dict) and short_name(logger) in ('LoggerHook', ''):
+            logger.setdefault('log_metric_by_epoch', False)
     hook = cfg.default_hooks.checkpoint
     if hook is not None and hook.get('type', 'CheckpointHook') == 'CheckpointHook':
         hook['type'] = 'mmkd.AtomicCheckpointHook'

@@ -171,7 +171,8 @@ def pattern_of(name: str) -> str:
     Args:
         name: Their name, with ``{}`` or ``{:06d}`` for the number.
     """
-    return re.sub(r'\{[^{}]*\}', '[0-9]*', glob.escape(name))
+    digits = re.sub(r'\{(:(0\d+)?d)?\}', '[0-9]*', glob.escape(name))
+    return re.sub(r'\{[^{}]*\}', '*', digits)
 
 
 def _hook(cfg: Config) -> dict[str, Any]:

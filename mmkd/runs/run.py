@@ -200,11 +200,12 @@ class Run:
         """A score over the training; empty if there is none."""
         return self.scalars.val.get(key, {})
 
-    def unit_of(self, key: str) -> Literal['epoch', 'iteration']:
-        """The unit of a score's steps: not its loop's if the logger says otherwise."""
-        last = max(self.score(key), default=0)
-        beyond = self.length is not None and last > self.length
-        return 'iteration' if beyond else self.unit
+    @property
+    def unit_of_scores(self) -> Literal['epoch', 'iteration']:
+        """The unit of its scores' steps: its loop's, if not the logger's."""
+        logger = (self.settings.get('default_hooks') or {}).get('logger') or {}
+        by_epoch = logger.get('log_metric_by_epoch', True)
+        return self.unit if by_epoch else 'iteration'
 
     def last(self, key: str) -> float | None:
         """The last score, which may not be finite; None if there is none."""

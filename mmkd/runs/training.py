@@ -164,7 +164,10 @@ class Training:
 
     @property
     def _is_in_use(self) -> bool:
-        """Whether another process trains in its folder, and keeps this one out."""
+        """Whether another process trains in its folder, and keeps this one out.
+
+        A lock of this process would be given up by asking.
+        """
         record = self.work_dir / RECORD
         if not record.exists():
             return False

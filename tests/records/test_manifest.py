@@ -36,6 +36,9 @@ def test_another_is_told_field_by_field(record: Callable[..., Any]) -> None:
     ]
 
 
+SCOPED = dict(flip_prob=0.5, _scope_='mmseg')
+
+
 def test_what_an_earlier_version_left_out_is_not_compared(
     record: Callable[..., Any],
 ) -> None:
@@ -44,6 +47,8 @@ def test_what_an_earlier_version_left_out_is_not_compared(
     flips = dict(manifest.pipeline, data_preprocessor=dict(flip_prob=0.5))
     new = replace(manifest, pipeline=flips)
     assert not old.differences(new)
+    scoped = replace(new, pipeline=flips | dict(data_preprocessor=SCOPED))
+    assert not scoped.differences(new)
     assert new.differences(old) == [
         'pipeline.data_preprocessor.flip_prob is 0.5 in the record and "not set" here'
     ]

@@ -227,8 +227,10 @@ def test_a_training_that_diverged_is_not_to_go_on(tmp_path: Path) -> None:
 def test_epochs_whose_scores_are_logged_by_iteration(tmp_path: Path) -> None:
     train = {4 * n: dict(loss=1.0, epoch=n) for n in range(1, 5)}
     scores = {4: 25.0, 8: 30.0, 12: 40.0, 16: 100.0}
-    run = made_run(tmp_path, scores, train=train, train_cfg=dict(max_epochs=4))
-    assert (run.unit, run.unit_of('mIoU')) == ('epoch', 'iteration')
+    hooks = dict(logger=dict(type='LoggerHook', log_metric_by_epoch=False))
+    loop = dict(train_cfg=dict(max_epochs=4), default_hooks=hooks)
+    run = made_run(tmp_path, scores, train=train, **loop)
+    assert (run.unit, run.unit_of_scores) == ('epoch', 'iteration')
     assert '40.0 at iteration 12, 100.0 at 16)' in said(run)
 
 

@@ -77,3 +77,11 @@ def test_scores_of_a_training_without_epochs_belong_to_iterations(
     cfg = Config(dict(train_cfg=loop, default_hooks=hooks))
     protect(cfg)
     assert cfg.default_hooks.logger.get('log_metric_by_epoch') is by_epoch
+
+
+@pytest.mark.parametrize('logger', [None, dict(type='MyLoggerHook', interval=5)])
+def test_a_logger_of_ones_own_keeps_its_arguments(logger: Any) -> None:
+    loop = dict(type='IterBasedTrainLoop')
+    cfg = Config(dict(train_cfg=loop, default_hooks=dict(logger=logger)))
+    protect(cfg)
+    assert cfg.default_hooks.logger == logger

@@ -83,7 +83,7 @@ def _length(group: Group, key: str) -> Iterator[Advice]:
     then = early[-1]
     less = group.first.is_less_better(key)
     best = (min if less else max)(points, key=_mean)
-    name, unit = score_name(key), group.first.unit_of(key)
+    name, unit = score_name(key), group.first.unit_of_scores
     if best is last and abs(last.mean - then.mean) > CHANGE * abs(last.mean):
         before, end = told_apart(then.mean, last.mean)
         yield Advice(

@@ -127,9 +127,10 @@ def _program(
             for symbol, limit in program.range_constraints.items()
         }
         # What only larger images pass through is no network for smaller ones.
-        if any(limits[name].lower > lower for name, lower in least.items()):
+        lower = {name: limit.lower for name, limit in limits.items()}
+        if any(lower[name] > least.get(name, lower[name]) for name in lower):
             break
-        least = {name: limit.lower for name, limit in limits.items()}
+        least = lower
         most = {
             name: limit.upper
             for name, limit in limits.items()

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Collection, Iterator, Mapping
 from functools import partial
@@ -70,6 +71,16 @@ def file_hash(file: str | PathLike[str]) -> str:
         for block in iter(partial(content.read, 1 << 20), b''):
             digest.update(block)
     return digest.hexdigest()
+
+
+def hash_of_local(name: str | None) -> str | None:
+    """The SHA-256 of a local file; None if there is none, as for an address.
+
+    Args:
+        name: Its path, in which ``~`` is the home folder.
+    """
+    file = os.path.expanduser(name or '')
+    return file_hash(file) if os.path.isfile(file) else None
 
 
 def without(config: Any, names: Collection[str]) -> Any:

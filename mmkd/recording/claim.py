@@ -21,7 +21,7 @@ from mmkd.records.manifest import (
     UnreadableError,
     read_manifest,
 )
-from mmkd.resilience.files import locked, whole_or_nothing
+from mmkd.resilience.files import is_free, locked, whole_or_nothing
 
 LOCK = 'part_{}_of_{}.lock'
 """The file that a recorder locks while it runs."""
@@ -75,7 +75,7 @@ def _claimed(folder: Path, part: tuple[int, int]) -> Iterator[None]:
     others = [path for path in folder.glob(LOCK.format('*', '*')) if path.name != own]
     shares = f'_of_{part[1]}.lock'
     for path in others:
-        if not path.name.endswith(shares) and not _is_free(path):
+        if not path.name.endswith(shares) and not is_free(path):
             raise _in_use(folder, path)
     with (folder / own).open('a+') as file:
         if not locked(file):
@@ -135,11 +135,6 @@ def _refuse_strange_shards(folder: Path, manifest: Manifest) -> None:
             'recorded by this command. Run the command that made them, with the same '
             'batch size, or pass another --out.'
         )
-
-
-def _is_free(path: Path) -> bool:
-    with path.open('a+') as file:
-        return locked(file)
 
 
 def _in_use(folder: Path, lock: Path) -> RecordError:

@@ -1,14 +1,12 @@
 """The manifest of a new record."""
 
-import os
-from pathlib import Path
 from typing import Any
 
 import torch
 from mmengine.runner import Runner
 
 import mmkd
-from mmkd.checkpoints.identity import file_hash
+from mmkd.checkpoints.identity import hash_of_local
 from mmkd.models.class_names import names_of
 from mmkd.models.teachers.recorded import SETTINGS, plain_model
 from mmkd.recording.notes import notes_of
@@ -53,7 +51,6 @@ def manifest_of(
         loop.dataloader, views, distiller.data_preprocessor, [*rows, *rows]
     )
     checkpoint = str(settings['checkpoint'])
-    file = Path(os.path.expanduser(checkpoint))
     return (
         Manifest(
             mmkd=mmkd.__version__,
@@ -61,7 +58,7 @@ def manifest_of(
                 config=plain_model(settings['config']),
                 checkpoint=dict(
                     name=checkpoint.rpartition('/')[2],
-                    sha256=file_hash(file) if file.is_file() else None,
+                    sha256=hash_of_local(checkpoint),
                 ),
                 weights=teacher.identity,
                 classes=None if names is None else [str(name) for name in names],

@@ -88,6 +88,18 @@ def locked(file: TextIO, wait: bool = False) -> bool:
     return True
 
 
+def is_free(path: Path) -> bool:
+    """Whether no other process has :func:`locked` a file, which is made if need be.
+
+    A lock of this process would be given up by asking.
+
+    Args:
+        path: The file.
+    """
+    with path.open('a+') as file:
+        return locked(file)
+
+
 def remove(path: Path) -> None:
     """Remove a file or a folder, if it is there."""
     if path.is_dir():

@@ -11,7 +11,7 @@ from typing import Any
 
 from mmkd.checkpoints.identity import differences, name_of
 from mmkd.nearest import listed
-from mmkd.resilience.files import locked, whole_or_nothing
+from mmkd.resilience.files import is_free, whole_or_nothing
 from mmkd.resilience.resume import LAST
 from mmkd.resilience.work_dir import RECORD
 from mmkd.runs.processes import call, environment_with
@@ -83,8 +83,7 @@ class Training:
         """
         own = self.identity
         # Facts that are added later are not in every mark.
-        known = {**known, **{name: None for name in own if name not in known}}
-        unknown = {name for name in own if None in (own[name], known[name])}
+        unknown = {name for name in own if None in (own[name], known.get(name))}
         then, now = (
             {name: fact for name, fact in facts.items() if name not in unknown}
             for facts in (known, own)
@@ -164,15 +163,9 @@ class Training:
 
     @property
     def _is_in_use(self) -> bool:
-        """Whether another process trains in its folder, and keeps this one out.
-
-        A lock of this process would be given up by asking.
-        """
+        """Whether another process trains in its folder, and keeps this one out."""
         record = self.work_dir / RECORD
-        if not record.exists():
-            return False
-        with record.open('a+') as file:
-            return not locked(file)
+        return record.exists() and not is_free(record)
 
     def _mark(self, name: str) -> None:
         with whole_or_nothing(self.work_dir / name) as partial:

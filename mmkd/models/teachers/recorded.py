@@ -2,9 +2,7 @@
 
 import copy
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,14 +10,13 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor
 
 from mmkd.arguments import check_arguments
-from mmkd.checkpoints.identity import BEGINNING, file_hash, fingerprint, without
+from mmkd.checkpoints.identity import BEGINNING, hash_of_local, without
 from mmkd.models.build import build_model, model_dict
 from mmkd.models.class_names import both, keys
 from mmkd.models.discovery import OUTPUT, ModelView
 from mmkd.models.taps import Tap, find_module
 from mmkd.models.teachers.base import Teacher
 from mmkd.models.teachers.frozen import FrozenTeacher
-from mmkd.models.teachers.loading import load_weights
 from mmkd.models.teachers.recorded_samples import FIELD, stacked
 from mmkd.models.teachers.undrawn import Undrawn
 from mmkd.nearest import listed
@@ -78,20 +75,20 @@ class RecordedTeacher(Teacher):
         self.rows = Rows(record, manifest)
         self.rows.check()
         known = manifest.teacher
-        settings = dict(num_classes=num_classes, classifier=classifier, classes=classes)
+        settings: dict[str, Any] = dict(
+            num_classes=num_classes, classifier=classifier, classes=classes
+        )
         there = {'settings': known['settings']}
         here: dict[str, Any] = {'settings': settings}
         if config is not None:
             there['config'], here['config'] = known['config'], plain_model(config)
-        file, sha256 = Path(os.path.expanduser(checkpoint or '')), None
-        if file.is_file():
-            sha256 = known['checkpoint']['sha256']
-        if sha256 is not None:
-            there['checkpoint'], here['checkpoint'] = sha256, file_hash(file)
+        recorded, own = known['checkpoint']['sha256'], hash_of_local(checkpoint)
+        if recorded is not None and own is not None:
+            there['checkpoint'], here['checkpoint'] = recorded, own
         wrong = told(there, here, 'teacher')
-        if file.is_file() and sha256 is None and not wrong:
+        if recorded is None and own is not None and not wrong:
             # It was recorded from a URL: only its weights are known.
-            weights = _weights_in(str(file), known['config'], num_classes)
+            weights = FrozenTeacher(known['config'], checkpoint, **settings).identity
             wrong = told(known['weights'], weights, 'teacher.weights')
         if wrong:
             raise RecordError(
@@ -261,14 +258,6 @@ def plain_model(config: str | dict[str, Any]) -> dict[str, Any]:
     """A model's config as stored in a manifest, without its initial weights."""
     plain = without(model_dict(config), BEGINNING)
     return dict(json.loads(json.dumps(plain, default=str)))
-
-
-def _weights_in(checkpoint: str, config: dict[str, Any], classes: int | None) -> str:
-    """The fingerprint of the weights that a teacher would load."""
-    with Undrawn():
-        model = build_model(config, classes)
-    load_weights(model, checkpoint)
-    return fingerprint(model.state_dict())
 
 
 def _view(known: Mapping[str, Any], config: str | dict[str, Any]) -> ModelView:

@@ -328,19 +328,28 @@ def test_teachers_of_the_configs_stay_as_exact(name: str, config: str) -> None:
     plain = revert_sync_batchnorm(build_model(model_dict(config)))
     view = ModelView(trained(plain))
     taps = [OUTPUT, view.feature, *view.stages]
-    fast, exact = copy.deepcopy(plain), copy.deepcopy(plain).double()
+    exact, same, fast = (copy.deepcopy(plain) for _ in range(3))
     assert fold_batch_norms(fast, view.trace.image_size, taps) > 0
-    fast.to(memory_format=torch.channels_last)
+    exact.double()
+    for network in (same, fast):
+        network.to(memory_format=torch.channels_last)
 
     images = torch.randn(2, 3, *view.trace.image_size)
     values = []
-    for network in (exact, plain, fast):
+    for network in (exact, plain, same, fast):
         with capture(network, taps) as captured, torch.no_grad():
             network(images.to(next(network.parameters())), mode='tensor')
         values.append(captured)
     for tap in taps:
-        truth, usual, folded = (captured[tap].double() for captured in values)
+        truth, usual, unfolded, folded = (
+            captured[tap].double() for captured in values
+        )
+        unit = torch.finfo(torch.float32).eps * truth.norm()
+        error = (folded - truth).norm()
         # Untrained weights lose a few units in the last place; below that no order
         # of summation is better than another.
-        floor = 4 * torch.finfo(torch.float32).eps * truth.norm()
-        assert (folded - truth).norm() <= 2 * (usual - truth).norm() + floor
+        assert error <= 2 * (unfolded - truth).norm() + 4 * unit
+        # Kernels of the two layouts add up the 36,864 products of a pyramid's last
+        # convolution in orders that differ from processor to processor, and either can
+        # be the better one: 3 to 19 units row-major, 6 to 16 channels-last.
+        assert error <= 2 * (usual - truth).norm() + 32 * unit

@@ -20,7 +20,7 @@ from mmkd.compare.comparison import RECORD, Comparison
 from mmkd.compare.length import LENGTHS
 from mmkd.compare.ranges import Settings, read_ranges
 from mmkd.compare.tuning import Tuning
-from mmkd.config.experiments import NONE
+from mmkd.config.experiments import NONE, TOGETHER
 from mmkd.models.teachers.loading import check_file
 from mmkd.runs.scores import is_direction_known
 from mmkd.runs.training import Training
@@ -119,7 +119,9 @@ def parse_args(
     args, options = parser.parse_known_args(given)
     if args.minutes is not None and not 0 < args.minutes < math.inf:
         parser.error(f'--minutes must be greater than 0, got {args.minutes:g}.')
-    if len(set(args.method)) < len(args.method):
+    # Whatever the order in which several are joined.
+    distinct = {frozenset(method.split(TOGETHER)) for method in args.method}
+    if len(distinct) < len(args.method):
         parser.error(f'--method names a method twice: {" ".join(args.method)}.')
     if args.record and args.method == [NONE]:
         parser.error(f'--record: --method {NONE} has no teacher to record.')

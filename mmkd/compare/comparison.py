@@ -30,6 +30,9 @@ NOT_IN_RECORD = ('--amp', '--auto-scale-lr')
 
 CHANGED = '--cfg-options'
 
+ITS_OWN = ('randomness.seed', 'work_dir')
+"""Keys that a comparison sets in each training."""
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -78,9 +81,8 @@ class Comparison:
                 pair's length has another unit, the pair has no validation, or the
                 changes set what the comparison sets itself.
         """
-        keys = dict(_split(change) for change in self.changes)
-        for key in ('randomness.seed', 'work_dir'):
-            if key in keys:
+        for key in ITS_OWN:
+            if key in self.changed:
                 raise ValueError(f'{CHANGED} {key}: the comparison sets that itself.')
         cfgs = {method: self.config_of(method) for method in self.methods}
         for cfg in cfgs.values():

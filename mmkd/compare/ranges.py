@@ -22,7 +22,7 @@ def read_ranges(words: Sequence[str]) -> dict[str, list[str]]:
     ranges: dict[str, list[str]] = {}
     for word in words:
         key, _, listed = word.partition('=')
-        values = [value for value in listed.split(',') if value]
+        values = [value for value in _apart(listed) if value]
         if not key or len(values) < 2 or len(set(values)) < len(values):
             raise ValueError(
                 '--tune takes KEY=VALUE,VALUE,... with two or more different values, '
@@ -32,6 +32,18 @@ def read_ranges(words: Sequence[str]) -> dict[str, list[str]]:
             raise ValueError(f'--tune names {key} twice: give all its values at once.')
         ranges[key] = values
     return ranges
+
+
+def _apart(listed: str) -> list[str]:
+    """Split at the commas outside brackets, which belong to a value that is a list."""
+    values, depth = [''], 0
+    for sign in listed:
+        depth += (sign in '[(') - (sign in '])')
+        if sign == ',' and not depth:
+            values.append('')
+        else:
+            values[-1] += sign
+    return values
 
 
 def settings_to_try(

@@ -116,8 +116,8 @@ def _whole(minutes: float, one: float, unit: str, method: str) -> int:
     count = round(minutes / one)
     if not count:
         raise ValueError(
-            f'--minutes {minutes:g}: one of the {unit} of {method} takes {one:.1f} '
-            'minutes.'
+            f'--minutes {minutes:g}: {method} needs {one:.2g} for one of its {unit}. '
+            'Give at least that many.'
         )
     if abs(count * one / minutes - 1) > FAR:
         print_log(

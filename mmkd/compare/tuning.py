@@ -3,15 +3,18 @@
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
-from mmkd.compare.comparison import Comparison
+from mmkd.compare.comparison import CHANGED, ITS_OWN, Comparison
 from mmkd.compare.held_back import DATA
 from mmkd.compare.outcome import key_of, read_done
 from mmkd.compare.ranges import Settings, settings_to_try, written
 from mmkd.compare.saved import last
+from mmkd.config.experiments import TOGETHER
+from mmkd.config.sources import methods_of
 from mmkd.runs.training import Training
 from mmkd.spread import number
 
@@ -66,7 +69,8 @@ class Tuning:
         ranges: Values by setting.
 
     Raises:
-        ValueError: If the methods cannot try equally many settings.
+        ValueError: If the methods cannot try equally many settings, or a setting is
+            fixed already.
     """
 
     def __init__(
@@ -82,6 +86,8 @@ class Tuning:
             home=wanted.out,
         )
         own = {method: wanted.own(method, ranges) for method in wanted.methods}
+        for key in ranges:
+            _check(key, wanted, {each for keys in own.values() for each in keys})
         self.settings = settings_to_try(own, ranges)
 
     def trainings(self) -> list[Training]:
@@ -136,6 +142,32 @@ class Tuning:
         ]
         tried = zip(map(written, self.settings[method]), scores, strict=True)
         return Choice(dict(tried), best, outermost)
+
+
+def _check(key: str, wanted: Comparison, own: Container[str]) -> None:
+    """Check that a setting may have several values.
+
+    Args:
+        key: Its key.
+        wanted: The comparison.
+        own: The keys that are methods' own.
+    """
+    if key in ITS_OWN:
+        raise ValueError(f'--tune {key}: the comparison sets that itself.')
+    settings = {each.partition('=')[0] for each in wanted.settings}
+    if key in own and key in settings:
+        raise ValueError(f'--tune {key}: --set has given it one value.')
+    place = f'model.methods.{key}' if key in own else key
+    if place in wanted.changed:
+        raise ValueError(f'--tune {key}: {CHANGED} has given {place} one value.')
+    name = key.partition('.')[0]
+    if key not in own and name in TOGETHER.join(wanted.methods).split(TOGETHER):
+        configs = map(wanted.config_of, wanted.methods)
+        known = dict.fromkeys(chain.from_iterable(map(methods_of, configs)))
+        raise ValueError(
+            f'--tune {key}: settings begin with their name in model.methods, which is '
+            f'not {name!r}. Known: {", ".join(known)}.'
+        )
 
 
 def write_choices(choices: Mapping[str, Choice], path: Path) -> None:

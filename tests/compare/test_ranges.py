@@ -14,7 +14,17 @@ def test_ranges_are_read_as_they_stand() -> None:
     }
 
 
-@pytest.mark.parametrize('word', ['lr', 'lr=', 'lr=1', '=1,2', 'lr=1,1'])
+def test_values_may_be_lists() -> None:
+    read = read_ranges(['multi_head.stages=[0],[0,1],[2]', 'a.b=[[0,1],(2,3)],x'])
+    assert read == {
+        'multi_head.stages': ['[0]', '[0,1]', '[2]'],
+        'a.b': ['[[0,1],(2,3)]', 'x'],
+    }
+
+
+@pytest.mark.parametrize(
+    'word', ['lr', 'lr=', 'lr=1', '=1,2', 'lr=1,1', 'a.b=[0,1]', 'a.b=[0,1']
+)
 def test_what_is_no_range_is_refused(word: str) -> None:
     with pytest.raises(ValueError, match='two or more different values'):
         read_ranges([word])

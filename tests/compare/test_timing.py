@@ -100,7 +100,7 @@ def test_an_epoch_must_fit(
     tried: list[tuple[Training, str, int | None]],
     tmp_path: Path,
 ) -> None:
-    with pytest.raises(ValueError, match=r'of the epochs of dhkd\+dkd takes 0\.9 min'):
+    with pytest.raises(ValueError, match=r'dhkd\+dkd needs 0\.9 for one of its epochs'):
         lasting(compared, 0.4)
     kept = json.loads((tmp_path / SAVED).read_text())
     assert kept['epochs'] == {'none': 1}

@@ -64,6 +64,34 @@ def test_folders_keep_their_settings(tuning: Tuning, tmp_path: Path) -> None:
     assert set(names) < folders
 
 
+@pytest.mark.parametrize(
+    ('key', 'changed', 'message'),
+    [
+        ('randomness.seed', {}, 'the comparison sets that itself'),
+        ('work_dir', {}, 'the comparison sets that itself'),
+        (RATE, dict(changes=[f'{RATE}=0.5']), f'--cfg-options has given {RATE} one'),
+        ('kd.weight', dict(settings=['kd.weight=1']), '--set has given it one'),
+        (
+            'kd.weight',
+            dict(changes=['model.methods.kd.weight=1']),
+            r'given model\.methods\.kd\.weight one',
+        ),
+        (
+            'dhkd.weight',
+            dict(methods=['none', 'kd', 'dhkd+reviewkd']),
+            "not 'dhkd'. Known: kd, dual_head, reviewkd",
+        ),
+    ],
+)
+def test_what_cannot_have_several_values_is_refused(
+    key: str, changed: dict[str, Any], message: str, tuning: Tuning, tmp_path: Path
+) -> None:
+    wanted = replace(tuning.wanted, **{**dict(changes=[], settings=[]), **changed})
+    ranges = {RATE: ['0.1', '0.2'], key: ['1', '2']}
+    with pytest.raises(ValueError, match=f'^--tune {key}: .*{message}'):
+        Tuning(wanted, tmp_path / 'pair.py', ranges)
+
+
 def test_held_back_images_stay_so(tuning: Tuning) -> None:
     for each in tuning.trainings():
         assert 'train_dataloader.batch_size=2' in each.command

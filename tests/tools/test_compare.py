@@ -141,6 +141,7 @@ def test_mistakes_are_said_before_the_teacher_is_trained(
         (['kd', '--tune', f'{RATE}r=0.1,1'], "'lrr'"),
         (['kd', '--tune', f'{RATE}=0.1,1', '--tune', 'kd.weight=1,x'], 'weight must'),
         (['--method', 'dhdk'], "unknown 'dhdk'"),
+        (['kd+dhkd', 'dhkd+kd'], None),
         (['--work-dir', 'elsewhere'], '--work-dir: the comparison sets that itself'),
         (['--resume', 'a.pth'], '--resume: the comparison sets that itself'),
         (['kd', '--cfg-options', f'{RATE}=fast'], 'lr must be a number'),
@@ -238,7 +239,8 @@ def test_it_goes_on_where_it_was_ended(
     words = [str(word) for word in (*command, '--out', 'ended', *options)]
     process = subprocess.Popen(
         [sys.executable, str(TOOLS / 'compare.py'), *words],
-        env={**os.environ, 'PYTHONPATH': str(TOOLS.parent)},
+        # As many threads as the trainings in this process, which adds up alike.
+        env={**os.environ, 'PYTHONPATH': str(TOOLS.parent), 'OMP_NUM_THREADS': '1'},
     )
     run, until = Path('ended', 'none_seed0'), time.monotonic() + 300
     while not any('loss' in log.read_text() for log in run.glob('*/vis_data/*.json')):

@@ -144,11 +144,12 @@ def report(
     text = markdown(done, args.out).lstrip() + '\n'.join(words)
     (args.out / 'table.md').write_text(text + '\n')
     best = write_best(done, args.out)
-    compared = [run for each, run in done if each.name != TEACHER]
-    write(render(compared), args.out / 'report.html')
     # A file or a pipe has no width to cut columns for.
     Console(width=None if sys.stdout.isatty() else 1000).print(table(done, args.out))
-    print('\n'.join(words))
+    print('\n'.join(words), flush=True)
+    # Last: the networks may take minutes to answer all images for it.
+    compared = [run for each, run in done if each.name != TEACHER]
+    write(render(compared), args.out / 'report.html')
     print(
         f'{args.out}: report.html, table.md, {LINES}, and {BEST}, the config of {best}'
     )

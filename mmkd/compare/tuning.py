@@ -165,8 +165,8 @@ def _check(key: str, wanted: Comparison, own: Container[str]) -> None:
         configs = map(wanted.config_of, wanted.methods)
         known = dict.fromkeys(chain.from_iterable(map(methods_of, configs)))
         raise ValueError(
-            f'--tune {key}: settings begin with their name in model.methods, which is '
-            f'not {name!r}. Known: {", ".join(known)}.'
+            f'--tune {key}: a setting begins with the name that its method has in '
+            f'model.methods, not {name!r}. Known: {", ".join(known)}.'
         )
 
 

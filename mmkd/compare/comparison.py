@@ -91,7 +91,7 @@ class Comparison:
                     f'{self.pair} has no val_dataloader: there is no score to compare '
                     'by.'
                 )
-        known = {name for cfg in cfgs.values() for name in methods_of(cfg)}
+        known = self.names
         for setting in self.settings:
             name = setting.partition('.')[0]
             if name not in known:
@@ -253,6 +253,12 @@ class Comparison:
         cfg = Config(_read(self.pair, method).to_dict())
         cfg.merge_from_dict(self.changed)
         return cfg
+
+    @property
+    def names(self) -> list[str]:
+        """The names that the methods have in ``model.methods``."""
+        configs = map(self.config_of, self.methods)
+        return list(dict.fromkeys(chain.from_iterable(map(methods_of, configs))))
 
     @property
     def changed(self) -> dict[str, Any]:

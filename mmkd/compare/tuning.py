@@ -14,7 +14,6 @@ from mmkd.compare.outcome import key_of, read_done
 from mmkd.compare.ranges import Settings, settings_to_try, written
 from mmkd.compare.saved import last
 from mmkd.config.experiments import TOGETHER
-from mmkd.config.sources import methods_of
 from mmkd.runs.training import Training
 from mmkd.spread import number
 
@@ -86,8 +85,9 @@ class Tuning:
             home=wanted.out,
         )
         own = {method: wanted.own(method, ranges) for method in wanted.methods}
+        owned = set(chain.from_iterable(own.values()))
         for key in ranges:
-            _check(key, wanted, {each for keys in own.values() for each in keys})
+            _check(key, wanted, owned)
         self.settings = settings_to_try(own, ranges)
 
     def trainings(self) -> list[Training]:
@@ -162,11 +162,9 @@ def _check(key: str, wanted: Comparison, own: Container[str]) -> None:
         raise ValueError(f'--tune {key}: {CHANGED} has given {place} one value.')
     name = key.partition('.')[0]
     if key not in own and name in TOGETHER.join(wanted.methods).split(TOGETHER):
-        configs = map(wanted.config_of, wanted.methods)
-        known = dict.fromkeys(chain.from_iterable(map(methods_of, configs)))
         raise ValueError(
             f'--tune {key}: a setting begins with the name that its method has in '
-            f'model.methods, not {name!r}. Known: {", ".join(known)}.'
+            f'model.methods, not {name!r}. Known: {", ".join(wanted.names)}.'
         )
 
 

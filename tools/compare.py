@@ -9,6 +9,7 @@ Unknown options, such as --amp, are passed on to ``mmkd train``.
 import argparse
 import shlex
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import replace
@@ -34,7 +35,7 @@ from mmkd.compare.outcome import (
 from mmkd.compare.ranges import Settings, read_ranges
 from mmkd.compare.saved import LINE, LINES
 from mmkd.compare.stages import Stages
-from mmkd.compare.timing import durations, lasting
+from mmkd.compare.timing import durations, lasting, teachers_duration
 from mmkd.compare.tuning import FOLDER, Tuning, write_choices
 from mmkd.report.page import render, write
 from mmkd.runs.run import last_checkpoint
@@ -44,13 +45,10 @@ from mmkd.runs.trainings import in_hours
 TOOLS = Path(__file__).resolve().parent
 
 
-def prepared(
-    wanted: Comparison,
-    before: Sequence[Training],
-    stages: Stages,
-    args: argparse.Namespace,
+def with_teacher(
+    wanted: Comparison, before: Sequence[Training], stages: Stages
 ) -> Comparison | None:
-    """The comparison, with the teacher trained and recorded if requested.
+    """The comparison with the teacher that is trained for it, if one is.
 
     Returns:
         None if that has yet to be done, but must not be now.
@@ -58,10 +56,14 @@ def prepared(
     for training in before:
         if not stages.run([training]):
             return None
-        checkpoint = teachers_file(training.work_dir)
-        teaching = ['--teacher', str(checkpoint), *wanted.teaching]
-        wanted = replace(wanted, teaching=teaching)
-    return with_record(wanted, stages) if args.record else wanted
+        wanted = taught(wanted, training.work_dir)
+    return wanted
+
+
+def taught(wanted: Comparison, folder: Path) -> Comparison:
+    """The comparison with the teacher of a training."""
+    teaching = ['--teacher', str(teachers_file(folder)), *wanted.teaching]
+    return replace(wanted, teaching=teaching)
 
 
 def teachers_file(folder: Path) -> Path:
@@ -82,7 +84,7 @@ def teachers_file(folder: Path) -> Path:
 
 
 def with_record(wanted: Comparison, stages: Stages) -> Comparison | None:
-    """The comparison with a record of the teacher; None as for :func:`prepared`."""
+    """The comparison with a record of the teacher; None as for the teacher."""
     folder = wanted.out / RECORD
     if not stages.run([wanted.recording(folder)]):
         return None
@@ -94,17 +96,35 @@ def threads_of(args: argparse.Namespace) -> int | None:
     return 1 if args.jobs > 1 else None
 
 
-def estimate(wanted: Comparison, args: argparse.Namespace) -> None:
-    """Print how long the trainings of each method take, and all together."""
+def estimate(
+    wanted: Comparison, args: argparse.Namespace, untaught: bool = False
+) -> None:
+    """Print how long the trainings that are left take, by method and all together.
+
+    Args:
+        wanted: The comparison.
+        args: Its options.
+        untaught: Whether the teacher has yet to be trained.
+    """
     tries: Mapping[str, Sequence[Settings]] = {}
     if args.tune:
         tries = Tuning(wanted, args.out, read_ranges(args.tune)).settings
     total = 0.0
-    for method, minutes in durations(wanted, threads_of(args)):
-        count = wanted.seeds + len(tries.get(method, ()))
-        total += count * minutes
+    if untaught:
+        total, folder = teachers_duration(wanted)
+        print(f'{TEACHER}: {total:.1f} min', flush=True)
+        # What it has learned in so few steps is no reason to refuse it.
+        options = [*wanted.options, '--no-teacher-check']
+        wanted = replace(taught(wanted, folder), options=options)
+    left = Counter(each.name for each in wanted.trainings() if not each.has_finished)
+    rest = replace(wanted, methods=list(left))
+    equal = ((method, args.minutes) for method in left)
+    for method, minutes in equal if args.minutes else durations(rest, threads_of(args)):
+        count = left[method] + len(tries.get(method, ()))
+        total += count * minutes / args.jobs
         print(f'{label_of(method)}: {count} trainings of {minutes:.1f} min', flush=True)
-    print(f'in all {in_hours(total / args.jobs)}, plus start-ups and validations')
+    if total:
+        print(f'in all {in_hours(total)}, plus start-ups and validations', flush=True)
 
 
 def tuned(
@@ -158,21 +178,18 @@ def report(
 def compare(wanted: Comparison, stages: Stages, args: argparse.Namespace) -> None:
     """Train what can be trained now, and report once all of it is done."""
     before = [wanted.teachers_training()] if args.train_teacher else []
-    ready = prepared(wanted, before, stages, args)
-    if args.estimate and ready is None:
-        raise ValueError(
-            '--estimate times steps with the teacher or its record, which do not exist '
-            'yet: make them first, with the same options and --only teacher or --only '
-            'recording instead.'
-        )
+    live = with_teacher(wanted, before, stages)
+    ready = with_record(live, stages) if live and args.record else live
+    if args.estimate:
+        estimate(ready or live or wanted, args, untaught=live is None)
+        return
     if ready is None:
         return
     if args.minutes is not None:
         lengths = lasting(ready, args.minutes, threads_of(args))
         ready = replace(ready, lengths=lengths)
-    if args.estimate:
-        estimate(ready, args)
-        return
+        if args.only is None:
+            estimate(ready, args)
     words: list[str] = []
     if args.tune:
         choice = tuned(ready, stages, args)

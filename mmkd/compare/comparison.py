@@ -1,6 +1,5 @@
 """What is compared: methods on one pair, each with several seeds, all else equal."""
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -10,11 +9,10 @@ from typing import Any
 
 from mmengine.config import Config, DictAction
 
-from mmkd.checkpoints.identity import file_hash
+from mmkd.compare.facts import facts_of_student, facts_of_teacher
 from mmkd.compare.length import length_options
 from mmkd.config.experiments import NONE, TOGETHER, load_config, set_methods
 from mmkd.config.sources import methods_of
-from mmkd.models.build import model_dict
 from mmkd.nearest import nearest_and_known
 from mmkd.records import read_manifest
 from mmkd.runs.training import Training
@@ -118,8 +116,14 @@ class Comparison:
             for method in self.methods
         ]
 
-    def teachers_training(self) -> Training:
+    def teachers_training(
+        self, folder: Path | None = None, extra: Sequence[str] = ()
+    ) -> Training:
         """The teacher's training, from its own config.
+
+        Args:
+            folder: Its work directory, if not the one of its name.
+            extra: Further ``--cfg-options``.
 
         Raises:
             ValueError: If the pair names no training config for it.
@@ -132,10 +136,10 @@ class Comparison:
                 f'--train-teacher: the teacher of {self.pair} is {config!r}, which is '
                 'not a training config. Train it yourself and give --teacher.'
             )
-        folder = self.out / TEACHER
+        folder = folder or self.out / TEACHER
         command = [str(self.tools / 'train.py'), config, '--resume']
         command += ['--work-dir', str(folder), *self.data]
-        command += [CHANGED, 'randomness.seed=0']
+        command += [CHANGED, 'randomness.seed=0', *extra]
         facts = dict(config=cfg.to_dict())
         return self._in_process(TEACHER, 0, command, folder, facts)
 
@@ -211,25 +215,16 @@ class Comparison:
 
     def _facts(self, method: str) -> dict[str, Any]:
         """What a training of a method depends on that its command only names."""
-        facts: dict[str, Any] = dict(config=_read(self.pair, method).to_dict())
+        read = _read(self.pair, method).to_dict()
         model = self.config_of(method).model
-        if isinstance(model.get('student'), str):
-            facts['student'] = _model(model.student)
+        facts = dict(config=read, **facts_of_student(model.get('student')))
         if method == NONE:
             return facts
-        teacher = model.get('teacher') or {}
-        if isinstance(teacher.get('config'), str):
-            facts['teacher'] = _model(teacher['config'])
-        checkpoint = teacher.get('checkpoint')
+        teacher = dict(model.get('teacher') or {})
         if '--teacher' in self.teaching:
-            checkpoint = self.teaching[self.teaching.index('--teacher') + 1]
-        if checkpoint is not None:
-            file = Path(os.path.expanduser(checkpoint)).resolve()
-            found = _hashed(file) if file.is_file() else None
-            facts['teacher: SHA-256 of the file'] = found
-        if self.recorded is not None:
-            facts['record'] = read_manifest(self.recorded).identity
-        return facts
+            place = self.teaching.index('--teacher') + 1
+            teacher['checkpoint'] = self.teaching[place]
+        return facts | facts_of_teacher(teacher, self.recorded)
 
     def own(self, method: str, keys: Iterable[str]) -> list[str]:
         """Select the settings that belong to a method itself.
@@ -284,17 +279,3 @@ def _read(pair: str, method: str) -> Config:
     cfg = load_config(pair)
     set_methods(cfg, [method])
     return cfg
-
-
-@cache
-def _model(config: str) -> dict[str, Any] | None:
-    """The model of a config file; None if the file is gone."""
-    try:
-        return model_dict(config)
-    except FileNotFoundError:
-        return None
-
-
-@cache
-def _hashed(file: Path) -> str:
-    return file_hash(file)

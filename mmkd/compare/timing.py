@@ -3,16 +3,18 @@
 import json
 import math
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from mmengine.logging import print_log
 
-from mmkd.compare.comparison import Comparison
+from mmkd.compare.comparison import TEACHER, Comparison
 from mmkd.compare.length import LENGTHS, unit_of
 from mmkd.compare.trial import SOON, minutes_of_one
 from mmkd.resilience.files import whole_or_nothing
 from mmkd.runs.training import Training
 
 SAVED = 'lengths.json'
+TRIALS = 'trials'
 TURNS = 3
 """Trials of each method."""
 
@@ -104,12 +106,35 @@ def durations(
         yield method, length * minutes_of_one(_trial(wanted, method), unit, threads)
 
 
+def teachers_duration(
+    wanted: Comparison, threads: int | None = None
+) -> tuple[float, Path]:
+    """How many minutes the teacher's training takes, from a timed trial.
+
+    Args:
+        wanted: The comparison.
+        threads: See :func:`lasting`.
+
+    Returns:
+        The minutes, and the folder of the trial, which holds a checkpoint.
+
+    Raises:
+        RuntimeError: If the trial fails.
+        ValueError: If the pair names no training config for the teacher.
+    """
+    trial = wanted.teachers_training(wanted.out / TRIALS / TEACHER, SOON)
+    train_cfg = trial.facts['config']['train_cfg']
+    unit = unit_of(train_cfg)
+    one = minutes_of_one(trial, unit, threads)
+    return train_cfg[LENGTHS[unit]] * one, trial.work_dir
+
+
 def _unit(wanted: Comparison) -> str:
     return unit_of(wanted.config_of(wanted.methods[0]).train_cfg)
 
 
 def _trial(wanted: Comparison, method: str) -> Training:
-    return wanted.training(method, 0, wanted.out / 'trials' / method, extra=SOON)
+    return wanted.training(method, 0, wanted.out / TRIALS / method, extra=SOON)
 
 
 def _whole(minutes: float, one: float, unit: str, method: str) -> int:

@@ -10,7 +10,7 @@ import pytest
 
 from mmkd.compare import comparison, timing
 from mmkd.compare.comparison import Comparison
-from mmkd.compare.timing import SAVED, durations, lasting
+from mmkd.compare.timing import SAVED, durations, lasting, teachers_duration
 from mmkd.runs.training import Training
 
 PAIR = 'resnet56_resnet20_cifar100'
@@ -122,3 +122,17 @@ def test_minutes_are_those_of_the_whole_training(
 ) -> None:
     found = dict(durations(replace(compared, **changed)))
     assert found == pytest.approx({'none': epochs * 0.4, 'dhkd+dkd': epochs * 0.9})
+
+
+def test_the_teachers_minutes_are_those_of_its_own_config(
+    compared: Comparison,
+    tried: list[tuple[Training, str, int | None]],
+    tmp_path: Path,
+) -> None:
+    minutes, folder = teachers_duration(replace(compared, options=['--amp']))
+    assert minutes == pytest.approx(240 * 0.9)
+    [(trial, unit, _)] = tried
+    assert (trial.work_dir, unit) == (folder, 'epochs')
+    assert folder == tmp_path / 'trials' / 'teacher'
+    assert 'resnet56_cifar100' in trial.command[1]
+    assert '--amp' not in trial.command

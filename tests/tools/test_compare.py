@@ -54,9 +54,17 @@ def test_methods_are_compared_with_the_student_alone(
         run_tool('compare.py', *command, '--plan')
         return [line.split()[-1] for line in capsys.readouterr().out.splitlines()]
 
+    # The hours of all stages are known before the first of them.
+    run_tool('compare.py', *command, '--estimate')
+    told = capsys.readouterr().out.splitlines()
+    assert [line.split(' of ')[0] for line in told[1:3]] == [
+        *('student alone: 2 trainings', 'kd: 2 trainings'),
+    ]
+    assert told[0].startswith('teacher: 0.')
+    assert told[3].startswith('in all 1 min')
+    assert [each.name for each in Path('all').iterdir()] == ['trials']
+
     # Each stage is planned once the one before is done.
-    with pytest.raises(SystemExit, match='--estimate times steps with the teacher'):
-        run_tool('compare.py', *command, '--estimate')
     for name in ('teacher', 'recording'):
         assert planned() == [name]
         with pytest.raises(SystemExit, match=f'--only kd_seed0: the runs are .*{name}'):

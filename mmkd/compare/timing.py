@@ -15,8 +15,11 @@ from mmkd.runs.training import Training
 
 SAVED = 'lengths.json'
 TRIALS = 'trials'
-TURNS = 3
-"""Trials of each method."""
+TURNS = range(3, 10)
+"""So many trials of each method, until another turn makes none of them faster."""
+
+FASTER = 0.95
+"""The fraction of a method's time that a faster trial takes at most."""
 
 FAR = 0.1
 """The fraction of the wanted minutes from which a deviation is worth a warning."""
@@ -27,8 +30,8 @@ def lasting(
 ) -> dict[str, tuple[str, int]]:
     """The length of each method's training for equal minutes, from timed trials.
 
-    A method's speed is that of the fastest of three trials, since other programs only
-    slow one down. The length is rounded to whole epochs where the pair counts in those.
+    A method's speed is that of its fastest trial, since other programs only slow one
+    down. The length is rounded to whole epochs where the pair counts in those.
     The lengths are saved in the folder: a second call returns the same ones.
 
     Args:
@@ -75,13 +78,17 @@ def _fastest(
     """The minutes of an epoch or iteration in the fastest trial of each method.
 
     Methods take turns: a machine that is slower for a while would otherwise shorten the
-    trainings of one of them.
+    trainings of one of them. Where it may still have been, all take another turn.
     """
     fastest = dict.fromkeys(trials, math.inf)
-    for turn in range(TURNS):
+    for turn in range(max(TURNS)):
+        before = dict(fastest)
         for method in [*trials][:: -1 if turn % 2 else 1]:
             one = minutes_of_one(trials[method], unit, threads)
             fastest[method] = min(one, fastest[method])
+        faster = any(fastest[each] < FASTER * before[each] for each in trials)
+        if turn + 1 in TURNS and not faster:
+            break
     return fastest
 
 

@@ -81,6 +81,26 @@ def test_a_slow_moment_shortens_no_training(
     assert lengths == {'none': ('epochs', 11), 'dhkd+dkd': ('epochs', 5)}
 
 
+def test_turns_go_on_while_they_are_faster(
+    compared: Comparison, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The machine becomes free from the third turn on; the fifth changes nothing."""
+    turns = [(0.8, 1.8), (1.8, 0.8), (0.7, 1.8), (0.9, 0.4), (0.41, 0.89)]
+    trials = iter([one for turn in turns for one in turn])
+    monkeypatch.setattr(timing, 'minutes_of_one', lambda *_: next(trials))
+    lengths = lasting(compared, 4.5)
+    assert lengths == {'none': ('epochs', 11), 'dhkd+dkd': ('epochs', 5)}
+    assert next(trials, None) is None
+
+
+def test_turns_end(compared: Comparison, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though each of them is faster than the one before."""
+    trials = iter(2.0**-turn for turn in range(100))
+    monkeypatch.setattr(timing, 'minutes_of_one', lambda *_: next(trials))
+    lasting(compared, 4.5)
+    assert next(trials) == 2.0**-18
+
+
 def test_whole_epochs_that_take_other_minutes_are_named(
     compared: Comparison,
     tried: list[tuple[Training, str, int | None]],

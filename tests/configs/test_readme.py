@@ -22,6 +22,9 @@ README = (ROOT / 'README.md').read_text()
     if block.startswith(('_base_', 'model = dict('))
 )
 
+RESULTS = (ROOT / 'docs/results.md').read_text()
+[ABLATION] = re.findall(r'```python\n(.*?)```', RESULTS, re.S)
+
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -141,9 +144,14 @@ def commands() -> list[str]:
 
 @pytest.mark.parametrize('command', commands())
 def test_shown_commands_are_understood(
-    command: str, data_roots: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+    command: str,
+    data_roots: dict[str, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     monkeypatch.chdir(ROOT)
+    (tmp_path / 'ablation.py').write_text(ABLATION)
+    command = command.replace(' ablation.py ', f' {tmp_path}/ablation.py ')
     _, program, *rest = shlex.split(command, comments=True)
     program = COMMANDS.get(program, program.removeprefix('tools/'))
     arguments = [program, *rest]

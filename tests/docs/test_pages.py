@@ -41,7 +41,7 @@ FILES = {
     'README.md': ['pair.py', 'streets.py', 'field.py', 'second.py'],
     'docs/analysis.md': ['tin100_in_memory.py'],
     'docs/coming_from.md': ['cwd.py'],
-    'docs/compare.md': [],
+    'docs/compare.md': ['variants.py'],
     'docs/deploy.md': [],
     'docs/methods.md': [],
     'docs/no_gain.md': ['conflict.py'],

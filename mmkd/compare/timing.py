@@ -82,11 +82,10 @@ def _fastest(
     """
     fastest = dict.fromkeys(trials, math.inf)
     for turn in range(max(TURNS)):
-        before = dict(fastest)
-        for method in [*trials][:: -1 if turn % 2 else 1]:
-            one = minutes_of_one(trials[method], unit, threads)
-            fastest[method] = min(one, fastest[method])
-        faster = any(fastest[each] < FASTER * before[each] for each in trials)
+        order = [*trials][:: -1 if turn % 2 else 1]
+        found = {each: minutes_of_one(trials[each], unit, threads) for each in order}
+        faster = any(found[each] < FASTER * fastest[each] for each in trials)
+        fastest = {each: min(found[each], fastest[each]) for each in trials}
         if turn + 1 in TURNS and not faster:
             break
     return fastest
@@ -113,14 +112,13 @@ def durations(
         yield method, length * minutes_of_one(_trial(wanted, method), unit, threads)
 
 
-def teachers_duration(
-    wanted: Comparison, threads: int | None = None
-) -> tuple[float, Path]:
+def teachers_duration(wanted: Comparison) -> tuple[float, Path]:
     """How many minutes the teacher's training takes, from a timed trial.
+
+    It runs by itself, with PyTorch's own number of threads.
 
     Args:
         wanted: The comparison.
-        threads: See :func:`lasting`.
 
     Returns:
         The minutes, and the folder of the trial, which holds a checkpoint.
@@ -132,7 +130,7 @@ def teachers_duration(
     trial = wanted.teachers_training(wanted.out / TRIALS / TEACHER, SOON)
     train_cfg = trial.facts['config']['train_cfg']
     unit = unit_of(train_cfg)
-    one = minutes_of_one(trial, unit, threads)
+    one = minutes_of_one(trial, unit, None)
     return train_cfg[LENGTHS[unit]] * one, trial.work_dir
 
 

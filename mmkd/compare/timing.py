@@ -64,7 +64,8 @@ def lasting(
             )
         if method not in lengths:
             missing[method] = trial
-    for method, one in _fastest(missing, unit, threads).items():
+    fastest = _fastest(missing, unit, threads) if missing else {}
+    for method, one in fastest.items():
         lengths[method] = _whole(minutes, one, unit, method)
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole_or_nothing(path) as partial:
@@ -86,6 +87,9 @@ def _fastest(
         found = {each: minutes_of_one(trials[each], unit, threads) for each in order}
         faster = any(found[each] < FASTER * fastest[each] for each in trials)
         fastest = {each: min(found[each], fastest[each]) for each in trials}
+        times = ', '.join(f'{each} {found[each]:.2g}' for each in trials)
+        one = unit.removesuffix('s')
+        print_log(f'Trials, turn {turn + 1}: minutes per {one}: {times}', 'current')
         if turn + 1 in TURNS and not faster:
             break
     return fastest

@@ -11,11 +11,16 @@ import os
 import shlex
 import subprocess
 import sys
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from mmkd.cli.command_line import positive
 from mmkd.cli.console import console
 from mmkd.cli.parser import command_parser
+from mmkd.compare.comparison import TEACHER
+from mmkd.compare.line_files import Line, read_lines
+from mmkd.compare.saved import LINES
 from mmkd.config.experiments import load_config
 from mmkd.runs import read_run
 from mmkd_demo.folders import save_image
@@ -30,6 +35,9 @@ METHODS = {
     'dhkd': 'with DHKD',
     'mhkd': 'with MHKD',
 }
+MINUTES = 6
+SEEDS = 3
+"""So many seeds at most, in so many minutes, if no number of them is asked for."""
 
 
 def parse_args() -> argparse.Namespace:
@@ -37,7 +45,11 @@ def parse_args() -> argparse.Namespace:
     parser = command_parser(__doc__)
     parser.add_argument('--task', choices=TASKS, default='segmentation')
     parser.add_argument('--out', type=Path, metavar='DIR', help='folder for all runs')
-    parser.add_argument('--seeds', type=positive, default=3, help='number of seeds (3)')
+    parser.add_argument(
+        '--seeds',
+        type=positive,
+        help=f'number of seeds; up to {SEEDS} that fit in {MINUTES} minutes',
+    )
     parser.add_argument(
         '--jobs',
         type=positive,
@@ -49,19 +61,45 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
+def further_seeds(lines: Sequence[Line], minutes: float, jobs: int) -> int:
+    """How many seeds fit into the minutes, beside the first, up to all.
+
+    Args:
+        lines: Results with the minutes of the first seed's trainings.
+        minutes: What is left of the time.
+        jobs: Number of trainings that run at the same time.
+    """
+    first = [each for each in lines if each['seed'] == 0 and each['method'] != TEACHER]
+    one = sum(each['minutes'] for each in first) / jobs
+    return min(SEEDS - 1, max(0, int(minutes / one)))
+
+
+def compare(pair: str, seeds: int, args: argparse.Namespace) -> None:
+    """Compare the methods; ends with the exit status of a comparison that fails."""
+    options = [pair, '--method', *METHODS, '--seeds', str(seeds)]
+    options += ['--train-teacher', '--jobs', str(args.jobs), '--out', str(args.out)]
+    print(f'$ mmkd compare {shlex.join(options)}', flush=True)
+    command = [sys.executable, os.path.relpath(TOOLS / 'compare.py'), *options]
+    done = subprocess.run(command, check=False)
+    if done.returncode:
+        sys.exit(done.returncode)
+
+
 @console()
 def main() -> None:
     """Write the images, compare, and draw the picture."""
     args = parse_args()
     task, pair = TASKS[args.task], f'mmkd::demo/{args.task}/pair.py'
     task.write(Path(load_config(pair).data_root))
-    options = [pair, '--method', *METHODS, '--seeds', str(args.seeds)]
-    options += ['--train-teacher', '--jobs', str(args.jobs), '--out', str(args.out)]
-    print(f'$ mmkd compare {shlex.join(options)}', flush=True)
-    compare = [sys.executable, os.path.relpath(TOOLS / 'compare.py'), *options]
-    done = subprocess.run(compare, check=False)
-    if done.returncode:
-        sys.exit(done.returncode)
+    started = time.monotonic()
+    compare(pair, args.seeds or 1, args)
+    if args.seeds is None:
+        left = MINUTES - (time.monotonic() - started) / 60
+        more = further_seeds(read_lines(args.out / LINES), left, args.jobs)
+        if more:
+            compare(pair, 1 + more, args)
+        if 1 + more < SEEDS:
+            print(f'No time for more seeds; --seeds {SEEDS} adds them.')
     folders = {'teacher': 'teacher'}
     folders |= {name: f'{method}_seed0' for method, name in METHODS.items()}
     networks = [

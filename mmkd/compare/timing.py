@@ -88,8 +88,10 @@ def _fastest(
         faster = any(found[each] < FASTER * fastest[each] for each in trials)
         fastest = {each: min(found[each], fastest[each]) for each in trials}
         times = ', '.join(f'{each} {found[each]:.2g}' for each in trials)
-        one = unit.removesuffix('s')
-        print_log(f'Trials, turn {turn + 1}: minutes per {one}: {times}', 'current')
+        print_log(
+            f'Trials, turn {turn + 1}: minutes per {_singular(unit)}: {times}',
+            'current',
+        )
         if turn + 1 in TURNS and not faster:
             break
     return fastest
@@ -146,6 +148,10 @@ def _trial(wanted: Comparison, method: str) -> Training:
     return wanted.training(method, 0, wanted.out / TRIALS / method, extra=SOON)
 
 
+def _singular(unit: str) -> str:
+    return unit.removesuffix('s')
+
+
 def _whole(minutes: float, one: float, unit: str, method: str) -> int:
     count = round(minutes / one)
     if not count:
@@ -154,9 +160,10 @@ def _whole(minutes: float, one: float, unit: str, method: str) -> int:
             'Give at least that many.'
         )
     if abs(count * one / minutes - 1) > FAR:
+        length = f'{count} {unit} take' if count > 1 else f'1 {_singular(unit)} takes'
         print_log(
-            f'{method}: {count} {unit} take {count * one:.1f} minutes, not '
-            f'{minutes:g}. More minutes make the difference smaller.',
+            f'{method}: {length} {count * one:.1f} minutes, not {minutes:g}. More '
+            'minutes make the difference smaller.',
             'current',
         )
     return count

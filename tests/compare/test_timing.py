@@ -115,7 +115,7 @@ def test_whole_epochs_that_take_other_minutes_are_named(
     with mock.patch('mmkd.compare.timing.print_log') as log:
         lasting(compared, 1.2)
     *_, told = log.mock_calls
-    assert told.args[0].startswith('dhkd+dkd: 1 epochs take 0.9 minutes, not 1.2.')
+    assert told.args[0].startswith('dhkd+dkd: 1 epoch takes 0.9 minutes, not 1.2.')
 
 
 def test_an_epoch_must_fit(

@@ -166,13 +166,13 @@ def report(
     best = write_best(done, args.out)
     # A file or a pipe has no width to cut columns for.
     Console(width=None if sys.stdout.isatty() else 1000).print(table(done, args.out))
-    print('\n'.join(words), flush=True)
-    # Last: the networks may take minutes to answer all images for it.
+    print('\n'.join(words))
+    print(f'{args.out}: table.md, {LINES}, and {BEST}, the config of {best}')
     compared = [run for each, run in done if each.name != TEACHER]
-    write(render(compared), args.out / 'report.html')
-    print(
-        f'{args.out}: report.html, table.md, {LINES}, and {BEST}, the config of {best}'
-    )
+    page = args.out / 'report.html'
+    # Last, since it may take minutes.
+    print(f'Running every student on validation images, for {page}', flush=True)
+    write(render(compared), page)
 
 
 def compare(wanted: Comparison, stages: Stages, args: argparse.Namespace) -> None:
